@@ -1,0 +1,38 @@
+"""The experiment, framework-neutral: what is run, on which data, in which order, from which weights."""
+
+from cnn_experiment.errors import UserError
+from cnn_experiment.experiment import L2, Data, Experiment, RMSprop
+from cnn_experiment.history import EpochRecord, Evaluation
+from cnn_experiment.mnist import Digits, load_mnist
+from cnn_experiment.network import Convolution, Hidden, Layer, Network, Output
+from cnn_experiment.presets import PRESETS, preset
+from cnn_experiment.progress import ProgressBar, Watcher
+from cnn_experiment.randomness import batch_order, initial_weights
+from cnn_experiment.run_folder import RunFolder
+from cnn_experiment.schedules import ConstantRate, InverseTimeDecay
+
+__all__ = [
+    "L2",
+    "PRESETS",
+    "ConstantRate",
+    "Convolution",
+    "Data",
+    "Digits",
+    "EpochRecord",
+    "Evaluation",
+    "Experiment",
+    "Hidden",
+    "InverseTimeDecay",
+    "Layer",
+    "Network",
+    "Output",
+    "ProgressBar",
+    "RMSprop",
+    "RunFolder",
+    "UserError",
+    "Watcher",
+    "batch_order",
+    "initial_weights",
+    "load_mnist",
+    "preset",
+]

@@ -1,0 +1,38 @@
+"""The one error that means "what you gave cannot be used", and how it reads."""
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+
+class UserError(ValueError):
+    """Bad input or a missing resource, told in one sentence that a person can act on.
+
+    Command lines print it and exit with 1; everything else that is raised is a fault of ours.
+    """
+
+
+def one_sentence(error: ValidationError) -> str:
+    """Each rejected field of `error` with its value and what is accepted, in one line."""
+    return "; ".join(
+        f"{_subject(detail)}: {_reason(detail['msg'])}"
+        for detail in error.errors(include_url=False)
+    )
+
+
+def _subject(detail: ErrorDetails) -> str:
+    """The field and its value: `network.pools = ((2, 2),)`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+    path = "".join(parts).removeprefix(".")
+    if detail["type"] == "missing":
+        return path
+    return f"{path} = {_shortened(detail['input'])}" if path else _shortened(detail["input"])
+
+
+def _shortened(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _reason(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,132 @@
+"""The network of the articles: convolutions with max pooling between them, and an MLP head.
+
+`Network.layers` is the one place where shapes are worked out; both backends build from its rows.
+"""
+
+from itertools import pairwise
+from math import prod
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from cnn_experiment.value import Listed, Pair, Size, Value
+
+ImageShape = Annotated[tuple[Size, Size, Size], Field(strict=False)]
+LayerKind = Literal["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
+Activation = Literal["relu", "sigmoid", "elu", "tanh", "softmax"]
+
+
+class Convolution(Value):
+    """A 2D convolution, stride 1, without padding, and its activation."""
+
+    filters: Size
+    kernel_size: Pair = (3, 3)
+    activation: Literal["relu", "sigmoid", "elu", "tanh"] = "relu"
+
+
+class Hidden(Value):
+    """A hidden dense layer of the MLP head."""
+
+    units: Size
+    activation: Literal["relu", "sigmoid", "tanh"] = "relu"
+
+
+class Output(Value):
+    """The output layer: one unit a class."""
+
+    units: Annotated[int, Field(ge=2)] = 10
+    activation: Literal["softmax"] = "softmax"
+
+
+class Layer(NamedTuple):
+    """One row of a network's summary. Shapes leave out the batch; images are (height, width, channels)."""
+
+    name: str
+    kind: LayerKind
+    output_shape: tuple[int, ...]
+    kernel_shape: tuple[int, ...] = ()
+    pool_size: tuple[int, int] = (1, 1)
+    activation: Activation | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Count of the kernel's and the bias' elements."""
+        return prod(self.kernel_shape) + self.kernel_shape[-1] if self.kernel_shape else 0
+
+
+class Network(Value):
+    """Convolutions, the pooling after each but the last, hidden dense layers, output layer."""
+
+    input_shape: ImageShape = (28, 28, 1)
+    convolutions: Listed[Convolution]
+    pools: Listed[Pair]
+    hidden: Listed[Hidden]
+    output: Output = Output()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        between = max(len(self.convolutions) - 1, 0)
+        if len(self.pools) != between:
+            raise ValueError(
+                f"pools has {len(self.pools)} entries for {len(self.convolutions)} convolutions;"
+                f" accepted: {between}, one fewer than convolutions"
+            )
+        self.layers()
+        return self
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer from the first convolution to the output, named as in the articles.
+
+        Raises `ValueError` where a kernel or a pool is larger than what reaches it.
+        """
+        rows: list[Layer] = []
+        height, width, channels = self.input_shape
+        for number, convolution in enumerate(self.convolutions, start=1):
+            name = f"conv2d_{number}"
+            kernel = convolution.kernel_size
+            _must_fit(name, "kernel", kernel, (height, width))
+            height, width = height - kernel[0] + 1, width - kernel[1] + 1
+            kernel_shape = (*kernel, channels, convolution.filters)
+            channels = convolution.filters
+            shape = (height, width, channels)
+            rows.append(
+                Layer(name, "Conv2D", shape, kernel_shape, activation=convolution.activation)
+            )
+            if number <= len(self.pools):
+                name, pool = f"max_pool_{number}", self.pools[number - 1]
+                _must_fit(name, "pool", pool, (height, width))
+                height, width = height // pool[0], width // pool[1]
+                rows.append(
+                    Layer(name, "MaxPooling2D", (height, width, channels), pool_size=pool)
+                )
+        rows.append(Layer("flatten", "Flatten", (height * width * channels,)))
+        rows.extend(self._dense_layers(rows[-1].output_shape[0]))
+        return tuple(rows)
+
+    def _dense_layers(self, inputs: int) -> list[Layer]:
+        dense = (*self.hidden, self.output)
+        sizes = pairwise([inputs, *(layer.units for layer in dense)])
+        return [
+            Layer(f"dense_{number}", "Dense", (size[1],), size, activation=layer.activation)
+            for number, (layer, size) in enumerate(zip(dense, sizes, strict=True), start=1)
+        ]
+
+    def variable_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every variable under its neutral name, `layer/kernel` and `layer/bias`."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer in self.layers():
+            if layer.kernel_shape:
+                shapes[f"{layer.name}/kernel"] = layer.kernel_shape
+                shapes[f"{layer.name}/bias"] = layer.kernel_shape[-1:]
+        return shapes
+
+
+def _must_fit(
+    name: str, what: str, size: tuple[int, int], reaching: tuple[int, int]
+) -> None:
+    if size[0] > reaching[0] or size[1] > reaching[1]:
+        raise ValueError(
+            f"{name} has a {what} of {size[0]}x{size[1]}, larger than the"
+            f" {reaching[0]}x{reaching[1]} that reach it; accepted: at most"
+            f" {reaching[0]}x{reaching[1]}"
+        )

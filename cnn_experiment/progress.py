@@ -1,0 +1,49 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
+
+from typing import Protocol
+
+from tqdm import tqdm
+
+from cnn_experiment.experiment import Experiment
+from cnn_experiment.history import EpochRecord
+
+
+class Watcher(Protocol):
+    """Is told how a training run proceeds. `train` of either backend takes one."""
+
+    def batches_done(self, count: int, loss: float, accuracy: float) -> None:
+        """`count` batches of this epoch are done; averages over the epoch so far. Not every batch."""
+
+    def epoch_done(self, record: EpochRecord) -> None:
+        """An epoch and its evaluation on the test images are done."""
+
+
+class ProgressBar:
+    """A `Watcher` that draws one bar an epoch, with the time left, and prints a line after it."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._epoch = 1
+        self._bar = self._new_bar()
+
+    def _new_bar(self) -> "tqdm[None]":
+        return tqdm(
+            total=self._experiment.steps_per_epoch,
+            desc=f"epoch {self._epoch}/{self._experiment.epochs}",
+            unit="batch",
+            leave=False,
+            disable=None,  # shown on a terminal only
+        )
+
+    def batches_done(self, count: int, loss: float, accuracy: float) -> None:
+        """Move the bar."""
+        self._bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}", refresh=False)
+        self._bar.update(count - self._bar.n)
+
+    def epoch_done(self, record: EpochRecord) -> None:
+        """Close the bar, print the epoch's line and begin the next bar."""
+        self._bar.close()
+        tqdm.write(str(record))
+        self._epoch = record.epoch + 1
+        if self._epoch <= self._experiment.epochs:
+            self._bar = self._new_bar()

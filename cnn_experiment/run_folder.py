@@ -1,0 +1,46 @@
+"""The folder of one run: `experiment.json`, `history.csv` and `weights.safetensors`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.errors import UserError
+from cnn_experiment.experiment import Experiment
+from cnn_experiment.history import EpochRecord, history_csv
+from cnn_experiment.variables import Variables
+
+
+class RunFolder:
+    """Writes a run's files, each whole or not at all. A run is finished once its weights are there."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.experiment_file = self.path / "experiment.json"
+        self.history_file = self.path / "history.csv"
+        self.weights_file = self.path / "weights.safetensors"
+
+    def start(self, experiment: Experiment, *, overwrite: bool = False) -> None:
+        """Begin a run here; raise `UserError` if a finished one would be lost unasked."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"out = {self.path}: it is a file; accepted: a folder, new or old")
+        if self.weights_file.exists() and not overwrite:
+            raise UserError(
+                f"out = {self.path}: it holds a finished run; accepted: another folder, or"
+                " --overwrite to replace it"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        for file in (self.weights_file, self.history_file):
+            file.unlink(missing_ok=True)
+        write_atomically(self.experiment_file, experiment.to_json().encode())
+
+    def write_history(self, records: Sequence[EpochRecord]) -> None:
+        """Replace the history by `records`."""
+        write_atomically(self.history_file, history_csv(records).encode())
+
+    def finish(self, weights: Variables) -> None:
+        """Write the final weights, under their neutral names and in Keras' layout."""
+        contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+        write_atomically(self.weights_file, save(contiguous))

@@ -1,0 +1,57 @@
+"""The base of every value in an experiment: frozen, strict, and complete in its JSON."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cnn_experiment.errors import UserError, one_sentence
+
+Element = TypeVar("Element")
+Listed = Annotated[tuple[Element, ...], Field(strict=False)]
+"""A tuple that may be given as a list; its elements stay strict."""
+
+Size = Annotated[int, Field(ge=1)]
+Pair = Annotated[tuple[Size, Size], Field(strict=False)]
+"""Height and width, each at least 1."""
+
+NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Value(BaseModel):
+    """A frozen value. Unknown fields, NaN, infinities and silent conversions are refused.
+
+    The constructor raises pydantic's `ValidationError` (a `ValueError`); the methods below raise
+    `UserError`, which says the same in one sentence.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+    def to_json(self) -> str:
+        """Indented JSON from which `from_json` makes an equal value."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; raise `UserError` for anything that is not such a value."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UserError(one_sentence(error)) from error
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Return a copy with the named fields replaced, validated again as a whole."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        try:
+            return type(self)(**fields | changes)
+        except ValidationError as error:
+            raise UserError(one_sentence(error)) from error
+
+
+def accepted(choices: Sequence[str]) -> str:
+    """List the accepted values as they stand at the end of an error message."""
+    return "accepted: " + ", ".join(choices)

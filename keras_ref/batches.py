@@ -1,0 +1,52 @@
+"""The experiment's batches in the form that `fit` takes."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_experiment import Digits, Experiment, batch_order
+
+
+class SeededBatches(keras.utils.PyDataset):
+    """Batches of (images, one-hot labels) in the seed's order of an epoch, the last one short.
+
+    `fit(x, y, shuffle=True)` would draw an order of its own. Pass `order_callback()` to `fit` too: it
+    is `fit` that knows which epoch it is in. (A dataset's own `on_epoch_end` will not do for
+    counting, since `fit` calls it once before the first epoch.)
+    """
+
+    def __init__(self, experiment: Experiment, digits: Digits) -> None:
+        super().__init__()
+        self._experiment = experiment
+        self._images_nhwc = digits.train_images_nhwc
+        self._one_hot = one_hot(digits.train_labels, experiment)
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Deal the batches of `epoch`, counted from 0, from now on."""
+        self._order = batch_order(self._experiment.seed, epoch, len(self._one_hot))
+
+    def order_callback(self) -> keras.callbacks.Callback:
+        """A callback that calls `begin_epoch` for each epoch of `fit`."""
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch)  # noqa: ARG005
+        )
+
+    def __len__(self) -> int:
+        """Count of batches in an epoch."""
+        return math.ceil(len(self._one_hot) / self._experiment.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Batch `index` of the present epoch."""
+        size = self._experiment.batch_size
+        batch = self._order[index * size : (index + 1) * size]
+        return self._images_nhwc[batch], self._one_hot[batch]
+
+
+def one_hot(labels: NDArray[np.int64], experiment: Experiment) -> NDArray[Any]:
+    """The labels as rows of 0 and 1, one column a class, in the experiment's dtype."""
+    classes = experiment.network.output.units
+    return keras.utils.to_categorical(labels, classes).astype(experiment.dtype)

@@ -1,0 +1,62 @@
+"""What `fit` calls while it trains."""
+
+import time
+from typing import Any
+
+import keras
+
+from cnn_experiment import EpochRecord, Watcher
+
+
+class LearningRateHistory(keras.callbacks.Callback):
+    """Collects the iteration count and the learning rate at the end of each epoch.
+
+    Source: article III, cell 6, `LrHistory`.
+    """
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Begin with empty lists."""
+        self.iterations: list[int] = []
+        self.rates: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Read both off the optimizer; with a schedule, its `learning_rate` is the present value."""
+        self.iterations.append(int(self.model.optimizer.iterations))
+        self.rates.append(float(self.model.optimizer.learning_rate))
+
+
+class EpochRecords(keras.callbacks.Callback):
+    """Turns Keras' logs into `EpochRecord`s and keeps a `Watcher` informed.
+
+    Stands behind the `LearningRateHistory` in `fit`'s list, since it reads from it.
+    """
+
+    def __init__(self, rates: LearningRateHistory, watcher: Watcher | None) -> None:
+        super().__init__()
+        self.records: list[EpochRecord] = []
+        self._rates = rates
+        self._watcher = watcher
+        self._begin = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Note the time."""
+        self._begin = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Pass on the averages of the epoch so far."""
+        if self._watcher is not None and logs:
+            self._watcher.batches_done(batch + 1, float(logs["loss"]), float(logs["accuracy"]))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the epoch's record."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        record = EpochRecord(
+            epoch=epoch + 1,
+            step=self._rates.iterations[-1],
+            learning_rate=self._rates.rates[-1],
+            seconds=time.perf_counter() - self._begin,
+            **values,
+        )
+        self.records.append(record)
+        if self._watcher is not None:
+            self._watcher.epoch_done(record)

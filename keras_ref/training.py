@@ -1,0 +1,85 @@
+"""Train, evaluate and look into the Keras model with Keras' own `fit`, `evaluate` and `predict`."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_experiment import Digits, EpochRecord, Evaluation, Experiment, UserError, Watcher
+from keras_ref.batches import SeededBatches, one_hot
+from keras_ref.callbacks import EpochRecords, LearningRateHistory
+from keras_ref.floatx import floatx
+from keras_ref.model import build_model
+
+_EVALUATION_BATCH = 1000
+
+
+def pick_device(name: str = "auto") -> str:
+    """Keras' name of the device; `auto` is CUDA where there is one. Raises `UserError` for no such."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device = {name!r}: accepted: auto, cpu, cuda")
+    has_cuda = bool(keras.distribution.list_devices("gpu"))
+    if name == "cuda" and not has_cuda:
+        raise UserError("device = 'cuda': Keras finds no CUDA device here; accepted: auto, cpu")
+    return "gpu:0" if has_cuda and name != "cpu" else "cpu:0"
+
+
+def train(
+    experiment: Experiment,
+    digits: Digits,
+    *,
+    device: str = "auto",
+    watcher: Watcher | None = None,
+) -> tuple[keras.Sequential, list[EpochRecord]]:
+    """Run the experiment from its initial weights; return the trained model and a record an epoch.
+
+    `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there and for digits
+    that do not fit the network.
+    """
+    digits.must_fit(experiment.network)
+    rates = LearningRateHistory()
+    records = EpochRecords(rates, watcher)
+    with keras.device(pick_device(device)), floatx(experiment.dtype):
+        model = build_model(experiment)
+        batches = SeededBatches(experiment, digits)
+        model.fit(
+            batches,
+            epochs=experiment.epochs,
+            shuffle=False,  # the batches are shuffled by the seed
+            validation_data=(digits.test_images_nhwc, one_hot(digits.test_labels, experiment)),
+            validation_batch_size=_EVALUATION_BATCH,
+            callbacks=[batches.order_callback(), rates, records],
+            verbose=0,  # the watcher reports
+        )
+    return model, records.records
+
+
+def evaluate(
+    model: keras.Model, images_nhwc: NDArray[Any], labels: NDArray[np.int64]
+) -> Evaluation:
+    """Loss and accuracy over all images; `images_nhwc` is (count, height, width, channels)."""
+    with floatx(model.compute_dtype):
+        classes = model.output_shape[-1]
+        values = model.evaluate(
+            images_nhwc,
+            keras.utils.to_categorical(labels, classes),
+            batch_size=_EVALUATION_BATCH,
+            return_dict=True,
+            verbose=0,
+        )
+    return Evaluation(loss=values["loss"], accuracy=values["accuracy"])
+
+
+def predict(model: keras.Model, images_nhwc: NDArray[Any]) -> NDArray[Any]:
+    """Class probabilities, shape (count, classes)."""
+    with floatx(model.compute_dtype):
+        return np.asarray(model.predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0))
+
+
+def layer_outputs(model: keras.Model, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Output of every layer by name, activation included; maps are (count, height, width, channels)."""
+    with floatx(model.compute_dtype):
+        outputs = keras.Model(model.inputs, [layer.output for layer in model.layers])
+        values = outputs.predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0)
+    return {layer.name: value for layer, value in zip(model.layers, values, strict=True)}

@@ -1,0 +1,35 @@
+"""The PyTorch backend: the experiment's network, Keras-faithful training, and weights both ways."""
+
+from cnn_experiment.import_order import settle_triton
+
+settle_triton()  # before torch and TensorFlow meet
+
+from torch_cnn.model import CNN, build_model  # noqa: E402
+from torch_cnn.optimizers import KerasRMSprop  # noqa: E402
+from torch_cnn.schedule import keras_schedule  # noqa: E402
+from torch_cnn.training import (  # noqa: E402
+    build_optimizer,
+    evaluate,
+    layer_outputs,
+    pick_device,
+    predict,
+    train,
+    train_step,
+)
+from torch_cnn.weights import load_neutral_weights, neutral_weights  # noqa: E402
+
+__all__ = [
+    "CNN",
+    "KerasRMSprop",
+    "build_model",
+    "build_optimizer",
+    "evaluate",
+    "keras_schedule",
+    "layer_outputs",
+    "load_neutral_weights",
+    "neutral_weights",
+    "pick_device",
+    "predict",
+    "train",
+    "train_step",
+]

@@ -1,0 +1,21 @@
+"""The experiment's learning-rate schedule as a stock `LambdaLR`."""
+
+from numpy.typing import DTypeLike
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from cnn_experiment.schedules import Schedule
+
+
+def keras_schedule(
+    optimizer: Optimizer, schedule: Schedule, dtype: DTypeLike = "float32"
+) -> LambdaLR:
+    """Return a scheduler to be stepped after every batch; each rate is exactly Keras'.
+
+    The optimizer's own learning rate is set to 1 in every group, so that the factor that `LambdaLR`
+    applies is the rate itself and no multiplication rounds it. `dtype` is the model's.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = 1.0
+        group.pop("initial_lr", None)
+    return LambdaLR(optimizer, lambda iteration: float(schedule.rates(iteration, dtype)))

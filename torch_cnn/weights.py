@@ -1,0 +1,66 @@
+"""Weights between PyTorch's layout and the neutral one, which is Keras'. Every step is a pure copy.
+
+| variable       | neutral, Keras           | PyTorch                  |
+|----------------|--------------------------|--------------------------|
+| conv2d kernel  | (height, width, in, out) | (out, in, height, width) |
+| dense kernel   | (in, out)                | (out, in)                |
+| bias           | (out,)                   | (out,)                   |
+
+The order of a flattened image needs no change here, since the model flattens as Keras does.
+"""
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cnn_experiment.variables import Variables, must_match
+
+_AXES_TO_TORCH = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
+_AXES_TO_NEUTRAL = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
+_TORCH_NAMES = {"kernel": "weight", "bias": "bias"}
+_NEUTRAL_NAMES = {theirs: neutral for neutral, theirs in _TORCH_NAMES.items()}
+
+
+def to_torch_layout(variable: NDArray[Any]) -> NDArray[Any]:
+    """A kernel or bias in Keras' layout as a view in PyTorch's."""
+    return variable.transpose(_AXES_TO_TORCH[variable.ndim])
+
+
+def to_neutral_layout(variable: NDArray[Any]) -> NDArray[Any]:
+    """A kernel or bias in PyTorch's layout as a view in Keras'."""
+    return variable.transpose(_AXES_TO_NEUTRAL[variable.ndim])
+
+
+def torch_name(name: str) -> str:
+    """`conv2d_1/kernel` as PyTorch's `conv2d_1.weight`."""
+    layer, _, variable = name.partition("/")
+    return f"{layer}.{_TORCH_NAMES[variable]}"
+
+
+def neutral_name(name: str) -> str:
+    """`conv2d_1.weight` as the neutral `conv2d_1/kernel`."""
+    layer, _, variable = name.rpartition(".")
+    return f"{layer}/{_NEUTRAL_NAMES[variable]}"
+
+
+def neutral_weights(model: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return copies of the model's parameters under neutral names and in the neutral layout."""
+    return {
+        neutral_name(name): to_neutral_layout(parameter.detach().cpu().numpy()).copy()
+        for name, parameter in model.named_parameters()
+    }
+
+
+def load_neutral_weights(model: nn.Module, weights: Variables) -> None:
+    """Copy `weights`, named and laid out neutrally, into the model, in place.
+
+    Raises `UserError` where a name, a shape or a dtype differs from the model's; the model is then
+    untouched.
+    """
+    must_match(weights, neutral_weights(model))
+    with torch.no_grad():
+        for name, array in weights.items():
+            parameter = model.get_parameter(torch_name(name))
+            parameter.copy_(torch.from_numpy(to_torch_layout(array).copy()))
