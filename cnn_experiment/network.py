@@ -39,7 +39,7 @@ class Output(Value):
 
 
 class Layer(NamedTuple):
-    """One row of a network's summary. Shapes leave out the batch; images are (height, width, channels)."""
+    """A row of a network's summary. Shapes leave out the batch; maps: (height, width, channels)."""
 
     name: str
     kind: LayerKind
@@ -96,15 +96,13 @@ class Network(Value):
                 name, pool = f"max_pool_{number}", self.pools[number - 1]
                 _must_fit(name, "pool", pool, (height, width))
                 height, width = height // pool[0], width // pool[1]
-                rows.append(
-                    Layer(name, "MaxPooling2D", (height, width, channels), pool_size=pool)
-                )
+                rows.append(Layer(name, "MaxPooling2D", (height, width, channels), pool_size=pool))
         rows.append(Layer("flatten", "Flatten", (height * width * channels,)))
         rows.extend(self._dense_layers(rows[-1].output_shape[0]))
         return tuple(rows)
 
     def _dense_layers(self, inputs: int) -> list[Layer]:
-        dense = (*self.hidden, self.output)
+        dense: tuple[Hidden | Output, ...] = (*self.hidden, self.output)
         sizes = pairwise([inputs, *(layer.units for layer in dense)])
         return [
             Layer(f"dense_{number}", "Dense", (size[1],), size, activation=layer.activation)
@@ -121,9 +119,7 @@ class Network(Value):
         return shapes
 
 
-def _must_fit(
-    name: str, what: str, size: tuple[int, int], reaching: tuple[int, int]
-) -> None:
+def _must_fit(name: str, what: str, size: tuple[int, int], reaching: tuple[int, int]) -> None:
     if size[0] > reaching[0] or size[1] > reaching[1]:
         raise ValueError(
             f"{name} has a {what} of {size[0]}x{size[1]}, larger than the"

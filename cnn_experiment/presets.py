@@ -40,7 +40,7 @@ PRESETS: dict[str, Experiment] = {
 
 
 def preset(name: str) -> Experiment:
-    """Return the published experiment of this name; raise `UserError` listing the names there are."""
+    """Return the published experiment of this name; a `UserError` lists the names there are."""
     try:
         return PRESETS[name]
     except KeyError:

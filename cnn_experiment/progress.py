@@ -1,6 +1,6 @@
 """What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from tqdm import tqdm
 
@@ -12,7 +12,7 @@ class Watcher(Protocol):
     """Is told how a training run proceeds. `train` of either backend takes one."""
 
     def batches_done(self, count: int, loss: float, accuracy: float) -> None:
-        """`count` batches of this epoch are done; averages over the epoch so far. Not every batch."""
+        """`count` batches of this epoch are done; averages over them. Not told of every batch."""
 
     def epoch_done(self, record: EpochRecord) -> None:
         """An epoch and its evaluation on the test images are done."""
@@ -26,7 +26,7 @@ class ProgressBar:
         self._epoch = 1
         self._bar = self._new_bar()
 
-    def _new_bar(self) -> "tqdm[None]":
+    def _new_bar(self) -> "tqdm[NoReturn]":
         return tqdm(
             total=self._experiment.steps_per_epoch,
             desc=f"epoch {self._epoch}/{self._experiment.epochs}",

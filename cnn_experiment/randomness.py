@@ -45,5 +45,7 @@ def initial_weights(network: Network, seed: int, dtype: DTypeLike) -> dict[str, 
             continue
         *window, inputs, outputs = shape
         limit = np.sqrt(6 / (np.prod(window) * (inputs + outputs)))
-        weights[name] = _source(seed, "initial weights", index).uniform(-limit, limit, shape).astype(dtype)
+        weights[name] = (
+            _source(seed, "initial weights", index).uniform(-limit, limit, shape).astype(dtype)
+        )
     return weights

@@ -1,6 +1,5 @@
 """The folder of one run: `experiment.json`, `history.csv` and `weights.safetensors`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +13,25 @@ from cnn_experiment.variables import Variables
 
 
 class RunFolder:
-    """Writes a run's files, each whole or not at all. A run is finished once its weights are there."""
+    """Writes a run's files, each whole or not at all. A run is finished once its weights are there.
+
+    As a `Watcher` of the training it rewrites the history after every epoch.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.experiment_file = self.path / "experiment.json"
         self.history_file = self.path / "history.csv"
         self.weights_file = self.path / "weights.safetensors"
+        self._history: list[EpochRecord] = []
 
-    def start(self, experiment: Experiment, *, overwrite: bool = False) -> None:
-        """Begin a run here; raise `UserError` if a finished one would be lost unasked."""
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that a finished run has."""
+        return self.experiment_file, self.history_file, self.weights_file
+
+    def must_be_free(self, *, overwrite: bool = False) -> None:
+        """Raise `UserError` if a finished run would be lost here unasked, or this is no folder."""
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"out = {self.path}: it is a file; accepted: a folder, new or old")
         if self.weights_file.exists() and not overwrite:
@@ -31,14 +39,22 @@ class RunFolder:
                 f"out = {self.path}: it holds a finished run; accepted: another folder, or"
                 " --overwrite to replace it"
             )
+
+    def start(self, experiment: Experiment) -> None:
+        """Begin a run here, in place of whatever run there was."""
         self.path.mkdir(parents=True, exist_ok=True)
         for file in (self.weights_file, self.history_file):
             file.unlink(missing_ok=True)
+        self._history.clear()
         write_atomically(self.experiment_file, experiment.to_json().encode())
 
-    def write_history(self, records: Sequence[EpochRecord]) -> None:
-        """Replace the history by `records`."""
-        write_atomically(self.history_file, history_csv(records).encode())
+    def batches_done(self, count: int, loss: float, accuracy: float) -> None:
+        """Nothing is written within an epoch."""
+
+    def epoch_done(self, record: EpochRecord) -> None:
+        """Replace the history by one with this record at its end."""
+        self._history.append(record)
+        write_atomically(self.history_file, history_csv(self._history).encode())
 
     def finish(self, weights: Variables) -> None:
         """Write the final weights, under their neutral names and in Keras' layout."""

@@ -1,7 +1,7 @@
 """The neutral form of a network's variables, in which everything passes between the backends.
 
-A set of variables is a dict from neutral name (`conv2d_1/kernel`) to array in Keras' layout: kernels
-(height, width, in, out) or (in, out), biases (out,).
+A set of variables is a dict from neutral name (`conv2d_1/kernel`) to array in Keras' layout:
+kernels (height, width, in, out) or (in, out), biases (out,).
 """
 
 from collections.abc import Mapping

@@ -8,13 +8,18 @@ import os
 from cnn_experiment.import_order import settle_triton
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes about the machine
 settle_triton()  # before torch and TensorFlow meet
 
 from keras_ref.batches import SeededBatches  # noqa: E402
 from keras_ref.callbacks import LearningRateHistory  # noqa: E402
 from keras_ref.model import build_model, reset  # noqa: E402
-from keras_ref.training import evaluate, layer_outputs, predict, train  # noqa: E402
+from keras_ref.training import (  # noqa: E402
+    evaluate,
+    layer_outputs,
+    pick_device,
+    predict,
+    train,
+)
 from keras_ref.weights import load_neutral_weights, neutral_weights  # noqa: E402
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "layer_outputs",
     "load_neutral_weights",
     "neutral_weights",
+    "pick_device",
     "predict",
     "reset",
     "train",

@@ -13,8 +13,8 @@ from cnn_experiment import Digits, Experiment, batch_order
 class SeededBatches(keras.utils.PyDataset):
     """Batches of (images, one-hot labels) in the seed's order of an epoch, the last one short.
 
-    `fit(x, y, shuffle=True)` would draw an order of its own. Pass `order_callback()` to `fit` too: it
-    is `fit` that knows which epoch it is in. (A dataset's own `on_epoch_end` will not do for
+    `fit(x, y, shuffle=True)` would draw an order of its own. Pass `order_callback()` to `fit` too:
+    it is `fit` that knows which epoch it is in. (A dataset's own `on_epoch_end` will not do for
     counting, since `fit` calls it once before the first epoch.)
     """
 
@@ -49,4 +49,4 @@ class SeededBatches(keras.utils.PyDataset):
 def one_hot(labels: NDArray[np.int64], experiment: Experiment) -> NDArray[Any]:
     """The labels as rows of 0 and 1, one column a class, in the experiment's dtype."""
     classes = experiment.network.output.units
-    return keras.utils.to_categorical(labels, classes).astype(experiment.dtype)
+    return np.eye(classes, dtype=experiment.dtype)[labels]

@@ -1,11 +1,14 @@
 """What `fit` calls while it trains."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from cnn_experiment import EpochRecord, Watcher
+
+Logs = dict[str, Any] | None
 
 
 class LearningRateHistory(keras.callbacks.Callback):
@@ -14,40 +17,41 @@ class LearningRateHistory(keras.callbacks.Callback):
     Source: article III, cell 6, `LrHistory`.
     """
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
         """Begin with empty lists."""
         self.iterations: list[int] = []
         self.rates: list[float] = []
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Read both off the optimizer; with a schedule, its `learning_rate` is the present value."""
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Read both off the optimizer; a schedule shows as its present value."""
         self.iterations.append(int(self.model.optimizer.iterations))
         self.rates.append(float(self.model.optimizer.learning_rate))
 
 
 class EpochRecords(keras.callbacks.Callback):
-    """Turns Keras' logs into `EpochRecord`s and keeps a `Watcher` informed.
+    """Turns Keras' logs into `EpochRecord`s and keeps the watchers informed.
 
     Stands behind the `LearningRateHistory` in `fit`'s list, since it reads from it.
     """
 
-    def __init__(self, rates: LearningRateHistory, watcher: Watcher | None) -> None:
+    def __init__(self, rates: LearningRateHistory, watchers: Sequence[Watcher]) -> None:
         super().__init__()
         self.records: list[EpochRecord] = []
         self._rates = rates
-        self._watcher = watcher
+        self._watchers = watchers
         self._begin = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Note the time."""
         self._begin = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Pass on the averages of the epoch so far."""
-        if self._watcher is not None and logs:
-            self._watcher.batches_done(batch + 1, float(logs["loss"]), float(logs["accuracy"]))
+        averages = {name: float(value) for name, value in (logs or {}).items()}
+        for watcher in self._watchers:
+            watcher.batches_done(batch + 1, averages["loss"], averages["accuracy"])
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Add the epoch's record."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         record = EpochRecord(
@@ -58,5 +62,5 @@ class EpochRecords(keras.callbacks.Callback):
             **values,
         )
         self.records.append(record)
-        if self._watcher is not None:
-            self._watcher.epoch_done(record)
+        for watcher in self._watchers:
+            watcher.epoch_done(record)

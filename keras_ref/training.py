@@ -1,5 +1,6 @@
 """Train, evaluate and look into the Keras model with Keras' own `fit`, `evaluate` and `predict`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,7 +17,10 @@ _EVALUATION_BATCH = 1000
 
 
 def pick_device(name: str = "auto") -> str:
-    """Keras' name of the device; `auto` is CUDA where there is one. Raises `UserError` for no such."""
+    """Keras' name of the device; `auto` is CUDA where there is one, else the CPU.
+
+    Raises `UserError` for a device that is not there.
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"device = {name!r}: accepted: auto, cpu, cuda")
     has_cuda = bool(keras.distribution.list_devices("gpu"))
@@ -30,7 +34,7 @@ def train(
     digits: Digits,
     *,
     device: str = "auto",
-    watcher: Watcher | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> tuple[keras.Sequential, list[EpochRecord]]:
     """Run the experiment from its initial weights; return the trained model and a record an epoch.
 
@@ -39,7 +43,7 @@ def train(
     """
     digits.must_fit(experiment.network)
     rates = LearningRateHistory()
-    records = EpochRecords(rates, watcher)
+    records = EpochRecords(rates, watchers)
     with keras.device(pick_device(device)), floatx(experiment.dtype):
         model = build_model(experiment)
         batches = SeededBatches(experiment, digits)
@@ -50,7 +54,7 @@ def train(
             validation_data=(digits.test_images_nhwc, one_hot(digits.test_labels, experiment)),
             validation_batch_size=_EVALUATION_BATCH,
             callbacks=[batches.order_callback(), rates, records],
-            verbose=0,  # the watcher reports
+            verbose=0,  # the watchers report
         )
     return model, records.records
 
@@ -78,7 +82,7 @@ def predict(model: keras.Model, images_nhwc: NDArray[Any]) -> NDArray[Any]:
 
 
 def layer_outputs(model: keras.Model, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Output of every layer by name, activation included; maps are (count, height, width, channels)."""
+    """Each layer's output by name, after its activation; maps: (count, height, width, channels)."""
     with floatx(model.compute_dtype):
         outputs = keras.Model(model.inputs, [layer.output for layer in model.layers])
         values = outputs.predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 from numpy.typing import NDArray
 
 from cnn_experiment.variables import Variables, must_match
@@ -11,7 +10,10 @@ from cnn_experiment.variables import Variables, must_match
 
 def neutral_weights(model: keras.Model) -> dict[str, NDArray[Any]]:
     """Return copies of the model's weights under their neutral names."""
-    return {name: np.array(variable) for name, variable in _variables(model).items()}
+    return {
+        name: keras.ops.convert_to_numpy(variable).copy()
+        for name, variable in _variables(model).items()
+    }
 
 
 def load_neutral_weights(model: keras.Model, weights: Variables) -> None:

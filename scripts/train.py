@@ -7,10 +7,13 @@ run's folder.
 """
 
 import argparse
+import importlib
 import logging
 import sys
 from pathlib import Path
 from typing import Any
+
+BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
 
 
 def arguments() -> argparse.Namespace:
@@ -18,7 +21,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--backend", choices=("torch", "keras"), default="torch")
+    parser.add_argument("--backend", choices=tuple(BACKENDS), default="torch")
     parser.add_argument(
         "--preset",
         default="article-2",
@@ -27,7 +30,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the preset's")
     parser.add_argument(
-        "--seed", type=int, metavar="S", help="decides split, initial weights and batches; default 0"
+        "--seed",
+        type=int,
+        metavar="S",
+        help="decides split, initial weights and batches; default 0",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--train-images", type=int, metavar="N", help="the first N; default 60000")
@@ -39,7 +45,10 @@ def arguments() -> argparse.Namespace:
         help="folder that holds or gets MNIST/raw; default: $MNIST_DIR, else the user's cache",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="the run's folder; default runs/PRESET-BACKEND-seedS"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder; default runs/PRESET-BACKEND-seedS",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a finished run in the folder"
@@ -48,30 +57,58 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train as the command line says."""
+    """Train as the command line says; exit with 1 and one sentence where that cannot be done."""
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from cnn_experiment import ProgressBar, RunFolder, UserError, load_mnist, preset
+    from cnn_experiment import UserError
 
     try:
-        experiment = preset(options.preset)
-        experiment = experiment.with_changes(
-            data=experiment.data.with_changes(
-                **given(train_images=options.train_images, test_images=options.test_images)
-            ),
-            **given(epochs=options.epochs, seed=options.seed),
-        )
-        run = RunFolder(
-            options.out
-            or Path("runs") / f"{options.preset}-{options.backend}-seed{experiment.seed}"
-        )
-        run.start(experiment, overwrite=options.overwrite)
-        digits = load_mnist(experiment, options.data_dir)
-        backend = load_backend(options.backend)
+        run(options)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: the epochs that were done are in the run's history.csv")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prepare everything that can fail, then begin the run's folder, train and save."""
+    from cnn_experiment import ProgressBar, RunFolder, load_mnist, preset
+
+    experiment = preset(options.preset)
+    counts = given(train_images=options.train_images, test_images=options.test_images)
+    experiment = experiment.with_changes(
+        data=experiment.data.with_changes(**counts),
+        **given(epochs=options.epochs, seed=options.seed),
+    )
+    default_out = Path("runs") / f"{options.preset}-{options.backend}-seed{experiment.seed}"
+    folder = RunFolder(options.out or default_out)
+    folder.must_be_free(overwrite=options.overwrite)
+    digits = load_mnist(experiment, options.data_dir)
+    backend = importlib.import_module(BACKENDS[options.backend])
+    device = backend.pick_device(options.device)
+
+    folder.start(experiment)
+    parameters = sum(layer.parameters for layer in experiment.network.layers())
+    print(
+        f"{options.preset} on {options.backend} ({device}): {parameters:,} parameters,"
+        f" epochs: {experiment.epochs}, batches in each: {experiment.steps_per_epoch}",
+        flush=True,
+    )
+    model, history = backend.train(
+        experiment,
+        digits,
+        device=options.device,
+        watchers=(folder, ProgressBar(experiment)),
+    )
+    folder.finish(backend.neutral_weights(model))
+    print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
+    print(f"wrote {', '.join(file.name for file in folder.files)} to {folder.path}")
 
 
 def given(**values: Any) -> dict[str, Any]:
     """Return the options that were given on the command line."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+if __name__ == "__main__":
+    main()

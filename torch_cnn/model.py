@@ -1,6 +1,7 @@
 """The CNN with its MLP head as an `nn.Module` that computes what Keras' model computes."""
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,9 @@ class CNN(nn.Module):
         for layer in self.layers:
             self.add_module(layer.name, _module(layer))
         self.to(getattr(torch, experiment.dtype))
-        self.to(memory_format=torch.channels_last)  # faster on the CPU; changes no shape and no value
+        self.to(
+            memory_format=torch.channels_last
+        )  # faster on the CPU; changes no shape and no value
 
     def forward(self, images_nchw: Tensor) -> Tensor:
         """Class probabilities, shape (batch, classes), like the Keras model's output."""
@@ -58,7 +61,7 @@ class CNN(nn.Module):
         return self.get_submodule(self.layers[-1].name)(features)  # type: ignore[no-any-return]
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Name and output of each layer, activation included; feature maps are (batch, channels, height, width)."""
+        """Name and output of each layer; maps are (batch, channels, height, width)."""
         features = images_nchw
         for layer in self.layers:
             features = self._output_of(layer, features)
@@ -80,7 +83,7 @@ class CNN(nn.Module):
     def dense_kernels(self) -> list[nn.Parameter]:
         """Weights of the dense layers, (out, in): the ones that the regularizer is laid on."""
         modules = (self.get_submodule(layer.name) for layer in self.layers)
-        return [module.weight for module in modules if isinstance(module, nn.Linear)]
+        return [cast(nn.Parameter, m.weight) for m in modules if isinstance(m, nn.Linear)]
 
     def penalty(self) -> Tensor:
         """The regularizer's part of the loss, a scalar."""
@@ -94,14 +97,15 @@ class CNN(nn.Module):
 def _module(layer: Layer) -> nn.Module:
     match layer.kind:
         case "Conv2D":
-            *window, inputs, outputs = layer.kernel_shape
-            return nn.Conv2d(inputs, outputs, (window[0], window[1]))
+            height, width, inputs, outputs = layer.kernel_shape
+            return nn.Conv2d(inputs, outputs, (height, width))
         case "MaxPooling2D":
             return nn.MaxPool2d(layer.pool_size)
         case "Flatten":
             return FlattenAsKeras()
         case "Dense":
-            return nn.Linear(*layer.kernel_shape)
+            inputs, outputs = layer.kernel_shape
+            return nn.Linear(inputs, outputs)
 
 
 def build_model(experiment: Experiment) -> CNN:

@@ -21,10 +21,10 @@ class KerasRMSprop(Optimizer):
     `torch.optim.RMSprop` is another equation: it adds epsilon outside the root, and multiplies by
     the learning rate outside the momentum buffer, which shows once the rate changes.
 
-    `weight_decay` is torch's: `weight_decay * parameter` is added to the gradient, as the gradient of
-    `weight_decay / 2 * sum(parameter ** 2)`. A Keras `L2(strength)` is `weight_decay=2 * strength` on
-    a parameter group of the regularized kernels. (Keras' optimizer argument of that name is a
-    different thing, decoupled decay.)
+    `weight_decay` is torch's: `weight_decay * parameter` is added to the gradient, which is the
+    gradient of `weight_decay / 2 * sum(parameter ** 2)`. A Keras `L2(strength)` is
+    `weight_decay=2 * strength` on a parameter group of the regularized kernels. (Keras' optimizer
+    argument of that name is a different thing, decoupled decay.)
 
     State of a parameter: `velocity`, and `momentum` where there is momentum, both of its shape.
     Source: keras/src/optimizers/rmsprop.py.
@@ -65,7 +65,7 @@ class KerasRMSprop(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient; return the closure's loss, if there is one."""
+        """Update every parameter that has a gradient; return the closure's loss, if any."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

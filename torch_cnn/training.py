@@ -1,7 +1,7 @@
 """Train, evaluate and look into the CNN, on any device."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,10 @@ _REPORTS_PER_EPOCH = 50
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA where there is a device, else the CPU. Raises `UserError` for what is not there."""
+    """`auto` is CUDA where there is one, else the CPU.
+
+    Raises `UserError` for a device that is not there.
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"device = {name!r}: accepted: auto, cpu, cuda")
     has_cuda = torch.cuda.is_available()
@@ -39,7 +42,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def build_optimizer(model: CNN) -> KerasRMSprop:
-    """KerasRMSprop over the model's parameters, with L2 as weight decay on the dense kernels alone."""
+    """KerasRMSprop over the model's parameters; L2 is weight decay on the dense kernels alone."""
     settings = model.experiment.optimizer
     regularizer = model.experiment.regularizer
     regularized = model.dense_kernels() if regularizer is not None else []
@@ -57,7 +60,7 @@ def train(
     digits: Digits,
     *,
     device: str = "auto",
-    watcher: Watcher | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> tuple[CNN, list[EpochRecord]]:
     """Run the experiment from its initial weights; return the trained model and a record an epoch.
 
@@ -77,13 +80,13 @@ def train(
     for epoch in range(experiment.epochs):
         begin = time.perf_counter()
         loss, accuracy = _train_epoch(
-            epoch, model, optimizer, schedule, images_nchw, labels, watcher
+            epoch, model, optimizer, schedule, images_nchw, labels, watchers
         )
         test = evaluate(model, digits.test_images_nhwc, digits.test_labels)
         record = EpochRecord(
             epoch=epoch + 1,
             step=schedule.last_epoch,
-            learning_rate=schedule.get_last_lr()[0],
+            learning_rate=float(schedule.get_last_lr()[0]),
             loss=loss,
             accuracy=accuracy,
             val_loss=test.loss,
@@ -91,7 +94,7 @@ def train(
             seconds=time.perf_counter() - begin,
         )
         history.append(record)
-        if watcher is not None:
+        for watcher in watchers:
             watcher.epoch_done(record)
     return model, history
 
@@ -103,33 +106,33 @@ def _train_epoch(
     schedule: LambdaLR,
     images_nchw: Tensor,
     labels: Tensor,
-    watcher: Watcher | None,
+    watchers: Sequence[Watcher],
 ) -> tuple[float, float]:
     """One pass over the images in the epoch's order; loss and accuracy averaged by sample."""
     order = torch.from_numpy(batch_order(model.experiment.seed, epoch, len(labels)))
-    batches = order.to(labels.device).split(model.experiment.batch_size)
+    batches = torch.split(order.to(labels.device), model.experiment.batch_size)
     report_every = max(1, len(batches) // _REPORTS_PER_EPOCH)
     losses = images_nchw.new_zeros(len(batches))
     hits = labels.new_zeros(len(batches))
     sizes = labels.new_tensor([len(batch) for batch in batches])
     for index, batch in enumerate(batches):
-        losses[index], hits[index] = train_step(
-            model, optimizer, images_nchw[batch], labels[batch]
-        )
+        losses[index], hits[index] = train_step(model, optimizer, images_nchw[batch], labels[batch])
         schedule.step()
         done = index + 1
-        if watcher is not None and done % report_every == 0:
-            watcher.batches_done(done, *_averages(losses[:done], hits[:done], sizes[:done]))
+        if watchers and done % report_every == 0:
+            averages = _averages(losses[:done], hits[:done], sizes[:done])
+            for watcher in watchers:
+                watcher.batches_done(done, *averages)
     return _averages(losses, hits, sizes)
 
 
 def train_step(
     model: CNN, optimizer: KerasRMSprop, images_nchw: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Update the weights on one batch; return its loss, the penalty included, and its count of hits.
+    """Update the weights on one batch; return its loss, the penalty included, and count of hits.
 
-    Both are scalars of the state before the update. The penalty's gradient is the optimizer's weight
-    decay, so that no graph is built for it.
+    Both are scalars of the state before the update. The penalty's gradient is the optimizer's
+    weight decay, so that no graph is built for it.
     """
     logits = model.logits(images_nchw)
     data_loss = functional.cross_entropy(logits, labels)
@@ -155,8 +158,8 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
     loss = torch.zeros((), dtype=torch.float64, device=model.device)
     hits = torch.zeros((), dtype=torch.int64, device=model.device)
     for images, part in zip(
-        _images_nchw(images_nhwc, model).split(_EVALUATION_BATCH),
-        all_labels.split(_EVALUATION_BATCH),
+        torch.split(_images_nchw(images_nhwc, model), _EVALUATION_BATCH),
+        torch.split(all_labels, _EVALUATION_BATCH),
         strict=True,
     ):
         logits = model.logits(images)
@@ -170,13 +173,13 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
 @torch.inference_mode()
 def predict(model: CNN, images_nhwc: NDArray[Any]) -> NDArray[Any]:
     """Class probabilities, shape (count, classes)."""
-    parts = _images_nchw(images_nhwc, model).split(_EVALUATION_BATCH)
+    parts = torch.split(_images_nchw(images_nhwc, model), _EVALUATION_BATCH)
     return torch.cat([model(images) for images in parts]).cpu().numpy()
 
 
 @torch.inference_mode()
 def layer_outputs(model: CNN, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Output of every layer by name, activation included; maps are (count, height, width, channels)."""
+    """Each layer's output by name, after its activation; maps: (count, height, width, channels)."""
     return {
         name: (output.permute(0, 2, 3, 1) if output.ndim == 4 else output).cpu().numpy()
         for name, output in model.outputs(_images_nchw(images_nhwc, model))

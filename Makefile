@@ -1,0 +1,27 @@
+# make train   install, fetch MNIST, train the PyTorch CNN of article II, print its test accuracy
+# make test    install, then the whole test suite
+# make lint    format check, lint and types
+# A second call installs and downloads nothing.
+
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+
+.PHONY: train test lint
+
+train: $(INSTALLED)
+	.venv/bin/python scripts/train.py --backend torch --preset article-2 \
+		--out runs/article-2 --overwrite
+
+test: $(INSTALLED)
+	.venv/bin/python -m pytest
+
+lint: $(INSTALLED)
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[torch,keras,dev]'
+	touch $@

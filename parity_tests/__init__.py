@@ -1,0 +1,1 @@
+"""The proof that the two backends are one computation, as a pytest suite."""

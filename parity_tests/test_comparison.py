@@ -1,0 +1,49 @@
+"""The comparison itself: it fails where it should."""
+
+import numpy as np
+import pytest
+
+from parity_tests.comparison import assert_close, assert_variables_close
+
+ONES = np.ones((2, 3))
+
+
+def test_equal_arrays_pass() -> None:
+    assert_close(ONES, ONES.copy(), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (np.ones((3, 2)), "shape"),
+        (np.ones((1, 3)), "shape"),
+        (np.ones((2, 3), np.float32), "dtype"),
+        (np.where(np.eye(2, 3) == 1, np.nan, 1.0), "theirs is not finite"),
+        (np.where(np.eye(2, 3) == 1, np.inf, 1.0), "theirs is not finite"),
+        (np.array([[0.5, 1.5, 1.0], [1.0, 1.0, 1.0]]), "difference 0.5"),
+        (np.nextafter(ONES, 2), "difference 2.22e-16"),
+    ],
+)
+def test_each_kind_of_difference_fails(other: np.ndarray, reason: str) -> None:
+    with pytest.raises(AssertionError, match=reason):
+        assert_close(ONES, other, 0.0)
+
+
+def test_nan_on_both_sides_fails() -> None:
+    nan = np.full(3, np.nan)
+    with pytest.raises(AssertionError, match="ours is not finite"):
+        assert_close(nan, nan, 1.0)
+
+
+def test_the_worst_element_is_named() -> None:
+    theirs = ONES.copy()
+    theirs[0, 1], theirs[1, 2] = 1.1, 1.3
+    with pytest.raises(AssertionError, match=r"at \(1, 2\)"):
+        assert_close(ONES, theirs, 0.01)
+
+
+def test_a_missing_variable_fails() -> None:
+    with pytest.raises(AssertionError, match="dense_1/bias"):
+        assert_variables_close(
+            {"dense_1/kernel": ONES, "dense_1/bias": ONES}, {"dense_1/kernel": ONES}, 1.0
+        )

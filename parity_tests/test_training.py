@@ -1,0 +1,88 @@
+"""Whole training runs: both backends on their own, from the same seed, in float64."""
+
+import numpy as np
+import pytest
+
+import keras_ref
+import torch_cnn
+from cnn_experiment import Experiment, batch_order, load_mnist, preset
+from parity_tests.comparison import assert_variables_close
+from parity_tests.conftest import small
+
+SHORT_LAST_BATCH = 1250  # 19 batches of 64 and one of 34
+
+
+@pytest.mark.parametrize("name", ["article-2", "article-3", "article-3-addendum"])
+def test_two_epochs_give_the_same_history_and_weights(name: str) -> None:
+    experiment = small(name, train_images=SHORT_LAST_BATCH, epochs=2)
+    digits = load_mnist(experiment)
+    our_model, our_history = torch_cnn.train(experiment, digits, device="cpu")
+    their_model, their_history = keras_ref.train(experiment, digits, device="cpu")
+    assert [record.step for record in our_history] == [20, 40]
+    for ours, theirs in zip(our_history, their_history, strict=True):
+        assert (ours.epoch, ours.step) == (theirs.epoch, theirs.step)
+        assert ours.learning_rate == theirs.learning_rate
+        assert (ours.accuracy, ours.val_accuracy) == (theirs.accuracy, theirs.val_accuracy)
+        assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
+        assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0, abs=1e-12)
+    assert_variables_close(
+        torch_cnn.neutral_weights(our_model), keras_ref.neutral_weights(their_model), 1e-11
+    )
+
+
+def test_keras_is_dealt_the_seed_s_batches_in_every_epoch() -> None:
+    experiment = small("article-2", train_images=200)
+    digits = load_mnist(experiment)
+    batches = keras_ref.SeededBatches(experiment, digits)
+    for epoch in range(3):
+        batches.begin_epoch(epoch)
+        dealt = [batches[index] for index in range(len(batches))]
+        assert [len(images) for images, _ in dealt] == [64, 64, 64, 8]
+        order = batch_order(experiment.seed, epoch, 200)
+        images = np.concatenate([images for images, _ in dealt])
+        labels = np.concatenate([labels for _, labels in dealt]).argmax(axis=1)
+        np.testing.assert_array_equal(images, digits.train_images_nhwc[order])
+        np.testing.assert_array_equal(labels, digits.train_labels[order])
+
+
+def fit(model: object, experiment: Experiment) -> list[float]:
+    """Losses of one epoch of plain `fit`."""
+    batches = keras_ref.SeededBatches(experiment, load_mnist(experiment))
+    with keras_ref.floatx.floatx(experiment.dtype):
+        history = model.fit(batches, shuffle=False, verbose=0)  # type: ignore[attr-defined]
+    return list(history.history["loss"])
+
+
+def test_reset_really_starts_again() -> None:
+    experiment = small("article-3-addendum", train_images=640)
+    model = keras_ref.build_model(experiment)
+    first = fit(model, experiment)
+    assert int(model.optimizer.iterations) == 10
+    went_on = fit(model, experiment)
+    assert went_on != first
+    keras_ref.reset(model, experiment)
+    assert int(model.optimizer.iterations) == 0
+    assert fit(model, experiment) == pytest.approx(first, rel=0, abs=1e-14)
+
+
+def test_reloading_the_weights_alone_does_not_start_again() -> None:
+    """The article's own reset: why `reset` must do more."""
+    experiment = small("article-3-addendum", train_images=640)
+    model = keras_ref.build_model(experiment)
+    weights = keras_ref.neutral_weights(model)
+    first = fit(model, experiment)
+    keras_ref.load_neutral_weights(model, weights)
+    assert fit(model, experiment) != pytest.approx(first, rel=0, abs=1e-6)
+
+
+def test_the_learning_rate_history_holds_what_article_3_prints_after_an_epoch() -> None:
+    experiment = preset("article-3")
+    data = experiment.data.with_changes(train_images=640, test_images=10)
+    experiment = experiment.with_changes(data=data)
+    rates = keras_ref.LearningRateHistory()
+    model = keras_ref.build_model(experiment)
+    batches = keras_ref.SeededBatches(experiment, load_mnist(experiment))
+    model.fit(batches, epochs=2, shuffle=False, callbacks=[rates], verbose=0)
+    assert rates.iterations == [10, 20]
+    expected = experiment.schedule.rates([10, 20], "float32")
+    assert rates.rates == [float(rate) for rate in expected]

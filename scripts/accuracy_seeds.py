@@ -1,0 +1,83 @@
+"""Measure how the accuracy of both backends spreads over seeds.
+
+    python scripts/accuracy_seeds.py --preset article-2 --epochs 1 --seeds 10 \\
+        --out results/first_epoch_accuracy.jsonl
+
+Appends one JSON line a finished run; runs that the file already holds are not repeated. The suite's
+accuracy band comes from this file.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line; no framework is loaded for this."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", default="article-2", metavar="NAME")
+    parser.add_argument("--epochs", type=int, default=1, metavar="N")
+    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--data-dir", type=Path, metavar="P")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run every seed on both backends."""
+    options = arguments()
+    from cnn_experiment import UserError
+
+    try:
+        measure(options)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Train what the results file lacks and add a line for each run."""
+    from cnn_experiment import load_mnist, preset
+    from cnn_experiment.atomic_file import write_atomically
+
+    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    done = {identity(json.loads(line)) for line in lines}
+    for seed in range(options.seeds):
+        experiment = preset(options.preset).with_changes(seed=seed, epochs=options.epochs)
+        digits = load_mnist(experiment, options.data_dir)
+        for name, package in BACKENDS.items():
+            run = {
+                "preset": options.preset,
+                "epochs": options.epochs,
+                "backend": name,
+                "seed": seed,
+            }
+            if identity(run) in done:
+                continue
+            backend = importlib.import_module(package)
+            _, history = backend.train(experiment, digits)
+            last = history[-1]
+            result = {
+                "val_accuracy": round(last.val_accuracy, 4),
+                "val_loss": round(last.val_loss, 6),
+                "seconds": round(last.seconds, 1),
+                "versions": {"torch": version("torch"), "keras": version("keras")},
+            }
+            lines.append(json.dumps(run | result))
+            print(lines[-1], flush=True)
+            write_atomically(options.out, ("\n".join(lines) + "\n").encode())
+
+
+def identity(run: dict[str, object]) -> tuple[object, ...]:
+    """Return what makes two runs the same."""
+    return run["preset"], run["epochs"], run["backend"], run["seed"]
+
+
+if __name__ == "__main__":
+    main()
