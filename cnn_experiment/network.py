@@ -9,9 +9,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from cnn_experiment.value import Listed, Pair, Size, Value
+from cnn_experiment.value import Pair, Size, Value
 
-ImageShape = Annotated[tuple[Size, Size, Size], Field(strict=False)]
 LayerKind = Literal["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
 Activation = Literal["relu", "sigmoid", "elu", "tanh", "softmax"]
 
@@ -57,10 +56,10 @@ class Layer(NamedTuple):
 class Network(Value):
     """Convolutions, the pooling after each but the last, hidden dense layers, output layer."""
 
-    input_shape: ImageShape = (28, 28, 1)
-    convolutions: Listed[Convolution]
-    pools: Listed[Pair]
-    hidden: Listed[Hidden]
+    input_shape: tuple[Size, Size, Size] = (28, 28, 1)
+    convolutions: tuple[Convolution, ...]
+    pools: tuple[Pair, ...]
+    hidden: tuple[Hidden, ...]
     output: Output = Output()
 
     @model_validator(mode="after")

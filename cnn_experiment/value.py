@@ -1,18 +1,14 @@
 """The base of every value in an experiment: frozen, strict, and complete in its JSON."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cnn_experiment.errors import UserError, one_sentence
 
-Element = TypeVar("Element")
-Listed = Annotated[tuple[Element, ...], Field(strict=False)]
-"""A tuple that may be given as a list; its elements stay strict."""
-
 Size = Annotated[int, Field(ge=1)]
-Pair = Annotated[tuple[Size, Size], Field(strict=False)]
+Pair = tuple[Size, Size]
 """Height and width, each at least 1."""
 
 NotNegative = Annotated[float, Field(ge=0)]

@@ -11,7 +11,7 @@ def floatx(dtype: str) -> Iterator[None]:
     """Build or run a model with `dtype` as Keras' default, and restore the caller's afterwards.
 
     Keras has two defaults: `floatx`, by which losses, metrics and data adapters go, and the dtype
-    policy, by which layers go and which keeps the first floatx that it saw. Setting only one of them
+    policy, by which layers go and which keeps the first floatx it saw. Setting only one of them
     makes a float64 model that quietly reads its images, or computes its loss, in float32.
     """
     before, policy_before = keras.config.floatx(), keras.config.dtype_policy()

@@ -29,9 +29,9 @@ def odd_network(convolution_activation: str, hidden_activation: str) -> Experime
     """Kernels and pools that are not square, so that a swapped height and width shows."""
     network = Network.from_json(
         Network(
-            convolutions=[Convolution(filters=3, kernel_size=(5, 2)), Convolution(filters=4)],
-            pools=[(2, 3)],
-            hidden=[Hidden(units=11), Hidden(units=7)],
+            convolutions=(Convolution(filters=3, kernel_size=(5, 2)), Convolution(filters=4)),
+            pools=((2, 3),),
+            hidden=(Hidden(units=11), Hidden(units=7)),
         )
         .to_json()
         .replace('"relu"', f'"{convolution_activation}"', 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-import keras_ref  # noqa: F401 - settles the backend before keras is used
+import keras_ref
 from cnn_experiment import ConstantRate, InverseTimeDecay
 from cnn_experiment.schedules import Schedule
 from torch_cnn import KerasRMSprop, keras_schedule

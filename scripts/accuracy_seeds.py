@@ -1,7 +1,6 @@
 """Measure how the accuracy of both backends spreads over seeds.
 
-    python scripts/accuracy_seeds.py --preset article-2 --epochs 1 --seeds 10 \\
-        --out results/first_epoch_accuracy.jsonl
+    python scripts/accuracy_seeds.py --seeds 10 --out results/first_epoch_accuracy.jsonl
 
 Appends one JSON line a finished run; runs that the file already holds are not repeated. The suite's
 accuracy band comes from this file.
@@ -66,7 +65,6 @@ def measure(options: argparse.Namespace) -> None:
             result = {
                 "val_accuracy": round(last.val_accuracy, 4),
                 "val_loss": round(last.val_loss, 6),
-                "seconds": round(last.seconds, 1),
                 "versions": {"torch": version("torch"), "keras": version("keras")},
             }
             lines.append(json.dumps(run | result))

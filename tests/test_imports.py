@@ -1,0 +1,92 @@
+"""Each package loads only what it needs, and the two frameworks live together in either order."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+FRAMEWORKS = {"torch", "keras", "tensorflow", "jax"}
+
+STEP_TORCH = """
+import torch
+p = torch.nn.Parameter(torch.ones(3))
+(p * p).sum().backward()
+torch_cnn.KerasRMSprop([p]).step()
+torch.optim.SGD([p], lr=0.1).step()
+"""
+STEP_KERAS = """
+import keras, numpy
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+model.compile("rmsprop", "mse")
+model.fit(numpy.ones((4, 3)), numpy.ones((4, 2)), verbose=0)
+"""
+
+
+def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def loaded(imports: str) -> set[str]:
+    run = python("-c", f"{imports}\nimport sys\nprint(*sys.modules)")
+    assert run.returncode == 0, run.stderr
+    return FRAMEWORKS & set(run.stdout.split())
+
+
+def test_the_experiment_loads_no_framework() -> None:
+    assert loaded("import cnn_experiment") == set()
+
+
+def test_the_torch_backend_loads_no_keras() -> None:
+    assert loaded("import torch_cnn") == {"torch"}
+
+
+def test_the_keras_backend_loads_no_torch() -> None:
+    assert loaded("import keras_ref") == {"keras", "tensorflow"}
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import torch_cnn, keras_ref",
+        "import keras_ref, torch_cnn",
+        "import keras, torch_cnn, keras_ref",
+        "import tensorflow, torch_cnn, keras_ref",
+    ],
+)
+@pytest.mark.parametrize("steps", [STEP_TORCH + STEP_KERAS, STEP_KERAS + STEP_TORCH])
+def test_either_order_of_imports_trains_a_step_of_each(imports: str, steps: str) -> None:
+    run = python("-c", imports + steps)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_help_loads_no_framework(script: Path) -> None:
+    run = python("-X", "importtime", script, "--help")
+    assert run.returncode == 0
+    assert run.stdout.startswith("usage: ")
+    modules = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "argparse" in modules
+    assert not FRAMEWORKS & modules
+
+
+def test_no_file_takes_the_name_of_a_standard_module() -> None:
+    tracked = [
+        path
+        for folder in ROOT.iterdir()
+        if not folder.name.startswith(".")
+        for path in folder.glob("*.py")
+    ]
+    assert {path.stem for path in tracked} & (sys.stdlib_module_names - {"__init__"}) == set()
+
+
+def test_the_backends_do_not_import_each_other() -> None:
+    for package, other in (("torch_cnn", "keras"), ("keras_ref", "torch")):
+        for path in (ROOT / package).glob("*.py"):
+            lines = [line.split() for line in path.read_text().splitlines()]
+            imported = [line[1] for line in lines if line[:1] in (["import"], ["from"])]
+            assert not [name for name in imported if name.startswith(other)], path

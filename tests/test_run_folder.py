@@ -1,0 +1,107 @@
+"""A run's folder: files whole or not at all, and a finished run never lost unasked."""
+
+import csv
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from cnn_experiment import EpochRecord, Experiment, RunFolder, UserError, initial_weights, preset
+from cnn_experiment.atomic_file import write_atomically
+
+EXPERIMENT = preset("article-2")
+WEIGHTS = initial_weights(EXPERIMENT.network, 0, "float32")
+
+
+def record(epoch: int) -> EpochRecord:
+    return EpochRecord(epoch, 938 * epoch, 1e-3, 1 / 3, 0.1 + 0.2, 5e-324, 0.99, 12.5)
+
+
+def finished(path: Path) -> RunFolder:
+    run = RunFolder(path)
+    run.start(EXPERIMENT)
+    run.epoch_done(record(1))
+    run.epoch_done(record(2))
+    run.finish(WEIGHTS)
+    return run
+
+
+def test_a_finished_run_reads_back_equal(tmp_path: Path) -> None:
+    run = finished(tmp_path / "new" / "run")
+    assert sorted(run.path.iterdir()) == sorted(run.files)
+    assert Experiment.from_json(run.experiment_file.read_bytes()) == EXPERIMENT
+    with run.history_file.open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == (
+        [
+            "epoch",
+            "step",
+            "learning_rate",
+            "loss",
+            "accuracy",
+            "val_loss",
+            "val_accuracy",
+            "seconds",
+        ]
+    )
+    types = {field.name: field.type for field in fields(EpochRecord)}
+    again = [EpochRecord(**{k: types[k](v) for k, v in row.items()}) for row in rows]  # type: ignore[operator]
+    assert again == [record(1), record(2)]
+    for name, array in load_file(run.weights_file).items():
+        np.testing.assert_array_equal(array, WEIGHTS[name])
+        assert array.dtype == WEIGHTS[name].dtype
+
+
+def test_transposed_weights_are_written_by_value_not_by_memory(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.start(EXPERIMENT)
+    kernel = np.arange(6.0).reshape(2, 3)
+    run.finish({"dense_1/kernel": kernel.T})
+    np.testing.assert_array_equal(load_file(run.weights_file)["dense_1/kernel"], kernel.T)
+
+
+def test_a_finished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    with pytest.raises(UserError, match="holds a finished run; accepted: another folder, or --ov"):
+        RunFolder(tmp_path).must_be_free()
+    RunFolder(tmp_path).must_be_free(overwrite=True)
+    assert run.weights_file.exists()
+
+
+def test_starting_again_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    run.start(EXPERIMENT.with_changes(seed=3))
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.json"]
+    run.epoch_done(record(1))
+    assert len(run.history_file.read_text().splitlines()) == 2
+
+
+def test_an_unfinished_run_may_be_replaced(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.start(EXPERIMENT)
+    run.epoch_done(record(1))
+    RunFolder(tmp_path).must_be_free()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(UserError, match="it is a file; accepted: a folder"):
+        RunFolder(tmp_path / "run").must_be_free()
+
+
+def test_a_write_that_fails_keeps_the_old_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.csv"
+    write_atomically(path, b"old")
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

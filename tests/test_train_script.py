@@ -1,0 +1,153 @@
+"""`scripts/train.py` as a person runs it: in a process of its own, on real MNIST."""
+
+import csv
+import os
+import pty
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from cnn_experiment import PRESETS, Experiment, preset
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
+FEW = ["--train-images", "300", "--test-images", "200", "--epochs", "2", "--device", "cpu"]
+
+
+def train(*options: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *options],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("backend", ["torch", "keras"])
+def test_a_run_prints_its_epochs_and_leaves_its_files(backend: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run = train("--backend", backend, *FEW, "--seed", "5", "--out", out)
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith(f"article-2 on {backend}")
+    assert [line.split(":")[0] for line in lines[1:3]] == ["epoch 1", "epoch 2"]
+    assert lines[3].startswith("test accuracy 0.")
+    assert lines[4].endswith(f"to {out}")
+
+    experiment = Experiment.from_json((out / "experiment.json").read_bytes())
+    few = preset("article-2").data.with_changes(train_images=300, test_images=200)
+    assert experiment == preset("article-2").with_changes(epochs=2, seed=5, data=few)
+    with (out / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "5"), ("2", "10")]
+    assert f"test accuracy {float(rows[-1]['val_accuracy']):.4f}" in lines[3]
+    weights = load_file(out / "weights.safetensors")
+    shapes = {name: array.shape for name, array in weights.items()}
+    assert shapes == experiment.network.variable_shapes()
+
+
+def test_both_backends_write_the_same_run(tmp_path: Path) -> None:
+    """One epoch of five batches in float32 is short enough for the histories to agree closely."""
+    histories = []
+    for backend in ("torch", "keras"):
+        out = tmp_path / backend
+        assert train("--backend", backend, *FEW, "--epochs", "1", "--out", out).returncode == 0
+        with (out / "history.csv").open() as file:
+            histories.append(next(csv.DictReader(file)))
+    ours, theirs = histories
+    assert ours.keys() == theirs.keys()
+    assert ours["learning_rate"] == theirs["learning_rate"]
+    assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-3)
+
+
+def test_a_finished_run_is_refused_and_kept_then_replaced_when_told(tmp_path: Path) -> None:
+    assert train(*FEW, "--out", tmp_path).returncode == 0
+    before = (tmp_path / "weights.safetensors").read_bytes()
+    refused = train(*FEW, "--out", tmp_path, "--seed", "1")
+    assert refused.returncode == 1
+    assert "holds a finished run" in refused.stderr
+    assert (tmp_path / "weights.safetensors").read_bytes() == before
+    assert train(*FEW, "--out", tmp_path, "--seed", "1", "--overwrite").returncode == 0
+    assert (tmp_path / "weights.safetensors").read_bytes() != before
+
+
+def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    with subprocess.Popen(
+        [sys.executable, SCRIPT, *FEW, "--out", tmp_path], stdout=theirs, stderr=theirs
+    ) as run:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError:  # how Linux ends a terminal
+            pass
+        os.close(ours)
+    assert run.returncode == 0
+    assert b"epoch 2/2:" in shown
+    assert b"loss=" in shown
+    assert b"accuracy=" in shown
+    assert b"<" in shown.partition(b"epoch 2/2:")[2]  # the time left
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--preset", "article-9"], "preset = 'article-9': accepted: article-2, article-3-first"),
+        (["--epochs", "0"], "epochs = 0: input should be greater than or equal to 1"),
+        (["--seed", "-3"], "seed = -3: input should be greater than or equal to 0"),
+        (["--train-images", "70000"], "train_images = 70000: input should be less than or equal"),
+        (["--out", str(SCRIPT)], "it is a file; accepted: a folder"),
+        (["--data-dir", "/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:
+    run = train("--out", tmp_path / "run", *options)
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: ")
+    assert sentence in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("backend", ["torch", "keras"])
+def test_a_missing_cuda_device_is_named_and_nothing_is_lost(backend: str, tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"precious")
+    run = train(
+        "--backend",
+        backend,
+        *FEW,
+        "--device",
+        "cuda",
+        "--out",
+        tmp_path,
+        "--overwrite",
+        CUDA_VISIBLE_DEVICES="",
+    )
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("error: device = 'cuda': ")
+    assert (tmp_path / "weights.safetensors").read_bytes() == b"precious"
+
+
+def test_help_names_every_preset_and_every_flag() -> None:
+    text = train("--help").stdout
+    for name in PRESETS:
+        assert name in text
+    for flag in [
+        "backend",
+        "preset",
+        "epochs",
+        "seed",
+        "device",
+        "train-images",
+        "test-images",
+        "data-dir",
+        "out",
+    ]:
+        assert f"--{flag}" in text
