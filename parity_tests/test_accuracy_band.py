@@ -1,0 +1,46 @@
+"""One epoch of article-2 on all 60,000 images: both accuracies lie where the measured seeds say."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import keras_ref
+import torch_cnn
+from cnn_experiment import load_mnist, preset
+from parity_tests.accuracy_band import measured_accuracies, tolerance_band
+
+NEW_SEED = 1000
+BACKENDS = {"torch": torch_cnn, "keras": keras_ref}
+
+
+def test_both_backends_were_measured_on_the_same_seeds() -> None:
+    seeds = [set(measured_accuracies(backend)) for backend in BACKENDS]
+    assert seeds[0] == seeds[1]
+    assert len(seeds[0]) >= 5
+    assert NEW_SEED not in seeds[0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_new_seed_s_accuracy_lies_in_the_band(backend: str) -> None:
+    module: ModuleType = BACKENDS[backend]
+    experiment = preset("article-2").with_changes(epochs=1, seed=NEW_SEED)
+    _, history = module.train(experiment, load_mnist(experiment))
+    assert history[0].step == 938
+    low, high = tolerance_band(measured_accuracies(backend).values())
+    assert low <= history[0].val_accuracy <= high
+
+
+def test_the_band_is_narrow_enough_to_fail() -> None:
+    """A tenth of an epoch lies outside: see the README for what a seed's accuracy means."""
+    for backend in BACKENDS:
+        low, _ = tolerance_band(measured_accuracies(backend).values())
+        assert low > 0.95
+
+
+def test_the_tolerance_factor_is_the_published_one() -> None:
+    """For n = 20, coverage 0.99 and confidence 0.95, tables give 3.615."""
+    sample = np.arange(20.0)
+    low, high = tolerance_band(sample)
+    factor = (high - low) / 2 / sample.std(ddof=1)
+    assert factor == pytest.approx(3.615, abs=0.01)
