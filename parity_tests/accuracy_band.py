@@ -22,16 +22,15 @@ class Band(NamedTuple):
 
 
 def tolerance_band(values: Iterable[float]) -> Band:
-    """Interval that holds `COVERAGE` of a normal population, with `CONFIDENCE`, from a sample of it.
+    """Interval that holds `COVERAGE` of a normal population, with `CONFIDENCE`, from a sample.
 
     Howe's factor for the two-sided tolerance interval: with 20 seeds, 3.6 standard deviations.
     """
     sample = np.array(list(values))
     degrees = len(sample) - 1
     quantile = norm.ppf((1 + COVERAGE) / 2)
-    factor = quantile * math.sqrt(
-        degrees * (1 + 1 / len(sample)) / chi2.ppf(1 - CONFIDENCE, degrees)
-    )
+    spread = degrees / chi2.ppf(1 - CONFIDENCE, degrees)
+    factor = quantile * math.sqrt((1 + 1 / len(sample)) * spread)
     reach = float(factor * sample.std(ddof=1))
     return Band(float(sample.mean()) - reach, float(sample.mean()) + reach)
 

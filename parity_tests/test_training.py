@@ -1,5 +1,7 @@
 """Whole training runs: both backends on their own, from the same seed, in float64."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,25 @@ def test_two_epochs_give_the_same_history_and_weights(name: str) -> None:
     assert_variables_close(
         torch_cnn.neutral_weights(our_model), keras_ref.neutral_weights(their_model), 1e-11
     )
+
+
+@pytest.mark.parametrize("backend", [torch_cnn, keras_ref], ids=["torch", "keras"])
+def test_the_same_experiment_gives_the_same_run_bit_for_bit(backend: ModuleType) -> None:
+    experiment = small("article-3-addendum", train_images=640).with_changes(dtype="float32")
+    digits = load_mnist(experiment)
+    runs = [backend.train(experiment, digits) for _ in range(2)]
+    one, other = (backend.neutral_weights(model) for model, _ in runs)
+    assert_variables_close(one, other, 0.0)
+    assert runs[0][1][0].loss == runs[1][1][0].loss
+
+
+def test_another_seed_gives_another_run() -> None:
+    experiment = small("article-2", train_images=64)
+    losses = [
+        torch_cnn.train(changed, load_mnist(changed))[1][0].loss
+        for changed in (experiment, experiment.with_changes(seed=1))
+    ]
+    assert losses[0] != losses[1]
 
 
 def test_keras_is_dealt_the_seed_s_batches_in_every_epoch() -> None:

@@ -7,13 +7,10 @@ accuracy band comes from this file.
 """
 
 import argparse
-import importlib
 import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
-
-BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
 
 
 def arguments() -> argparse.Namespace:
@@ -42,15 +39,19 @@ def main() -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Train what the results file lacks and add a line for each run."""
+    import keras_ref
+    import torch_cnn
     from cnn_experiment import load_mnist, preset
     from cnn_experiment.atomic_file import write_atomically
+
+    backends = {"torch": torch_cnn, "keras": keras_ref}
 
     lines = options.out.read_text().splitlines() if options.out.exists() else []
     done = {identity(json.loads(line)) for line in lines}
     for seed in range(options.seeds):
         experiment = preset(options.preset).with_changes(seed=seed, epochs=options.epochs)
         digits = load_mnist(experiment, options.data_dir)
-        for name, package in BACKENDS.items():
+        for name, backend in backends.items():
             run = {
                 "preset": options.preset,
                 "epochs": options.epochs,
@@ -59,7 +60,6 @@ def measure(options: argparse.Namespace) -> None:
             }
             if identity(run) in done:
                 continue
-            backend = importlib.import_module(package)
             _, history = backend.train(experiment, digits)
             last = history[-1]
             result = {

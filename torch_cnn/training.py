@@ -65,11 +65,12 @@ def train(
     """Run the experiment from its initial weights; return the trained model and a record an epoch.
 
     `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there and for digits
-    that do not fit the network.
+    that do not fit the network. Numbers too small for normal form count as 0 from here on, in the
+    whole process: dead units decay into such denormals, which are slow to compute with.
     """
     digits.must_fit(experiment.network)
     target = pick_device(device)
-    torch.set_flush_denormal(True)  # dead units decay into denormals, which are slow
+    torch.set_flush_denormal(True)
     model = build_model(experiment).to(target)
     optimizer = build_optimizer(model)
     schedule = keras_schedule(optimizer, experiment.schedule, experiment.dtype)
