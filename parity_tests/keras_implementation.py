@@ -1,0 +1,111 @@
+"""The reference: `keras_ref`'s model, its compiled loss and its optimizer, one step at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+import keras_ref
+from cnn_experiment import Digits, Evaluation, Experiment
+from cnn_experiment.variables import Variables
+from keras_ref.batches import one_hot
+from keras_ref.floatx import floatx
+from parity_tests.implementation import Implementation, State, Step
+
+
+class KerasReference(Implementation):
+    """Computes what `fit` computes (a test compares them), and shows everything on the way."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__(experiment)
+        self._model = keras_ref.build_model(experiment)
+        outputs = [layer.output for layer in self._model.layers]
+        with floatx(experiment.dtype):
+            self._layers = keras.Model(self._model.inputs, outputs)
+            self._loss = keras.losses.CategoricalCrossentropy()
+        self._names = list(keras_ref.neutral_weights(self._model))
+        self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Deal the images' own numbers through the dataset that `fit` gets."""
+        numbers = np.arange(self.experiment.data.train_images)
+        digits = Digits(numbers, np.zeros_like(numbers), numbers[:0], numbers[:0])
+        dataset = keras_ref.SeededBatches(self.experiment, digits)
+        dataset.begin_epoch(epoch)
+        return [dataset[index][0] for index in range(len(dataset))]
+
+    def initial_state(self) -> State:
+        """Return the state that a freshly built model has."""
+        keras_ref.reset(self._model, self.experiment)
+        return self._state()
+
+    def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
+        """Put the model and its optimizer into `state`, and make one update."""
+        self._load(state)
+        optimizer = self._model.optimizer
+        rate = np.asarray(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        with floatx(self.experiment.dtype):
+            outputs, data_loss, penalty, gradients = self._compiled_step(
+                tf.constant(images_nhwc), tf.constant(one_hot(labels, self.experiment))
+            )
+        layer_outputs = [output.numpy() for output in outputs]
+        return Step(
+            layer_outputs=dict(
+                zip((layer.name for layer in self._model.layers), layer_outputs, strict=True)
+            ),
+            data_loss=float(data_loss),
+            penalty=float(penalty),
+            gradients=self._named([gradient.numpy() for gradient in gradients]),
+            learning_rate=float(rate),
+            state=self._state(),
+            hits=int((layer_outputs[-1].argmax(axis=1) == labels).sum()),
+            size=len(labels),
+        )
+
+    def _graph_step(self, images_nhwc: tf.Tensor, labels: tf.Tensor) -> tuple[Any, ...]:
+        with tf.GradientTape() as tape:
+            outputs = self._layers(images_nhwc, training=True)
+            loss = self._model.compute_loss(images_nhwc, labels, outputs[-1])
+        data_loss = self._loss(labels, outputs[-1])
+        penalty = tf.add_n(self._model.losses) if self._model.losses else tf.zeros((), loss.dtype)
+        variables = self._model.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self._model.optimizer.apply(gradients, variables)
+        return outputs, data_loss, penalty, gradients
+
+    def report(self, steps: Sequence[Step]) -> Evaluation:
+        """Average as `fit` does, with the metric class that it uses for its losses."""
+        with floatx(self.experiment.dtype):
+            loss, accuracy = keras.metrics.Mean(), keras.metrics.Mean()
+            for step in steps:
+                loss.update_state(step.data_loss + step.penalty, sample_weight=step.size)
+                accuracy.update_state(step.hits / step.size, sample_weight=step.size)
+        return Evaluation(float(loss.result()), float(accuracy.result()))
+
+    def _load(self, state: State) -> None:
+        keras_ref.load_neutral_weights(self._model, state.weights)
+        for suffix, arrays in (("_velocity", state.velocity), ("_momentum", state.momentum)):
+            for variable, array in zip(self._slots(suffix), arrays.values(), strict=True):
+                variable.assign(array)
+        self._model.optimizer.iterations.assign(state.iteration)
+
+    def _state(self) -> State:
+        def values(suffix: str) -> Variables:
+            slots = [keras.ops.convert_to_numpy(v).copy() for v in self._slots(suffix)]
+            return self._named(slots) if slots else {}
+
+        return State(
+            keras_ref.neutral_weights(self._model),
+            values("_velocity"),
+            values("_momentum"),
+            int(self._model.optimizer.iterations),
+        )
+
+    def _slots(self, suffix: str) -> list[keras.Variable]:
+        return [v for v in self._model.optimizer.variables if v.name.endswith(suffix)]
+
+    def _named(self, arrays: Sequence[NDArray[Any]]) -> Variables:
+        return dict(zip(self._names, arrays, strict=True))
