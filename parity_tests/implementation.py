@@ -7,6 +7,7 @@ methods where your port does not take data, batches and initial weights from `cn
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,12 @@ class Step:
     """Count of images in the batch."""
 
 
+@lru_cache(maxsize=2)
+def _digits(experiment: Experiment) -> Digits:
+    """MNIST as all implementations of an experiment share it."""
+    return load_mnist(experiment)
+
+
 class Implementation(ABC):
     """A port, or the reference, of one experiment."""
 
@@ -59,7 +66,7 @@ class Implementation(ABC):
 
     def digits(self) -> Digits:
         """Return the images and labels that it trains on."""
-        return load_mnist(self.experiment)
+        return _digits(self.experiment)
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return the training images' indices, batch by batch; `epoch` counts from 0."""

@@ -81,8 +81,11 @@ class KerasReference(Implementation):
         with floatx(self.experiment.dtype):
             loss, accuracy = keras.metrics.Mean(), keras.metrics.Mean()
             for step in steps:
-                loss.update_state(step.data_loss + step.penalty, sample_weight=step.size)
-                accuracy.update_state(step.hits / step.size, sample_weight=step.size)
+                means = (step.data_loss + step.penalty, step.hits / step.size)
+                for metric, mean in zip((loss, accuracy), means, strict=True):
+                    metric.update_state(
+                        tf.constant(mean, metric.dtype), sample_weight=step.size
+                    )
         return Evaluation(float(loss.result()), float(accuracy.result()))
 
     def _load(self, state: State) -> None:

@@ -58,7 +58,7 @@ class CNN(nn.Module):
         features = images_nchw
         for layer in self.layers[:-1]:
             features = self._output_of(layer, features)
-        return self.get_submodule(self.layers[-1].name)(features)  # type: ignore[no-any-return]
+        return self.apply_module(self.layers[-1], features)
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Name and output of each layer; maps are (batch, channels, height, width)."""
@@ -68,7 +68,11 @@ class CNN(nn.Module):
             yield layer.name, features
 
     def _output_of(self, layer: Layer, features: Tensor) -> Tensor:
-        return _ACTIVATIONS[layer.activation](self.get_submodule(layer.name)(features))
+        return _ACTIVATIONS[layer.activation](self.apply_module(layer, features))
+
+    def apply_module(self, layer: Layer, features: Tensor) -> Tensor:
+        """Output of a layer before its activation."""
+        return self.get_submodule(layer.name)(features)  # type: ignore[no-any-return]
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,13 @@
+"""The known differences between a Keras model and its PyTorch port, each a switchable fault."""
+
+from parity_tests.known_differences import (  # noqa: F401 - each enters its differences
+    data,
+    network,
+    optimizer,
+    penalty,
+    reporting,
+    schedule,
+)
+from parity_tests.known_differences.catalogue import CATALOGUE, KnownDifference
+
+__all__ = ["CATALOGUE", "KnownDifference"]

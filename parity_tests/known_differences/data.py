@@ -1,0 +1,120 @@
+"""Differences in what is trained on, in which order, and from which start."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cnn_experiment import Digits
+from cnn_experiment.randomness import batch_order
+from cnn_experiment.variables import Variables
+from parity_tests.implementation import State
+from parity_tests.known_differences.catalogue import KnownDifference, known
+from torch_cnn import CNN, neutral_weights
+
+
+def with_images(digits: Digits, train: NDArray[Any], test: NDArray[Any]) -> Digits:
+    """Return the digits with other images."""
+    return Digits(train, digits.train_labels, test, digits.test_labels)
+
+
+@known("sample variance", rung="data", source="torch.std divides by n - 1, np.std by n")
+class SampleVariance(KnownDifference):
+    """The images are standardised by the sample's standard deviation, not the population's."""
+
+    def digits(self) -> Digits:
+        digits = super().digits()
+        factor = np.sqrt((70_000 - 1) / 70_000).astype(digits.train_images_nhwc.dtype)
+        return with_images(
+            digits, digits.train_images_nhwc * factor, digits.test_images_nhwc * factor
+        )
+
+
+@known("scaled to [0, 1]", rung="data", source="torchvision.transforms.ToTensor")
+class ScaledToOne(KnownDifference):
+    """The images are scaled to [0, 1], not standardised per pixel."""
+
+    def digits(self) -> Digits:
+        digits = super().digits()
+        low, high = digits.train_images_nhwc.min(), digits.train_images_nhwc.max()
+        return with_images(
+            digits,
+            (digits.train_images_nhwc - low) / (high - low),
+            (digits.test_images_nhwc - low) / (high - low),
+        )
+
+
+@known("labels left behind", rung="data", source="article II shuffles both by one index")
+class LabelsLeftBehind(KnownDifference):
+    """The images are shuffled without their labels."""
+
+    def digits(self) -> Digits:
+        digits = super().digits()
+        images = digits.train_images_nhwc
+        return with_images(digits, np.roll(images, 1, axis=0), digits.test_images_nhwc)
+
+
+@known("last batch dropped", rung="batches", source="DataLoader(drop_last=True)")
+class LastBatchDropped(KnownDifference):
+    """The last, short batch of an epoch is dropped."""
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        size = self.experiment.batch_size
+        return [batch for batch in super().batches(epoch) if len(batch) == size]
+
+
+@known("one order for all epochs", rung="batches", source="a permutation drawn before the loop")
+class OneOrder(KnownDifference):
+    """Every epoch takes the batches in the order of the first."""
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:  # noqa: ARG002
+        return super().batches(0)
+
+
+@known("not shuffled", rung="batches", source="DataLoader's default is shuffle=False")
+class NotShuffled(KnownDifference):
+    """The batches follow the order of the data; Keras' fit shuffles."""
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        order = batch_order(self.experiment.seed, epoch, self.experiment.data.train_images)
+        places = np.argsort(order)
+        return [places[batch] for batch in super().batches(epoch)]
+
+
+class FreshModel(KnownDifference):
+    """What PyTorch itself would begin with, for the differences below."""
+
+    def fresh(self) -> Variables:
+        with torch.random.fork_rng():
+            torch.manual_seed(self.experiment.seed)
+            model = CNN(self.experiment)
+            for module in model.modules():
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    module.reset_parameters()
+            return neutral_weights(model)
+
+    def initial_state(self) -> State:
+        state, fresh = super().initial_state(), self.fresh()
+        ending = "/kernel" if isinstance(self, DefaultKernels) else "/bias"
+        mixed = {n: fresh[n] if n.endswith(ending) else a for n, a in state.weights.items()}
+        return State(mixed, state.velocity, state.momentum)
+
+
+@known(
+    "torch's kernel initialisation",
+    rung="initial weights",
+    source="nn.Linear.reset_parameters: Kaiming uniform with a = sqrt(5)",
+)
+class DefaultKernels(FreshModel):
+    """The kernels start as PyTorch draws them, not Glorot-uniform."""
+
+
+@known(
+    "torch's biases",
+    rung="initial weights",
+    source="nn.Linear.reset_parameters: uniform within 1 / sqrt(fan in)",
+)
+class DefaultBiases(FreshModel):
+    """The biases start as PyTorch draws them, not at zero."""

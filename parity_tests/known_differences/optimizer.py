@@ -1,0 +1,176 @@
+"""Differences in the optimizer's equation and settings."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from parity_tests.implementation import State
+from parity_tests.known_differences.catalogue import KnownDifference, known
+from torch_cnn import KerasRMSprop
+
+KERAS = "keras/src/optimizers/rmsprop.py"
+
+
+class OtherEquation(KnownDifference):
+    """A port with another optimizer on the same parameter groups."""
+
+    optimizer_class: type[torch.optim.Optimizer]
+
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        groups = super().build_optimizer().param_groups
+        return self.optimizer_class([dict(group) for group in groups])
+
+
+class Variant(KerasRMSprop):
+    """KerasRMSprop's update with its parts exposed, for the faults below. Sound as it stands."""
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        for slot in ("velocity", "momentum")[: 1 + (group["momentum"] > 0)]:
+            state.setdefault(slot, torch.zeros_like(parameter))
+        gradient = gradient + group["weight_decay"] * parameter
+        velocity = group["rho"] * state["velocity"] + (1 - group["rho"]) * gradient.square()
+        state["velocity"] = velocity
+        self.move(parameter, gradient, self.root(state, gradient, group), group)
+
+    def root(self, state: dict[str, Tensor], gradient: Tensor, group: dict[str, Any]) -> Tensor:
+        """Return what the gradient is divided by."""
+        return (state["velocity"] + group["epsilon"]).sqrt()
+
+    def move(
+        self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
+    ) -> None:
+        """Update the momentum and the parameter."""
+        step = group["lr"] * gradient / root
+        if group["momentum"] > 0:
+            state = self.state[parameter]
+            step = state["momentum"] = group["momentum"] * state["momentum"] + step
+        parameter.sub_(step)
+
+
+class EpsilonOutside(Variant):
+    """Divides by sqrt(velocity) + epsilon."""
+
+    def root(self, state: dict[str, Tensor], gradient: Tensor, group: dict[str, Any]) -> Tensor:
+        return state["velocity"].sqrt() + group["epsilon"]
+
+
+class RateOutside(Variant):
+    """Keeps the momentum without the learning rate."""
+
+    def move(
+        self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
+    ) -> None:
+        step = gradient / root
+        if group["momentum"] > 0:
+            state = self.state[parameter]
+            step = state["momentum"] = group["momentum"] * state["momentum"] + step
+        parameter.sub_(group["lr"] * step)
+
+
+class Both(EpsilonOutside, RateOutside):
+    """As torch.optim.RMSprop does."""
+
+
+class Nesterov(Variant):
+    """Looks ahead by the new momentum."""
+
+    def move(
+        self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
+    ) -> None:
+        step = increment = group["lr"] * gradient / root
+        if group["momentum"] > 0:
+            state = self.state[parameter]
+            state["momentum"] = group["momentum"] * state["momentum"] + increment
+            step = group["momentum"] * state["momentum"] + increment
+        parameter.sub_(step)
+
+
+class Centered(Variant):
+    """Subtracts the square of the mean gradient, here of the present one alone."""
+
+    def root(self, state: dict[str, Tensor], gradient: Tensor, group: dict[str, Any]) -> Tensor:
+        mean = (1 - group["rho"]) * gradient
+        return (state["velocity"] - mean.square() + group["epsilon"]).sqrt()
+
+
+@known(
+    "torch.optim.RMSprop",
+    rung="optimizer state",
+    source=f"torch/optim/rmsprop.py against {KERAS}",
+)
+class StockRMSprop(OtherEquation):
+    """torch.optim.RMSprop: epsilon outside the root, learning rate outside the momentum buffer."""
+
+    optimizer_class = Both
+
+
+@known("epsilon outside the root", rung="optimizer state", source=f"torch/optim/rmsprop.py; {KERAS}")
+class EpsilonOutsideTheRoot(OtherEquation):
+    """The increment is divided by sqrt(velocity) + epsilon, not by sqrt(velocity + epsilon)."""
+
+    optimizer_class = EpsilonOutside
+
+
+@known(
+    "learning rate outside the momentum",
+    rung="optimizer state",
+    source=f"torch/optim/rmsprop.py; {KERAS}",
+)
+class RateOutsideTheMomentum(OtherEquation):
+    """The momentum is multiplied by the learning rate afterwards, not made of increments with it."""
+
+    optimizer_class = RateOutside
+
+
+@known("Nesterov momentum", rung="updated weights", source="SGD(nesterov=True); Keras' RMSprop has no such form")
+class NesterovMomentum(OtherEquation):
+    """The weights move by the momentum looked ahead, not by the momentum."""
+
+    optimizer_class = Nesterov
+
+
+@known("centered", rung="optimizer state", source="RMSprop(centered=True), in either framework")
+class CenteredVariance(OtherEquation):
+    """The increment is divided by a variance that the mean gradient was taken from."""
+
+    optimizer_class = Centered
+
+
+class OtherSetting(KnownDifference):
+    """A port with another setting in every parameter group."""
+
+    setting: tuple[str, float]
+
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        optimizer = super().build_optimizer()
+        name, value = self.setting
+        for group in optimizer.param_groups:
+            group[name] = value
+        return optimizer
+
+
+@known("rho 0.99", rung="optimizer state", source="torch.optim.RMSprop(alpha=0.99), its default")
+class Rho(OtherSetting):
+    """The velocity forgets at 0.99, PyTorch's default, not at 0.9, Keras'."""
+
+    setting = ("rho", 0.99)
+
+
+@known("epsilon 1e-8", rung="optimizer state", source="torch.optim.RMSprop(eps=1e-8), its default")
+class Epsilon(OtherSetting):
+    """Epsilon is 1e-8, PyTorch's default, not 1e-7, Keras'."""
+
+    setting = ("epsilon", 1e-8)
+
+
+@known("velocity started at ones", rung="optimizer state", source="tf.compat.v1 RMSPropOptimizer")
+class VelocityAtOnes(KnownDifference):
+    """The velocity starts at ones, as in TensorFlow 1, not at zeros."""
+
+    def initial_state(self) -> State:
+        state = super().initial_state()
+        ones = {name: np.ones_like(array) for name, array in state.velocity.items()}
+        return State(state.weights, ones, state.momentum)

@@ -1,0 +1,108 @@
+"""Differences in the regularizer."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cnn_experiment.variables import Variables
+from parity_tests.implementation import State, Step
+from parity_tests.known_differences.catalogue import KnownDifference, known
+from torch_cnn import KerasRMSprop
+
+
+class OtherPenalty(KnownDifference):
+    """A port that regularizes other parameters, or with another strength."""
+
+    def strength(self) -> float:
+        """Return the factor of the squares' sum."""
+        regularizer = self.experiment.regularizer
+        return 0.0 if regularizer is None else regularizer.rounded_strength
+
+    def regularized(self) -> list[nn.Parameter]:
+        """Return what is regularized."""
+        return self.model.dense_kernels()
+
+    def penalty(self) -> Tensor:
+        return torch.stack([self.strength() * p.square().sum() for p in self.regularized()]).sum()
+
+    def decay(self) -> float:
+        """Return the optimizer's weight decay."""
+        return 2 * self.strength()
+
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        chosen = {id(parameter) for parameter in self.regularized()}
+        settings = self.experiment.optimizer
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.model.parameters() if id(p) not in chosen]},
+            {"params": self.regularized(), "weight_decay": self.decay()},
+        ]
+        return KerasRMSprop(
+            groups, rho=settings.rho, momentum=settings.momentum, epsilon=settings.epsilon
+        )
+
+
+@known(
+    "L2 without the factor 2",
+    rung="gradients",
+    source="Keras' L2 is strength * sum(w**2), weight decay is the gradient of half of that",
+)
+class WithoutFactorTwo(OtherPenalty):
+    """The weight decay is the L2 strength itself: half of the penalty's gradient."""
+
+    def decay(self) -> float:
+        return self.strength()
+
+
+@known("L2 on biases", rung="penalty", source="one parameter group with weight_decay for all")
+class OnBiases(OtherPenalty):
+    """The dense layers' biases are regularized too."""
+
+    def regularized(self) -> list[nn.Parameter]:
+        linear = [module for module in self.model.modules() if isinstance(module, nn.Linear)]
+        return [parameter for module in linear for parameter in module.parameters()]
+
+
+@known("L2 on convolutions", rung="penalty", source="one parameter group with weight_decay for all")
+class OnConvolutions(OtherPenalty):
+    """The convolutions' kernels are regularized too."""
+
+    def regularized(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.model.parameters() if parameter.ndim > 1]
+
+
+@known("L2 missing on the output layer", rung="penalty", source="article III, cell 4")
+class NotOnOutput(OtherPenalty):
+    """The output layer's kernel is not regularized."""
+
+    def regularized(self) -> list[nn.Parameter]:
+        return super().regularized()[:-1]
+
+
+@known("L2 strength not rounded", rung="penalty", source="keras/src/regularizers/regularizers.py")
+class StrengthNotRounded(OtherPenalty):
+    """The L2 strength is the Python double; Keras makes it a float32 tensor."""
+
+    def strength(self) -> float:
+        regularizer = self.experiment.regularizer
+        return 0.0 if regularizer is None else regularizer.strength
+
+
+@known("decoupled decay", rung="gradients", source="AdamW; Keras' optimizer argument weight_decay")
+class DecoupledDecay(OtherPenalty):
+    """The weights decay on their own; the penalty's gradient does not go through the optimizer."""
+
+    def decay(self) -> float:
+        return 0.0
+
+    def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
+        step = super().step(state, images_nhwc, labels)
+        rate = step.learning_rate * 2 * self.strength()
+        decayed: Variables = {
+            name: array - rate * state.weights[name] if "dense" in name else array
+            for name, array in step.state.weights.items()
+        }
+        after = State(decayed, step.state.velocity, step.state.momentum, step.state.iteration)
+        return Step(**{**vars(step), "state": after})
