@@ -29,7 +29,8 @@ class FirstDifference(NamedTuple):
     def __str__(self) -> str:
         when = f"step {self.step}"
         if self.step is None:
-            when = "after the epoch" if self.rung == "epoch metrics" else "before the first step"
+            after = self.rung in ("epoch metrics", "trajectory")
+            when = "after the epoch" if after else "before the first step"
         return f"{self.rung}, {when}: {self.tensor}{self.difference.where}"
 
 
@@ -142,6 +143,8 @@ class Ladder:
     reference: Implementation
     rungs: dict[str, Rung] = field(init=False)
     first_difference: FirstDifference | None = None
+    loss_max_difference: float = 0.0
+    weight_max_difference: float = 0.0
 
     def __post_init__(self) -> None:
         dtype = self.reference.experiment.dtype
@@ -154,7 +157,11 @@ class Ladder:
         forced: Iterable[Forced],
         on_rung: Callable[[Rung], None] = lambda rung: None,
     ) -> FirstDifference | None:
-        """Compare all but the trajectory; `forced` is the reference's first epoch."""
+        """Go up to the first difference and return it; `forced` is the reference's first epoch.
+
+        The reference's run is also its free-running trajectory, so the port takes each step twice:
+        from the reference's state, and from its own.
+        """
         for name in (*BEFORE_TRAINING, "optimizer state"):
             ours = before_training(self.port, name)
             theirs = before_training(self.reference, name)
@@ -167,12 +174,16 @@ class Ladder:
             if found:
                 return self.first_difference
         our_steps, their_steps = [], []
+        own_state = self.port.initial_state()
         for index, state, images, labels, step in forced:
             our_step = self.port.step(state, images, labels)
             for name in STEP_RUNGS:
                 if self.look(name, index, of_step(our_step, name), of_step(step, name)):
                     on_rung(self.rungs[name])
                     return self.first_difference
+            own_step = self.port.step(own_state, images, labels)
+            own_state = own_step.state
+            self._follow(own_step, step)
             our_steps.append(without_tensors(our_step))
             their_steps.append(without_tensors(step))
         for name in STEP_RUNGS:
@@ -183,7 +194,32 @@ class Ladder:
         )
         self.look("epoch metrics", None, ours, theirs)
         on_rung(self.rungs["epoch metrics"])
+        if self.reference.experiment.dtype == "float64" and self.first_difference is None:
+            self._judge_trajectory(len(our_steps))
+            on_rung(self.rungs["trajectory"])
         return self.first_difference
+
+    def _follow(self, ours: Step, theirs: Step) -> None:
+        """Take one step of the free-running trajectories into the largest differences."""
+        loss = abs(ours.data_loss + ours.penalty - theirs.data_loss - theirs.penalty)
+        self.loss_max_difference = max(self.loss_max_difference, loss)
+        for _, difference in differences(ours.state.weights, theirs.state.weights):
+            self.weight_max_difference = max(self.weight_max_difference, difference.absolute)
+
+    def _judge_trajectory(self, steps: int) -> None:
+        rung = self.rungs["trajectory"]
+        largest = {"loss": self.loss_max_difference, "weight": self.weight_max_difference}
+        allowed = {
+            "loss": tolerances.of_trajectory(tolerances.TRAJECTORY_LOSS, steps),
+            "weight": tolerances.of_trajectory(tolerances.TRAJECTORY_WEIGHT, steps),
+        }
+        worst = max(largest, key=lambda name: largest[name] / allowed[name])
+        rung.worst, rung.tolerance = largest[worst], allowed[worst]
+        rung.passed = rung.worst <= rung.tolerance
+        rung.where = f"largest absolute difference of a {worst} in {steps} free-running steps"
+        if not rung.passed:
+            apart = Difference(rung.worst, rung.worst, f" is {rung.worst:.2g} apart")
+            self.first_difference = FirstDifference("trajectory", None, f"a {worst}", apart)
 
     def look(self, name: str, step: int | None, ours: Tensors, theirs: Tensors) -> bool:
         """Take one comparison into a rung; return whether it is the first difference."""
