@@ -13,7 +13,7 @@ from parity_tests.tolerances import SMALLEST_SCALE
 class Difference(NamedTuple):
     """How far two arrays are apart, at the worst element.
 
-    Arrays of different shape or dtype, or with a value that is not finite, are infinitely far apart.
+    Arrays of different shape or dtype, or with values that are not finite, are infinitely far.
     """
 
     absolute: float

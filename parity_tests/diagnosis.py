@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from parity_tests import tolerances
-from parity_tests.comparison import Difference
 from parity_tests.implementation import Implementation
 from parity_tests.known_differences import CATALOGUE
 from parity_tests.ladder import (
-    BEFORE_TRAINING,
     STEP_RUNGS,
     FirstDifference,
     Forced,

@@ -1,8 +1,8 @@
-"""float32 trajectories: does the port stay as close to the reference as a run to its own twins?
+"""The float32 trajectory: as close to the reference as a run stays to its own twins.
 
 Training is chaotic: a run whose initial weights are moved by one unit in the last place parts from
-itself as fast as the two frameworks part. So the distance between the frameworks is held against the
-distances among such twins of one framework, which is all that rounding explains.
+itself as fast as the two frameworks part. So the distance between the frameworks is held against
+the distances among such twins of one framework, which is all that rounding explains.
 """
 
 import itertools
@@ -81,7 +81,7 @@ def moved_by_one_ulp(state: State, seed: int) -> State:
 
     def moved(array: NDArray[Any]) -> NDArray[Any]:
         towards = np.where(source.random_sample(array.shape) < 0.5, -np.inf, np.inf)
-        return np.nextafter(array, towards.astype(array.dtype))
+        return np.asarray(np.nextafter(array, towards.astype(array.dtype)))
 
     weights: Variables = {name: moved(array) for name, array in state.weights.items()}
     return State(weights, state.velocity, state.momentum, state.iteration)
@@ -106,4 +106,5 @@ def run(
 
 def log_distance(one: Path, other: Path) -> NDArray[np.float64]:
     """Natural logarithm of the Euclidean distance over all weights, at each snapshot."""
-    return np.log(np.maximum(np.linalg.norm(one - other, axis=1), 1e-30))
+    distance = np.linalg.norm(one - other, axis=1)
+    return np.asarray(np.log(np.maximum(distance, 1e-30)))

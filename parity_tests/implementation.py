@@ -1,7 +1,7 @@
 """What the ladder asks of an implementation, and what one training step gives back.
 
-To put your own port on the ladder, derive from `Implementation` and write `step`; override the other
-methods where your port does not take data, batches and initial weights from `cnn_experiment`.
+To put your own port on the ladder, derive from `Implementation` and write `step`; override the
+other methods where your port does not take data, batches and weights from `cnn_experiment`.
 """
 
 from abc import ABC, abstractmethod

@@ -83,9 +83,7 @@ class KerasReference(Implementation):
             for step in steps:
                 means = (step.data_loss + step.penalty, step.hits / step.size)
                 for metric, mean in zip((loss, accuracy), means, strict=True):
-                    metric.update_state(
-                        tf.constant(mean, metric.dtype), sample_weight=step.size
-                    )
+                    metric.update_state(tf.constant(mean, metric.dtype), sample_weight=step.size)
         return Evaluation(float(loss.result()), float(accuracy.result()))
 
     def _load(self, state: State) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cnn_experiment import Experiment
 from parity_tests import tolerances
 from parity_tests.comparison import Difference, compare
+from parity_tests.envelope import Envelope
 from parity_tests.implementation import Implementation, State, Step
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -49,7 +50,7 @@ class Rung:
 class Forced(NamedTuple):
     """One step of the reference's run, which a port is made to take from the same state."""
 
-    index: int
+    number: int
     state: State
     images_nhwc: NDArray[Any]
     labels: NDArray[np.int64]
@@ -103,7 +104,7 @@ def of_step(step: Step, rung: str) -> Tensors:
         case "penalty":
             return {"penalty": np.array(step.penalty)}
         case "gradients":
-            return dict(reversed(step.gradients.items()))  # from the output back
+            return dict(reversed(list(step.gradients.items())))  # from the output back
         case "learning rate":
             return {"learning rate": np.array(step.learning_rate)}
         case "optimizer state":
@@ -155,7 +156,7 @@ class Ladder:
     def climb(
         self,
         forced: Iterable[Forced],
-        on_rung: Callable[[Rung], None] = lambda rung: None,
+        on_rung: Callable[[Rung], None] = lambda _: None,
     ) -> FirstDifference | None:
         """Go up to the first difference and return it; `forced` is the reference's first epoch.
 
@@ -175,10 +176,10 @@ class Ladder:
                 return self.first_difference
         our_steps, their_steps = [], []
         own_state = self.port.initial_state()
-        for index, state, images, labels, step in forced:
+        for number, state, images, labels, step in forced:
             our_step = self.port.step(state, images, labels)
             for name in STEP_RUNGS:
-                if self.look(name, index, of_step(our_step, name), of_step(step, name)):
+                if self.look(name, number, of_step(our_step, name), of_step(step, name)):
                     on_rung(self.rungs[name])
                     return self.first_difference
             own_step = self.port.step(own_state, images, labels)
@@ -221,6 +222,16 @@ class Ladder:
             apart = Difference(rung.worst, rung.worst, f" is {rung.worst:.2g} apart")
             self.first_difference = FirstDifference("trajectory", None, f"a {worst}", apart)
 
+    def judge_envelope(self, envelope: Envelope) -> None:
+        """Take the float32 trajectories' distances into the last rung."""
+        rung = self.rungs["trajectory"]
+        rung.worst, rung.tolerance = float(envelope.excess(envelope.cross)), envelope.limit
+        rung.passed = envelope.passed
+        rung.where = "largest log ratio of the distance to that of one-ulp twins"
+        if not rung.passed:
+            apart = Difference(rung.worst, rung.worst, " leaves the envelope of one-ulp twins")
+            self.first_difference = FirstDifference("trajectory", None, "the port", apart)
+
     def look(self, name: str, step: int | None, ours: Tensors, theirs: Tensors) -> bool:
         """Take one comparison into a rung; return whether it is the first difference."""
         rung = self.rungs[name]
@@ -238,4 +249,6 @@ class Ladder:
 def without_tensors(step: Step) -> Step:
     """Return the step's numbers alone, for a report."""
     empty = State({}, {}, {}, step.state.iteration)
-    return Step({}, step.data_loss, step.penalty, {}, step.learning_rate, empty, step.hits, step.size)
+    return Step(
+        {}, step.data_loss, step.penalty, {}, step.learning_rate, empty, step.hits, step.size
+    )

@@ -38,8 +38,8 @@ SMALLEST_SCALE = 1e-9
 # difference, a constant that is not rounded to float32, is 5e-8. float32: see above.
 ONE_STEP: dict[Dtype, float] = {"float64": 1e-11, "float32": 1e-3}
 
-# Free-running in float64, absolute: rounding grows with the steps, most with momentum 0.9 (7e-12 in a
-# loss after 938 steps); a constant that is not rounded parts the losses by 1e-8 at once.
+# Free-running in float64, absolute: rounding grows with the steps, most with momentum 0.9 (about
+# 1e-11 after 938 steps); a constant that is not rounded parts the losses by 1e-8 at once.
 TRAJECTORY_LOSS = {200: 1e-12, 938: 1e-10}
 TRAJECTORY_WEIGHT = {200: 1e-11, 938: 1e-10}
 

@@ -1,7 +1,7 @@
 """The port: `torch_cnn`'s model, loss, penalty, optimizer and schedule, one step at a time.
 
-Each decision that a port can take wrongly is a method of its own, so that a known difference is this
-class with one method replaced.
+Each decision that a port can take wrongly is a method of its own, so that a known difference is
+this class with one method replaced.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from torch.nn import functional
 from cnn_experiment import Experiment
 from cnn_experiment.variables import Variables
 from parity_tests.implementation import Implementation, State, Step
-from torch_cnn import CNN, build_optimizer
+from torch_cnn import CNN, build_optimizer, pick_device
 from torch_cnn.weights import (
     neutral_name,
     neutral_weights,
@@ -30,7 +30,7 @@ class TorchPort(Implementation):
 
     def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
         super().__init__(experiment)
-        self.model = self.build_model().to(device)
+        self.model = self.build_model().to(pick_device(device))
 
     def build_model(self) -> CNN:
         """Return the network; its weights are set at every step."""

@@ -1,5 +1,6 @@
 """What an entry of the catalogue is, and how one is entered."""
 
+import inspect
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -7,11 +8,16 @@ from parity_tests.torch_implementation import TorchPort
 
 
 class KnownDifference(TorchPort):
-    """The port with one decision taken wrongly; its docstring is the sentence that a person reads."""
+    """The port with one decision taken wrongly; its docstring is what a person reads of it."""
 
     rung: ClassVar[str]
     """Where the ladder must find it."""
     source: ClassVar[str]
+
+    @classmethod
+    def sentence(cls) -> str:
+        """What the difference is."""
+        return inspect.getdoc(cls) or ""
 
 
 CATALOGUE: dict[str, type[KnownDifference]] = {}

@@ -102,13 +102,17 @@ class CeilMode(KnownDifference):
         height, width, channels = self.experiment.network.input_shape
         for layer in layers:
             if layer.kind == "Conv2D":
-                height, width = height - layer.kernel_shape[0] + 1, width - layer.kernel_shape[1] + 1
+                height, width = (
+                    height - layer.kernel_shape[0] + 1,
+                    width - layer.kernel_shape[1] + 1,
+                )
                 channels = layer.output_shape[-1]
             elif layer.kind == "MaxPooling2D":
                 height, width = -(-height // layer.pool_size[0]), -(-width // layer.pool_size[1])
         units = state.weights["dense_1/kernel"].shape[1]
         kernel = np.zeros((height * width * channels, units), self.experiment.dtype)
-        return State(state.weights | {"dense_1/kernel": kernel}, state.velocity, state.momentum)
+        weights = {**state.weights, "dense_1/kernel": kernel}
+        return State(weights, state.velocity, state.momentum)
 
 
 @known(

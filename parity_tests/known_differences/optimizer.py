@@ -16,7 +16,7 @@ KERAS = "keras/src/optimizers/rmsprop.py"
 class OtherEquation(KnownDifference):
     """A port with another optimizer on the same parameter groups."""
 
-    optimizer_class: type[torch.optim.Optimizer]
+    optimizer_class: type[KerasRMSprop]
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         groups = super().build_optimizer().param_groups
@@ -33,11 +33,11 @@ class Variant(KerasRMSprop):
         gradient = gradient + group["weight_decay"] * parameter
         velocity = group["rho"] * state["velocity"] + (1 - group["rho"]) * gradient.square()
         state["velocity"] = velocity
-        self.move(parameter, gradient, self.root(state, gradient, group), group)
+        self.move(parameter, gradient, self.root(velocity, gradient, group), group)
 
-    def root(self, state: dict[str, Tensor], gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
         """Return what the gradient is divided by."""
-        return (state["velocity"] + group["epsilon"]).sqrt()
+        return torch.sqrt(velocity + group["epsilon"])
 
     def move(
         self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
@@ -53,8 +53,8 @@ class Variant(KerasRMSprop):
 class EpsilonOutside(Variant):
     """Divides by sqrt(velocity) + epsilon."""
 
-    def root(self, state: dict[str, Tensor], gradient: Tensor, group: dict[str, Any]) -> Tensor:
-        return state["velocity"].sqrt() + group["epsilon"]
+    def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
+        return torch.sqrt(velocity) + float(group["epsilon"])
 
 
 class RateOutside(Variant):
@@ -91,9 +91,9 @@ class Nesterov(Variant):
 class Centered(Variant):
     """Subtracts the square of the mean gradient, here of the present one alone."""
 
-    def root(self, state: dict[str, Tensor], gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         mean = (1 - group["rho"]) * gradient
-        return (state["velocity"] - mean.square() + group["epsilon"]).sqrt()
+        return torch.sqrt(velocity - mean.square() + group["epsilon"])
 
 
 @known(
@@ -107,7 +107,9 @@ class StockRMSprop(OtherEquation):
     optimizer_class = Both
 
 
-@known("epsilon outside the root", rung="optimizer state", source=f"torch/optim/rmsprop.py; {KERAS}")
+@known(
+    "epsilon outside the root", rung="optimizer state", source=f"torch/optim/rmsprop.py; {KERAS}"
+)
 class EpsilonOutsideTheRoot(OtherEquation):
     """The increment is divided by sqrt(velocity) + epsilon, not by sqrt(velocity + epsilon)."""
 
@@ -125,7 +127,11 @@ class RateOutsideTheMomentum(OtherEquation):
     optimizer_class = RateOutside
 
 
-@known("Nesterov momentum", rung="updated weights", source="SGD(nesterov=True); Keras' RMSprop has no such form")
+@known(
+    "Nesterov momentum",
+    rung="updated weights",
+    source="SGD(nesterov=True); Keras' RMSprop has no such form",
+)
 class NesterovMomentum(OtherEquation):
     """The weights move by the momentum looked ahead, not by the momentum."""
 
