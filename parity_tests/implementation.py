@@ -34,7 +34,8 @@ class Step:
     """One step as it was computed: all but `state` belongs to the weights before the update."""
 
     layer_outputs: Variables
-    """By layer, after its activation; maps are (batch, height, width, channels)."""
+    """By layer, after its activation; maps are (batch, height, width, channels). May be left empty:
+    the ladder then leaves that rung unjudged."""
     data_loss: float
     penalty: float
     gradients: Variables

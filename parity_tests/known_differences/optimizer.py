@@ -122,7 +122,7 @@ class EpsilonOutsideTheRoot(OtherEquation):
     source=f"torch/optim/rmsprop.py; {KERAS}",
 )
 class RateOutsideTheMomentum(OtherEquation):
-    """The momentum is multiplied by the learning rate afterwards, not made of increments with it."""
+    """The learning rate multiplies the momentum afterwards, not the increments it is made of."""
 
     optimizer_class = RateOutside
 
@@ -158,14 +158,14 @@ class OtherSetting(KnownDifference):
         return optimizer
 
 
-@known("rho 0.99", rung="optimizer state", source="torch.optim.RMSprop(alpha=0.99), its default")
+@known("rho 0.99", rung="optimizer state", source="torch.optim.RMSprop's default alpha")
 class Rho(OtherSetting):
     """The velocity forgets at 0.99, PyTorch's default, not at 0.9, Keras'."""
 
     setting = ("rho", 0.99)
 
 
-@known("epsilon 1e-8", rung="optimizer state", source="torch.optim.RMSprop(eps=1e-8), its default")
+@known("epsilon 1e-8", rung="optimizer state", source="torch.optim.RMSprop's default eps")
 class Epsilon(OtherSetting):
     """Epsilon is 1e-8, PyTorch's default, not 1e-7, Keras'."""
 

@@ -1,0 +1,49 @@
+"""The suite is tested by planted faults: each is rejected on its rung, and named as the cause."""
+
+import pytest
+
+from parity_tests.diagnosis import LOOKED_AT, causes
+from parity_tests.keras_implementation import KerasReference
+from parity_tests.known_differences import CATALOGUE
+from parity_tests.ladder import Forced, Ladder, teacher_forced
+from parity_tests.small import small_experiment
+from parity_tests.torch_implementation import TorchPort
+
+
+@pytest.fixture(scope="module")
+def reference() -> KerasReference:
+    return KerasReference(small_experiment())
+
+
+@pytest.fixture(scope="module")
+def forced(reference: KerasReference) -> list[Forced]:
+    return list(teacher_forced(reference))
+
+
+def test_the_catalogue_is_long_and_documented() -> None:
+    assert len(CATALOGUE) >= 30
+    for entry in CATALOGUE.values():
+        assert entry.sentence().endswith(".")
+        assert "\n" not in entry.sentence()
+        assert entry.source
+
+
+def test_the_sound_port_is_rejected_by_none(
+    reference: KerasReference, forced: list[Forced]
+) -> None:
+    ladder = Ladder(TorchPort(reference.experiment), reference)
+    assert ladder.climb(forced) is None
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_planted_fault_is_found_on_its_rung_and_named(
+    name: str, reference: KerasReference, forced: list[Forced]
+) -> None:
+    port = CATALOGUE[name](reference.experiment)
+    found = Ladder(port, reference).climb(forced)
+    assert found is not None
+    assert found.rung == CATALOGUE[name].rung
+    looked_at = forced
+    if found.step is not None:
+        looked_at = forced[found.step : found.step + LOOKED_AT]
+    assert causes(found, port, looked_at) == [name]

@@ -1,0 +1,170 @@
+"""Climb the parity ladder: compare the PyTorch port with Keras, and name the first difference.
+
+    python scripts/parity.py --preset article-3-addendum --dtype float64 --steps 200
+    python scripts/parity.py --mutant "rho 0.99" --steps 6
+    python scripts/parity.py --list-mutants
+
+Prints a line a rung while it climbs and writes parity.json into the folder. Exits with 0 only if
+every rung holds, otherwise with 1 and a sentence that names the first difference and its cause.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line; no framework is loaded for this."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--preset", metavar="NAME", default="article-3-addendum")
+    what.add_argument("--experiment", type=Path, metavar="FILE", help="an experiment.json")
+    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
+    parser.add_argument(
+        "--steps", type=int, default=100, metavar="N", help="one epoch of N batches; default 100"
+    )
+    parser.add_argument("--twins", type=int, default=4, metavar="N", help="float32: twins a side")
+    parser.add_argument("--mutant", metavar="NAME", help="plant this known difference in the port")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
+    parser.add_argument("--data-dir", type=Path, metavar="P")
+    parser.add_argument("--list-mutants", action="store_true", help="list the known differences")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for parity.json")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Climb as the command line says."""
+    options = arguments()
+    from cnn_experiment import UserError
+
+    try:
+        if options.list_mutants:
+            list_mutants()
+        else:
+            sys.exit(climb(options))
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def list_mutants() -> None:
+    """Print each known difference with its sentence and its source."""
+    from parity_tests.known_differences import CATALOGUE
+
+    for name, entry in CATALOGUE.items():
+        print(f"{name}\n    {entry.sentence()}\n    rung: {entry.rung}; source: {entry.source}")
+
+
+def climb(options: argparse.Namespace) -> int:
+    """Compare, print and write; return the exit status."""
+    from tqdm import tqdm
+
+    from parity_tests.diagnosis import LOOKED_AT, causes
+    from parity_tests.envelope import measure
+    from parity_tests.keras_implementation import KerasReference
+    from parity_tests.ladder import Ladder, teacher_forced
+
+    experiment = experiment_of(options)
+    port_class = port_of(options.mutant)
+    port, reference = port_class(experiment, options.device), KerasReference(experiment)
+    ladder = Ladder(port, reference)
+    steps = teacher_forced(reference)
+    bar = tqdm(steps, total=options.steps, desc="steps", unit="step", leave=False, disable=None)
+    found = ladder.climb(bar, lambda rung: tqdm.write(line(rung)))
+    envelope = None
+    if found is None and options.dtype == "float32":
+        envelope = measure(port, reference, options.twins)
+        ladder.judge_envelope(envelope)
+        found = ladder.first_difference
+        print(line(ladder.rungs["trajectory"]))
+    names = []
+    if found is not None:
+        # Where the difference lies in single steps, look at those; else at a whole epoch again.
+        first = found.step or 0
+        last = first + LOOKED_AT if found.step is not None else options.steps
+        names = causes(found, port, list(itertools.islice(teacher_forced(reference), first, last)))
+    if options.out is not None:
+        write(options, ladder, names)
+    if found is None:
+        print(f"every rung holds: {options.steps} steps in {options.dtype}")
+        return 0
+    print(f"{found}\n{explanation(names)}")
+    return 1
+
+
+def experiment_of(options: argparse.Namespace) -> Any:
+    """Return the experiment in the dtype asked for, with an epoch of so many steps."""
+    from cnn_experiment import Experiment, UserError, preset
+    from parity_tests.ladder import short_epoch
+
+    if options.experiment is not None:
+        experiment = Experiment.from_json(options.experiment.read_bytes())
+    else:
+        experiment = preset(options.preset)
+    if not 1 <= options.steps <= (most := -(-60_000 // experiment.batch_size)):
+        raise UserError(f"steps = {options.steps}: accepted: 1 to {most}, an epoch of all images")
+    changes = {} if options.seed is None else {"seed": options.seed}
+    return short_epoch(experiment.with_changes(dtype=options.dtype, **changes), options.steps)
+
+
+def port_of(mutant: str | None) -> Any:
+    """Return the sound port, or the one with this known difference."""
+    from cnn_experiment import UserError
+    from parity_tests.known_differences import CATALOGUE
+    from parity_tests.torch_implementation import TorchPort
+
+    if mutant is None:
+        return TorchPort
+    if mutant not in CATALOGUE:
+        raise UserError(f"mutant = {mutant!r}: accepted: {', '.join(CATALOGUE)}")
+    return CATALOGUE[mutant]
+
+
+def line(rung: Any) -> str:
+    """Return a rung's row of the table."""
+    outcome = {True: "holds", False: "FAILS", None: "unseen"}[rung.passed]
+    return f"{rung.name:28} {outcome:6} worst {rung.worst:8.1e}  tolerance {rung.tolerance:8.1e}"
+
+
+def explanation(names: list[str]) -> str:
+    """Return the sentence on the cause."""
+    from parity_tests.known_differences import CATALOGUE
+
+    if not names:
+        return "no known difference explains it"
+    return "; ".join(f"cause: {name}. {CATALOGUE[name].sentence()}" for name in names)
+
+
+def write(options: argparse.Namespace, ladder: Any, names: list[str]) -> None:
+    """Write parity.json."""
+    from cnn_experiment.atomic_file import write_atomically
+
+    found = ladder.first_difference
+    report = {
+        "preset": None if options.experiment else options.preset,
+        "dtype": options.dtype,
+        "steps": options.steps,
+        "mutant": options.mutant,
+        "versions": {name: version(name) for name in ("torch", "keras", "tensorflow", "numpy")},
+        "rungs": [
+            {key: row[key] for key in ("passed", "worst", "tolerance", "where")} | {"rung": name}
+            for name, row in ((name, asdict(rung)) for name, rung in ladder.rungs.items())
+        ],
+        "loss_max_difference": ladder.loss_max_difference,
+        "weight_max_difference": ladder.weight_max_difference,
+        "first_difference": None if found is None else str(found),
+        "cause": "; ".join(names) or None,
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_atomically(options.out / "parity.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
