@@ -60,7 +60,19 @@ def test_kernels_are_glorot_uniform_and_biases_zero(dtype: str) -> None:
         assert abs(array.mean()) < 5 * standard_error
 
 
-def test_weights_of_equal_shape_differ() -> None:
+def test_the_seed_decides_the_weights() -> None:
+    kernels = [
+        initial_weights(preset("article-3").network, seed, "float64")["dense_1/kernel"]
+        for seed in (0, 1)
+    ]
+    assert not np.array_equal(*kernels)
+
+
+def test_every_kernel_has_a_stream_of_its_own() -> None:
     weights = initial_weights(preset("article-3").network, 0, "float64")
-    other = initial_weights(preset("article-3").network, 1, "float64")
-    assert not np.array_equal(weights["dense_1/kernel"], other["dense_1/kernel"])
+    in_units_of_the_limit = [
+        array.ravel()[0] / np.sqrt(6 / (np.prod(array.shape[:-2]) * sum(array.shape[-2:])))
+        for name, array in weights.items()
+        if name.endswith("kernel")
+    ]
+    assert len(set(np.round(in_units_of_the_limit, 9))) == 5
