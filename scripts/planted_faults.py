@@ -1,0 +1,129 @@
+"""Plant each known difference in the port, and see where the ladder finds it and what it names.
+
+    python scripts/planted_faults.py --out results/planted_faults.csv
+
+Prints a row a fault: the rung and the step where it is first seen, the named cause (small network,
+float64), and whether the usual check would have seen it: ten losses of the published network, free
+running in float32, compared by assert_close with a relative tolerance of 1e-2.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+FIELDS = ("fault", "rung", "step", "cause", "seen by assert_close")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line; no framework is loaded for this."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", metavar="NAME", default="article-3-addendum")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="a CSV file of the table")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print and write the table; exit with 1 if a fault was missed or misnamed."""
+    options = arguments()
+    from cnn_experiment import UserError
+
+    try:
+        rows = list(table(options.preset))
+        if options.out is not None:
+            write(options.out, rows)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    missed = [row["fault"] for row in rows if row["fault"] not in ("none", row["cause"])]
+    seen = sum(row["seen by assert_close"] == "yes" for row in rows)
+    print(
+        f"{len(rows) - 1} faults: the ladder missed {len(missed)}, assert_close {len(rows) - 1 - seen}"
+    )
+    sys.exit(f"missed or misnamed: {', '.join(missed)}" if missed else 0)
+
+
+def table(preset_name: str) -> Any:
+    """Yield a row for the sound port and for each fault, printing it."""
+    from cnn_experiment import preset
+    from parity_tests.diagnosis import LOOKED_AT, causes
+    from parity_tests.keras_implementation import KerasReference
+    from parity_tests.known_differences import CATALOGUE
+    from parity_tests.ladder import Ladder, short_epoch, teacher_forced
+    from parity_tests.small import small_experiment
+    from parity_tests.torch_implementation import TorchPort
+
+    reference = KerasReference(small_experiment())
+    forced = list(teacher_forced(reference))
+    usual = short_epoch(preset(preset_name).with_changes(dtype="float32"), 11)
+    expected = losses(KerasReference(usual))
+    print(row_text(dict(zip(FIELDS, FIELDS, strict=True))))
+    ports: dict[str, type[TorchPort]] = {"none": TorchPort, **CATALOGUE}
+    for name, port_class in ports.items():
+        port = port_class(reference.experiment)
+        found = Ladder(port, reference).climb(forced)
+        named = []
+        if found is not None:
+            first = found.step or 0
+            last = first + LOOKED_AT if found.step is not None else len(forced)
+            named = causes(found, port, forced[first:last])
+        row = {
+            "fault": name,
+            "rung": found.rung if found else "",
+            "step": found.step if found and found.step is not None else "",
+            "cause": "; ".join(named),
+            "seen by assert_close": "yes"
+            if usual_check_fails(port_class(usual), expected)
+            else "no",
+        }
+        print(row_text(row), flush=True)
+        yield row
+
+
+def losses(implementation: Any) -> list[float]:
+    """Return ten reported losses of a free run."""
+    digits, state = implementation.digits(), implementation.initial_state()
+    values = []
+    for batch in implementation.batches(0)[:10]:
+        images, labels = digits.train_images_nhwc[batch], digits.train_labels[batch]
+        step = implementation.step(state, images, labels)
+        state = step.state
+        values.append(implementation.report([step]).loss)
+    return values
+
+
+def usual_check_fails(port: Any, expected: list[float]) -> bool:
+    """Return whether assert_close on ten losses, or the port's own crash, shows the fault."""
+    import torch
+
+    try:
+        torch.testing.assert_close(
+            torch.tensor(losses(port)), torch.tensor(expected), rtol=1e-2, atol=0
+        )
+    except (AssertionError, RuntimeError):  # unequal; or shapes that do not go together
+        return True
+    return False
+
+
+def row_text(row: dict[str, Any]) -> str:
+    """Return a row of the table as text."""
+    widths = (36, 28, 5, 36, 0)
+    return " ".join(f"{row[field]!s:{width}}" for field, width in zip(FIELDS, widths, strict=True))
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the table as a CSV file."""
+    from cnn_experiment.atomic_file import write_atomically
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+if __name__ == "__main__":
+    main()
