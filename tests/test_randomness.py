@@ -65,7 +65,7 @@ def test_the_seed_decides_the_weights() -> None:
         initial_weights(preset("article-3").network, seed, "float64")["dense_1/kernel"]
         for seed in (0, 1)
     ]
-    assert not np.array_equal(*kernels)
+    assert not np.array_equal(kernels[0], kernels[1])
 
 
 def test_every_kernel_has_a_stream_of_its_own() -> None:
