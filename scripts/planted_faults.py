@@ -40,9 +40,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     missed = [row["fault"] for row in rows if row["fault"] not in ("none", row["cause"])]
     seen = sum(row["seen by assert_close"] == "yes" for row in rows)
-    print(
-        f"{len(rows) - 1} faults: the ladder missed {len(missed)}, assert_close {len(rows) - 1 - seen}"
-    )
+    faults = len(rows) - 1
+    print(f"{faults} faults: the ladder missed {len(missed)}, assert_close {faults - seen}")
     sys.exit(f"missed or misnamed: {', '.join(missed)}" if missed else 0)
 
 
