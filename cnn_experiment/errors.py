@@ -1,6 +1,6 @@
 """The one error that means "what you gave cannot be used", and how it reads."""
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 
@@ -23,8 +23,8 @@ def _subject(detail: ErrorDetails) -> str:
     """The field and its value: `network.pools = ((2, 2),)`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
     path = "".join(parts).removeprefix(".")
-    if detail["type"] == "missing":
-        return path
+    if detail["type"] == "missing" or isinstance(detail["input"], dict | BaseModel):
+        return path or "the experiment"
     return f"{path} = {_shortened(detail['input'])}" if path else _shortened(detail["input"])
 
 
@@ -35,4 +35,4 @@ def _shortened(value: object, limit: int = 60) -> str:
 
 def _reason(message: str) -> str:
     message = message.removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
+    return message if message.startswith("JSON") else message[:1].lower() + message[1:]

@@ -29,7 +29,8 @@ class L2(Value):
     def rounded_strength(self) -> float:
         """The strength as Keras uses it: rounded to float32, in a float64 model too.
 
-        Source: keras/src/regularizers/regularizers.py turns the Python float into a tensor.
+        Source: keras/src/regularizers/regularizers.py turns the Python float into a tensor (since
+        Keras 3.14; before, it stayed a Python double).
         """
         return float(np.float32(self.strength))
 

@@ -10,7 +10,6 @@ from numpy.typing import DTypeLike, NDArray
 from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import Experiment
 from cnn_experiment.mnist_files import read_mnist_files
-from cnn_experiment.network import Network
 from cnn_experiment.randomness import split_order
 
 
@@ -23,8 +22,16 @@ class Digits:
     test_images_nhwc: NDArray[Any]
     test_labels: NDArray[np.int64]
 
-    def must_fit(self, network: Network) -> None:
-        """Raise `UserError` unless `network` can take these images and tell these labels apart."""
+    def must_fit(self, experiment: Experiment) -> None:
+        """Raise `UserError` unless these are the experiment's count of digits, for its network."""
+        network, data = experiment.network, experiment.data
+        for part, count in (("train", data.train_images), ("test", data.test_images)):
+            images, labels = getattr(self, f"{part}_images_nhwc"), getattr(self, f"{part}_labels")
+            if not len(images) == len(labels) == count:
+                raise UserError(
+                    f"digits have {len(images)} {part} images and {len(labels)} labels; accepted by"
+                    f" this experiment: {count} of both"
+                )
         for images in (self.train_images_nhwc, self.test_images_nhwc):
             if images.shape[1:] != network.input_shape:
                 raise UserError(

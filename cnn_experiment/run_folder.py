@@ -31,22 +31,32 @@ class RunFolder:
         return self.experiment_file, self.history_file, self.weights_file
 
     def must_be_free(self, *, overwrite: bool = False) -> None:
-        """Raise `UserError` if a finished run would be lost here unasked, or this is no folder."""
+        """Raise `UserError` if this is no folder, or one with a run that may not be replaced."""
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"out = {self.path}: it is a file; accepted: a folder, new or old")
-        if self.weights_file.exists() and not overwrite:
+        if not overwrite and any(file.exists() for file in self.files):
+            state = "a finished run" if self.weights_file.exists() else "an unfinished run"
             raise UserError(
-                f"out = {self.path}: it holds a finished run; accepted: another folder, or"
-                " --overwrite to replace it"
+                f"out = {self.path}: it holds {state}; accepted: another folder, or --overwrite"
+                " to put it aside into previous/"
             )
 
     def start(self, experiment: Experiment) -> None:
-        """Begin a run here, in place of whatever run there was."""
+        """Begin a run here; the files of a run that was here are moved into `previous/`."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (self.weights_file, self.history_file):
-            file.unlink(missing_ok=True)
+        if any(file.exists() for file in self.files):
+            self._put_aside()
         self._history.clear()
         write_atomically(self.experiment_file, experiment.to_json().encode())
+
+    def _put_aside(self) -> None:
+        previous = self.path / "previous"
+        previous.mkdir(exist_ok=True)
+        for file in self.files:
+            (previous / file.name).unlink(missing_ok=True)
+        for file in self.files:
+            if file.exists():
+                file.replace(previous / file.name)
 
     def batches_done(self, count: int, loss: float, accuracy: float) -> None:
         """Nothing is written within an epoch."""

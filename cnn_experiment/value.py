@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cnn_experiment.errors import UserError, one_sentence
 
@@ -11,8 +11,16 @@ Size = Annotated[int, Field(ge=1)]
 Pair = tuple[Size, Size]
 """Height and width, each at least 1."""
 
-NotNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+
+def _fits_float32(value: float) -> float:
+    """Keras uses these numbers in float32, where too large ones are infinite and small ones 0."""
+    if not 1e-37 < abs(value) < 1e38 and value != 0:
+        raise ValueError("input should be 0 or between 1e-37 and 1e38, the range of float32")
+    return value
+
+
+NotNegative = Annotated[float, Field(ge=0), AfterValidator(_fits_float32)]
+Positive = Annotated[float, Field(gt=0), AfterValidator(_fits_float32)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -1,17 +1,25 @@
 """The Keras backend: the articles' model, compiled and fitted as an author would write it.
 
-Runs on TensorFlow unless KERAS_BACKEND says otherwise before the import.
+Runs on TensorFlow, whatever KERAS_BACKEND says. The import fails with one sentence where keras has
+been imported with another backend before.
 """
 
 import os
+import sys
 
 from cnn_experiment.import_order import settle_triton
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+if "keras" in sys.modules and sys.modules["keras"].config.backend() != "tensorflow":
+    raise ImportError(
+        "keras was imported with another backend than TensorFlow; accepted: import keras_ref first,"
+        " or set KERAS_BACKEND=tensorflow"
+    )
+os.environ["KERAS_BACKEND"] = "tensorflow"
 settle_triton()  # before torch and TensorFlow meet
 
 from keras_ref.batches import SeededBatches  # noqa: E402
 from keras_ref.callbacks import LearningRateHistory  # noqa: E402
+from keras_ref.floatx import floatx  # noqa: E402
 from keras_ref.model import build_model, reset  # noqa: E402
 from keras_ref.training import (  # noqa: E402
     evaluate,
@@ -27,6 +35,7 @@ __all__ = [
     "SeededBatches",
     "build_model",
     "evaluate",
+    "floatx",
     "layer_outputs",
     "load_neutral_weights",
     "neutral_weights",

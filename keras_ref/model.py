@@ -9,7 +9,11 @@ from keras_ref.weights import load_neutral_weights
 
 
 def build_model(experiment: Experiment) -> keras.Sequential:
-    """Return the experiment's network, compiled, with the initial weights of its seed."""
+    """Return the experiment's network, compiled, with the initial weights of its seed.
+
+    To call `fit`, `evaluate` or `predict` of a float64 model yourself, do it inside
+    `keras_ref.floatx("float64")`: Keras reads arrays in its global floatx, float32 by default.
+    """
     with floatx(experiment.dtype):
         model = keras.Sequential([keras.Input(experiment.network.input_shape)])
         for layer in experiment.network.layers():
@@ -34,7 +38,9 @@ def reset(model: keras.Sequential, experiment: Experiment) -> None:
         model, initial_weights(experiment.network, experiment.seed, experiment.dtype)
     )
     for variable in model.optimizer.variables:
-        if variable.name != "learning_rate":
+        if variable.name == "learning_rate":  # a constant one; a schedule has no variable
+            variable.assign(experiment.schedule.initial_learning_rate)
+        else:
             variable.assign(keras.ops.zeros_like(variable))
 
 

@@ -41,7 +41,7 @@ def train(
     `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there and for digits
     that do not fit the network.
     """
-    digits.must_fit(experiment.network)
+    digits.must_fit(experiment)
     rates = LearningRateHistory()
     records = EpochRecords(rates, watchers)
     with keras.device(pick_device(device)), floatx(experiment.dtype):

@@ -21,18 +21,25 @@ class Band(NamedTuple):
     high: float
 
 
-def tolerance_band(values: Iterable[float]) -> Band:
-    """Interval that holds `COVERAGE` of a normal population, with `CONFIDENCE`, from a sample.
+def tolerance_band(accuracies: Iterable[float]) -> Band:
+    """Interval that holds `COVERAGE` of all seeds, with `CONFIDENCE`, from a sample of them.
 
-    Howe's factor for the two-sided tolerance interval: with 20 seeds, 3.6 standard deviations.
+    Taken on the logarithm of the error rate: accuracies near 1 are skewed, their error's logarithm
+    is close to normal (Shapiro-Wilk on the 20 seeds: p about 0.01 against 0.2). Howe's factor for
+    the two-sided tolerance interval; with 20 seeds, 3.6 standard deviations.
     """
-    sample = np.array(list(values))
-    degrees = len(sample) - 1
+    sample = np.log1p(-np.array(list(accuracies)))
+    reach = tolerance_factor(len(sample)) * float(sample.std(ddof=1))
+    centre = float(sample.mean())
+    return Band(1 - math.exp(centre + reach), 1 - math.exp(centre - reach))
+
+
+def tolerance_factor(count: int) -> float:
+    """Standard deviations on either side of the mean, for a sample of `count`."""
+    degrees = count - 1
     quantile = norm.ppf((1 + COVERAGE) / 2)
     spread = degrees / chi2.ppf(1 - CONFIDENCE, degrees)
-    factor = quantile * math.sqrt((1 + 1 / len(sample)) * spread)
-    reach = float(factor * sample.std(ddof=1))
-    return Band(float(sample.mean()) - reach, float(sample.mean()) + reach)
+    return float(quantile * math.sqrt((1 + 1 / count) * spread))
 
 
 def measured_accuracies(backend: str) -> dict[int, float]:
@@ -41,4 +48,5 @@ def measured_accuracies(backend: str) -> dict[int, float]:
     Measured by `scripts/accuracy_seeds.py --seeds 20 --out results/first_epoch_accuracy.jsonl`.
     """
     runs = [json.loads(line) for line in RESULTS.read_text().splitlines()]
-    return {run["seed"]: run["val_accuracy"] for run in runs if run["backend"] == backend}
+    asked = {"preset": "article-2", "epochs": 1, "backend": backend}
+    return {run["seed"]: run["val_accuracy"] for run in runs if asked.items() <= run.items()}

@@ -22,7 +22,7 @@ def gradients(updates: int) -> np.ndarray:
 
 
 def keras_path(settings: dict[str, float], steps: np.ndarray) -> np.ndarray:
-    with keras_ref.floatx.floatx("float64"):
+    with keras_ref.floatx("float64"):
         variable = keras.Variable(START)
         schedule = keras.optimizers.schedules.InverseTimeDecay(
             DECAY.initial_learning_rate, DECAY.decay_steps, DECAY.decay_rate

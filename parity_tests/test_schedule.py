@@ -38,7 +38,7 @@ PRINTED_IN_ARTICLE_3 = {
 @pytest.mark.parametrize("floatx", ["float32", "float64"])
 def test_rates_equal_keras_bit_for_bit(schedule: InverseTimeDecay, floatx: str) -> None:
     iterations = np.arange(80_001)
-    with keras_ref.floatx.floatx(floatx):
+    with keras_ref.floatx(floatx):
         theirs = keras.optimizers.schedules.InverseTimeDecay(
             schedule.initial_learning_rate, schedule.decay_steps, schedule.decay_rate
         )

@@ -4,6 +4,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 import keras_ref
 import torch_cnn
@@ -69,7 +70,7 @@ def test_keras_is_dealt_the_seed_s_batches_in_every_epoch() -> None:
 def fit(model: object, experiment: Experiment) -> list[float]:
     """Losses of one epoch of plain `fit`."""
     batches = keras_ref.SeededBatches(experiment, load_mnist(experiment))
-    with keras_ref.floatx.floatx(experiment.dtype):
+    with keras_ref.floatx(experiment.dtype):
         history = model.fit(batches, shuffle=False, verbose=0)  # type: ignore[attr-defined]
     return list(history.history["loss"])
 
@@ -94,6 +95,24 @@ def test_reloading_the_weights_alone_does_not_start_again() -> None:
     first = fit(model, experiment)
     keras_ref.load_neutral_weights(model, weights)
     assert fit(model, experiment) != pytest.approx(first, rel=0, abs=1e-6)
+
+
+def test_reset_takes_a_constant_rate_back_too() -> None:
+    experiment = small("article-2")
+    model = keras_ref.build_model(experiment)
+    model.optimizer.learning_rate = 0.5
+    keras_ref.reset(model, experiment)
+    assert float(model.optimizer.learning_rate) == 1e-3
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_the_cpu_s_history() -> None:
+    experiment = small("article-3-addendum", train_images=SHORT_LAST_BATCH)
+    digits = load_mnist(experiment)
+    _, (ours,) = torch_cnn.train(experiment, digits, device="cuda")
+    _, (theirs,) = torch_cnn.train(experiment, digits, device="cpu")
+    assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
 
 
 def test_the_learning_rate_history_holds_what_article_3_prints_after_an_epoch() -> None:

@@ -1,6 +1,6 @@
 """Measure how the accuracy of both backends spreads over seeds.
 
-    python scripts/accuracy_seeds.py --seeds 10 --out results/first_epoch_accuracy.jsonl
+    python scripts/accuracy_seeds.py --seeds 20 --out results/first_epoch_accuracy.jsonl
 
 Appends one JSON line a finished run; runs that the file already holds are not repeated. The suite's
 accuracy band comes from this file.
@@ -20,7 +20,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--preset", default="article-2", metavar="NAME")
     parser.add_argument("--epochs", type=int, default=1, metavar="N")
-    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1")
     parser.add_argument("--data-dir", type=Path, metavar="P")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     return parser.parse_args()
@@ -41,13 +41,17 @@ def measure(options: argparse.Namespace) -> None:
     """Train what the results file lacks and add a line for each run."""
     import keras_ref
     import torch_cnn
-    from cnn_experiment import load_mnist, preset
+    from cnn_experiment import UserError, load_mnist, preset
     from cnn_experiment.atomic_file import write_atomically
 
     backends = {"torch": torch_cnn, "keras": keras_ref}
 
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     lines = options.out.read_text().splitlines() if options.out.exists() else []
-    done = {identity(json.loads(line)) for line in lines}
+    try:
+        done = {identity(json.loads(line)) for line in lines}
+    except (ValueError, KeyError) as error:
+        raise UserError(f"out = {options.out}: it holds something else than runs") from error
     for seed in range(options.seeds):
         experiment = preset(options.preset).with_changes(seed=seed, epochs=options.epochs)
         digits = load_mnist(experiment, options.data_dir)

@@ -11,6 +11,7 @@ import importlib
 import logging
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
@@ -40,18 +41,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--test-images", type=int, metavar="N", help="the first N; default 10000")
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=folder,
         metavar="P",
         help="folder that holds or gets MNIST/raw; default: $MNIST_DIR, else the user's cache",
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="the run's folder; default runs/PRESET-BACKEND-seedS",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace a finished run in the folder"
+        "--overwrite", action="store_true", help="move a run in the folder aside, into previous/"
     )
     return parser.parse_args()
 
@@ -60,14 +61,16 @@ def main() -> None:
     """Train as the command line says; exit with 1 and one sentence where that cannot be done."""
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from cnn_experiment import UserError
-
     try:
-        run(options)
-    except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
+        from cnn_experiment import UserError
+
+        try:
+            run(options)
+        except (UserError, OSError) as error:
+            sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("interrupted: the epochs that were done are in the run's history.csv")
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -81,13 +84,13 @@ def run(options: argparse.Namespace) -> None:
         **given(epochs=options.epochs, seed=options.seed),
     )
     default_out = Path("runs") / f"{options.preset}-{options.backend}-seed{experiment.seed}"
-    folder = RunFolder(options.out or default_out)
-    folder.must_be_free(overwrite=options.overwrite)
+    run_folder = RunFolder(options.out or default_out)
+    run_folder.must_be_free(overwrite=options.overwrite)
     digits = load_mnist(experiment, options.data_dir)
-    backend = importlib.import_module(BACKENDS[options.backend])
+    backend = load_backend(options.backend)
     device = backend.pick_device(options.device)
 
-    folder.start(experiment)
+    run_folder.start(experiment)
     parameters = sum(layer.parameters for layer in experiment.network.layers())
     print(
         f"{options.preset} on {options.backend} ({device}): {parameters:,} parameters,"
@@ -98,11 +101,30 @@ def run(options: argparse.Namespace) -> None:
         experiment,
         digits,
         device=options.device,
-        watchers=(folder, ProgressBar(experiment)),
+        watchers=(run_folder, ProgressBar(experiment)),
     )
-    folder.finish(backend.neutral_weights(model))
+    run_folder.finish(backend.neutral_weights(model))
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
-    print(f"wrote {', '.join(file.name for file in folder.files)} to {folder.path}")
+    print(f"wrote {', '.join(file.name for file in run_folder.files)} to {run_folder.path}")
+
+
+def load_backend(name: str) -> ModuleType:
+    """Import the backend; raise `UserError` where its framework is not installed."""
+    from cnn_experiment import UserError
+
+    try:
+        return importlib.import_module(BACKENDS[name])
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"backend = {name!r}: {error.name} is not installed here; pip install '.[{name}]'"
+        ) from error
+
+
+def folder(text: str) -> Path:
+    """Return the path; an empty one is refused, since it would mean the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; accepted: a folder")
+    return Path(text)
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_a_preset_comes_back_equal_from_json(name: str) -> None:
     assert Experiment.from_json(preset(name).to_json()) == preset(name)
 
 
-@pytest.mark.parametrize("strength", [0.1, 1 / 3, 1e-300, 5e-324, math.pi * 1e17, 0.0])
+@pytest.mark.parametrize("strength", [0.1, 1 / 3, 1e-30, math.pi * 1e17, 0.0])
 def test_floats_come_back_bit_for_bit_from_json(strength: float) -> None:
     experiment = preset("article-3").with_changes(regularizer=L2(strength=strength))
     again = Experiment.from_json(experiment.to_json())
@@ -113,7 +113,7 @@ def changed(path: str, value: Any) -> str:
         (
             "network.pools",
             [[2, 2]],
-            "pools has 1 entries for 3 convolutions; accepted: 2, one fewer than convolutions",
+            "network: pools has 1 entries for 3 convolutions; accepted: 2, one fewer than conv",
         ),
         (
             "network.convolutions.2.kernel_size",
@@ -128,6 +128,8 @@ def changed(path: str, value: Any) -> str:
         ("network.convolutions.0.kernel_size", [3], "kernel_size[1]: field required"),
         ("regularizer.strength", -1e-3, "regularizer.strength = -0.001: input should be greater"),
         ("regularizer.strength", math.nan, "strength = nan: input should be a finite number"),
+        ("regularizer.strength", 1e39, "strength = 1e+39: input should be 0 or between 1e-37 and"),
+        ("schedule.decay_steps", 1e-50, "decay_steps = 1e-50: input should be 0 or between 1e-37"),
         ("optimizer.momentum", -0.1, "optimizer.momentum = -0.1: input should be greater than or"),
         ("optimizer.momentum", 1.0, "optimizer.momentum = 1.0: input should be less than 1"),
         ("optimizer.rho", 1.5, "optimizer.rho = 1.5: input should be less than 1"),

@@ -95,11 +95,22 @@ def test_official_is_mnist_s_own_split_scaled_to_one() -> None:
     np.testing.assert_array_equal(digits.train_images_nhwc[7, ..., 0] * 255, train_images[7])
 
 
-def test_digits_that_do_not_fit_the_network_are_named() -> None:
-    digits = load_mnist(experiment("pooled", train_images=100, test_images=50))
+def test_digits_that_do_not_fit_the_experiment_are_named() -> None:
+    few = experiment("pooled", train_images=100, test_images=50)
+    digits = load_mnist(few)
+    digits.must_fit(few)
     small = Network(input_shape=(14, 14, 1), convolutions=(), pools=(), hidden=())
     with pytest.raises(UserError, match=r"images of \(28, 28, 1\).*network: \(14, 14, 1\)"):
-        digits.must_fit(small)
+        digits.must_fit(few.with_changes(network=small))
     few_classes = Network(convolutions=(), pools=(), hidden=(), output=Output(units=5))
     with pytest.raises(UserError, match=r"labels from 0 to 9; accepted by this network: 0 to 4"):
-        digits.must_fit(few_classes)
+        digits.must_fit(few.with_changes(network=few_classes))
+    with pytest.raises(UserError, match="100 train images and 100 labels; accepted by this exp"):
+        digits.must_fit(experiment("pooled"))
+    cut = Digits(digits.train_images_nhwc, digits.train_labels[:64], *_test_part(digits))
+    with pytest.raises(UserError, match="100 train images and 64 labels; accepted by this exp"):
+        cut.must_fit(few)
+
+
+def _test_part(digits: Digits) -> tuple[np.ndarray, np.ndarray]:
+    return digits.test_images_nhwc, digits.test_labels

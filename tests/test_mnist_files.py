@@ -43,6 +43,8 @@ def known_sums(packed: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = {path: hashlib.md5(content).hexdigest() for path, content in packed.items()}  # noqa: S324
     files = [file._replace(packed_md5=sums[f"/{file.name}.gz"]) for file in FILES]
     monkeypatch.setattr(mnist_files, "FILES", tuple(files))
+    for name in ("no_proxy", "NO_PROXY"):  # the servers here are on this machine
+        monkeypatch.setenv(name, "127.0.0.1")
 
 
 class Mirror:

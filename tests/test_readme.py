@@ -11,29 +11,38 @@ from cnn_experiment import PRESETS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+LIBRARY, OWN_PORT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SHAPES = """
+assert probabilities.shape == (8, 10)
+assert maps.shape == (8, 26, 26, 32)
+assert weights.shape == (576, 70)
+"""
+
+
+def run(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("backend", ["torch_cnn", "keras_ref"])
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=["library", "own port"])
-def test_snippets_run_with_either_backend(snippet: str, backend: str) -> None:
-    code = snippet.replace("import torch_cnn as backend", f"import {backend} as backend")
-    shapes = (
-        "\nif 'maps' in globals():\n"
-        "    assert probabilities.shape == (8, 10)\n"
-        "    assert maps.shape == (8, 26, 26, 32)\n"
-        "    assert weights.shape == (576, 70)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code + shapes], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
+def test_the_library_snippet_runs_with_either_backend(backend: str) -> None:
+    assert LIBRARY.count("import torch_cnn as backend") == 1
+    run(LIBRARY.replace("import torch_cnn as backend", f"import {backend} as backend") + SHAPES)
+
+
+def test_the_snippet_for_an_own_port_runs() -> None:
+    run(OWN_PORT)
 
 
 def test_the_layout_names_every_folder_that_there_is() -> None:
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "."}
-    made_by_running = {"runs", "__pycache__"}
-    assert folders - made_by_running == set(re.findall(r"^(\w+)/ ", README, re.MULTILINE))
+    ours = {path.parent.relative_to(ROOT).parts[0] for path in ROOT.glob("[a-z]*/**/*.py")}
+    named = set(re.findall(r"^(\w+)/ ", README, re.MULTILINE))
+    assert all((ROOT / name).is_dir() for name in named)
+    assert {"cnn_experiment", "torch_cnn", "keras_ref", "parity_tests", "tests", "scripts"} <= ours
+    packages = {name for name in ours if (ROOT / name / "__init__.py").exists()}
+    assert packages <= named
 
 
 def test_every_preset_and_script_is_named() -> None:

@@ -70,19 +70,26 @@ def test_a_finished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
     assert run.weights_file.exists()
 
 
-def test_starting_again_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
+def test_starting_again_puts_the_old_run_aside_whole(tmp_path: Path) -> None:
     run = finished(tmp_path)
+    old = {file.name: file.read_bytes() for file in run.files}
     run.start(EXPERIMENT.with_changes(seed=3))
-    assert [path.name for path in tmp_path.iterdir()] == ["experiment.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["experiment.json", "previous"]
+    assert {p.name: p.read_bytes() for p in (tmp_path / "previous").iterdir()} == old
     run.epoch_done(record(1))
     assert len(run.history_file.read_text().splitlines()) == 2
+    run.start(EXPERIMENT)
+    kept = sorted(path.name for path in (tmp_path / "previous").iterdir())
+    assert kept == ["experiment.json", "history.csv"]
 
 
-def test_an_unfinished_run_may_be_replaced(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.start(EXPERIMENT)
     run.epoch_done(record(1))
-    RunFolder(tmp_path).must_be_free()
+    with pytest.raises(UserError, match="it holds an unfinished run"):
+        RunFolder(tmp_path).must_be_free()
+    RunFolder(tmp_path).must_be_free(overwrite=True)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -50,20 +51,6 @@ def test_a_run_prints_its_epochs_and_leaves_its_files(backend: str, tmp_path: Pa
     assert shapes == experiment.network.variable_shapes()
 
 
-def test_both_backends_write_the_same_run(tmp_path: Path) -> None:
-    """One epoch of five batches in float32 is short enough for the histories to agree closely."""
-    histories = []
-    for backend in ("torch", "keras"):
-        out = tmp_path / backend
-        assert train("--backend", backend, *FEW, "--epochs", "1", "--out", out).returncode == 0
-        with (out / "history.csv").open() as file:
-            histories.append(next(csv.DictReader(file)))
-    ours, theirs = histories
-    assert ours.keys() == theirs.keys()
-    assert ours["learning_rate"] == theirs["learning_rate"]
-    assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-3)
-
-
 def test_a_finished_run_is_refused_and_kept_then_replaced_when_told(tmp_path: Path) -> None:
     assert train(*FEW, "--out", tmp_path).returncode == 0
     before = (tmp_path / "weights.safetensors").read_bytes()
@@ -73,6 +60,36 @@ def test_a_finished_run_is_refused_and_kept_then_replaced_when_told(tmp_path: Pa
     assert (tmp_path / "weights.safetensors").read_bytes() == before
     assert train(*FEW, "--out", tmp_path, "--seed", "1", "--overwrite").returncode == 0
     assert (tmp_path / "weights.safetensors").read_bytes() != before
+    assert (tmp_path / "previous" / "weights.safetensors").read_bytes() == before
+
+
+def test_ctrl_c_keeps_the_epochs_that_were_done(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), *FEW, "--epochs", "2000", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        while not run.stdout.readline().startswith("epoch 1:"):
+            pass
+        run.send_signal(signal.SIGINT)
+        assert run.stderr.read().endswith("interrupted\n")
+    assert run.returncode == 130
+    assert len((tmp_path / "history.csv").read_text().splitlines()) >= 2
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize(("backend", "missing"), [("torch", "torch"), ("keras", "keras")])
+def test_a_framework_that_is_not_installed_is_named(
+    backend: str, missing: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None\n")
+    path = {"PYTHONPATH": str(tmp_path)}
+    run = train("--backend", backend, *FEW, "--out", tmp_path / "run", **path)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: backend = {backend!r}: {missing} is not installed here")
+    assert run.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
@@ -103,6 +120,7 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
         (["--epochs", "0"], "epochs = 0: input should be greater than or equal to 1"),
         (["--seed", "-3"], "seed = -3: input should be greater than or equal to 0"),
         (["--train-images", "70000"], "train_images = 70000: input should be less than or equal"),
+        (["--data-dir", str(SCRIPT)], str(SCRIPT)),
         (["--out", str(SCRIPT)], "it is a file; accepted: a folder"),
         (["--data-dir", "/proc/nowhere"], "/proc/nowhere"),
     ],
@@ -133,6 +151,13 @@ def test_a_missing_cuda_device_is_named_and_nothing_is_lost(backend: str, tmp_pa
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("error: device = 'cuda': ")
     assert (tmp_path / "weights.safetensors").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("flag", ["--out", "--data-dir"])
+def test_an_empty_folder_is_refused(flag: str) -> None:
+    run = train(*FEW, flag, "")
+    assert run.returncode == 2
+    assert f"argument {flag}: it is empty; accepted: a folder" in run.stderr
 
 
 def test_help_names_every_preset_and_every_flag() -> None:

@@ -4,7 +4,7 @@ from cnn_experiment.import_order import settle_triton
 
 settle_triton()  # before torch and TensorFlow meet
 
-from torch_cnn.model import CNN, build_model  # noqa: E402
+from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402
 from torch_cnn.optimizers import KerasRMSprop  # noqa: E402
 from torch_cnn.schedule import keras_schedule  # noqa: E402
 from torch_cnn.training import (  # noqa: E402
@@ -20,6 +20,7 @@ from torch_cnn.weights import load_neutral_weights, neutral_weights  # noqa: E40
 
 __all__ = [
     "CNN",
+    "FlattenAsKeras",
     "KerasRMSprop",
     "build_model",
     "build_optimizer",

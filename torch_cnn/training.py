@@ -68,7 +68,7 @@ def train(
     that do not fit the network. Numbers too small for normal form count as 0 from here on, in the
     whole process: dead units decay into such denormals, which are slow to compute with.
     """
-    digits.must_fit(experiment.network)
+    digits.must_fit(experiment)
     target = pick_device(device)
     torch.set_flush_denormal(True)
     model = build_model(experiment).to(target)
@@ -155,7 +155,7 @@ def _averages(losses: Tensor, hits: Tensor, sizes: Tensor) -> tuple[float, float
 @torch.inference_mode()
 def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Evaluation:
     """Loss and accuracy over all images; `images_nhwc` is (count, height, width, channels)."""
-    all_labels = torch.from_numpy(labels).to(model.device)
+    all_labels = torch.from_numpy(labels.astype(np.int64)).to(model.device)
     loss = torch.zeros((), dtype=torch.float64, device=model.device)
     hits = torch.zeros((), dtype=torch.int64, device=model.device)
     for images, part in zip(
@@ -189,4 +189,5 @@ def layer_outputs(model: CNN, images_nhwc: NDArray[Any]) -> dict[str, NDArray[An
 
 def _images_nchw(images_nhwc: NDArray[Any], model: CNN) -> Tensor:
     """The images on the model's device and in its dtype, as a view with the channels second."""
-    return torch.from_numpy(images_nhwc).to(model.device, model.dtype).permute(0, 3, 1, 2)
+    images = torch.from_numpy(np.ascontiguousarray(images_nhwc))
+    return images.to(model.device, model.dtype).permute(0, 3, 1, 2)

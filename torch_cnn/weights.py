@@ -6,7 +6,8 @@
 | dense kernel   | (in, out)                | (out, in)                |
 | bias           | (out,)                   | (out,)                   |
 
-The order of a flattened image needs no change here, since the model flattens as Keras does.
+The order of a flattened image needs no change here, since the model flattens as Keras does: a port
+of your own needs `FlattenAsKeras` in the place of `nn.Flatten` to take these weights.
 """
 
 from typing import Any
