@@ -9,7 +9,8 @@ import sys
 
 from cnn_experiment.import_order import settle_triton
 
-if "keras" in sys.modules and sys.modules["keras"].config.backend() != "tensorflow":
+loaded = sys.modules.get("keras")
+if loaded is not None and loaded.config.backend() != "tensorflow":
     raise ImportError(
         "keras was imported with another backend than TensorFlow; accepted: import keras_ref first,"
         " or set KERAS_BACKEND=tensorflow"

@@ -64,6 +64,15 @@ def test_either_order_of_imports_trains_a_step_of_each(imports: str, steps: str)
     assert run.returncode == 0, run.stderr
 
 
+def test_keras_runs_on_tensorflow_whatever_the_environment_says() -> None:
+    setting = "import os; os.environ['KERAS_BACKEND'] = 'torch'\n"
+    run = python("-c", setting + "import keras_ref, keras\nprint(keras.config.backend())")
+    assert run.stdout.strip() == "tensorflow"
+    run = python("-c", setting + "import keras\nimport keras_ref")
+    assert run.returncode == 1
+    assert "keras was imported with another backend than TensorFlow" in run.stderr
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_help_loads_no_framework(script: Path) -> None:
     run = python("-X", "importtime", script, "--help")
