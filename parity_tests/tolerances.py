@@ -35,7 +35,7 @@ COPIES = ("data", "batches", "initial weights", "parameter counts and shapes", "
 SMALLEST_SCALE = 1e-9
 
 # One step from a shared state. float64: sound ports stay below 1e-12, and the smallest known
-# difference, a constant that is not rounded to float32, is 5e-8. float32: see above.
+# difference, a constant that is not rounded to float32, is 5e-8. float32: provisional, unmeasured.
 ONE_STEP: dict[Dtype, float] = {"float64": 1e-11, "float32": 1e-3}
 
 # Free-running in float64, absolute: rounding grows with the steps, most with momentum 0.9 (about

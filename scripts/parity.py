@@ -11,8 +11,8 @@ every rung holds, otherwise with 1 and a sentence that names the first differenc
 import argparse
 import itertools
 import json
+import math
 import sys
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mutant", metavar="NAME", help="plant this known difference in the port")
     parser.add_argument("--seed", type=int, metavar="S")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
-    parser.add_argument("--data-dir", type=Path, metavar="P")
     parser.add_argument("--list-mutants", action="store_true", help="list the known differences")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for parity.json")
     return parser.parse_args()
@@ -154,8 +153,14 @@ def write(options: argparse.Namespace, ladder: Any, names: list[str]) -> None:
         "mutant": options.mutant,
         "versions": {name: version(name) for name in ("torch", "keras", "tensorflow", "numpy")},
         "rungs": [
-            {key: row[key] for key in ("passed", "worst", "tolerance", "where")} | {"rung": name}
-            for name, row in ((name, asdict(rung)) for name, rung in ladder.rungs.items())
+            {
+                "rung": rung.name,
+                "passed": rung.passed,
+                "worst": rung.worst if math.isfinite(rung.worst) else None,  # JSON has no infinity
+                "tolerance": rung.tolerance,
+                "where": rung.where,
+            }
+            for rung in ladder.rungs.values()
         ],
         "loss_max_difference": ladder.loss_max_difference,
         "weight_max_difference": ladder.weight_max_difference,

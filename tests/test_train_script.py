@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,10 @@ def test_a_finished_run_is_refused_and_kept_then_replaced_when_told(tmp_path: Pa
 
 def test_ctrl_c_keeps_the_epochs_that_were_done(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), *FEW, "--epochs", "2000", "--out", str(tmp_path)]
+    # A suite that runs in the background ignores SIGINT, and its children would too.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
     ) as run:
         assert run.stdout is not None
         assert run.stderr is not None

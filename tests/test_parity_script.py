@@ -1,0 +1,59 @@
+"""`scripts/parity.py` as a person runs it: exit status, sentence and parity.json."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parity_tests.tolerances import RUNGS
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "parity.py"
+
+
+def parity(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_sound_port_exits_with_0_and_every_rung_in_the_report(tmp_path: Path) -> None:
+    run = parity("--preset", "article-2", "--steps", "3", "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "every rung holds: 3 steps in float64"
+    report = json.loads((tmp_path / "parity.json").read_bytes())
+    assert (report["preset"], report["dtype"], report["steps"]) == ("article-2", "float64", 3)
+    assert [rung["rung"] for rung in report["rungs"]] == list(RUNGS)
+    assert all(rung["passed"] for rung in report["rungs"])
+    assert report["loss_max_difference"] < 1e-12
+    assert report["weight_max_difference"] < 1e-11
+    assert report["first_difference"] is None
+    assert report["cause"] is None
+
+
+@pytest.mark.parametrize("mutant", ["rho 0.99", "pooling with ceil mode"])
+def test_a_mutant_exits_with_1_and_the_cause(mutant: str, tmp_path: Path) -> None:
+    run = parity("--mutant", mutant, "--steps", "3", "--out", tmp_path)
+    assert run.returncode == 1
+    assert f"cause: {mutant}. " in run.stdout.splitlines()[-1]
+    report = json.loads((tmp_path / "parity.json").read_text(), parse_constant=pytest.fail)
+    assert report["cause"] == mutant
+    assert report["first_difference"] in run.stdout
+    assert [rung["passed"] for rung in report["rungs"]].count(False) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--mutant", "gremlins"], "mutant = 'gremlins': accepted: sample variance, "),
+        (["--steps", "0"], "steps = 0: accepted: 1 to 938, an epoch of all images"),
+        (["--preset", "article-9"], "preset = 'article-9': accepted: article-2, "),
+        (["--experiment", "/nowhere.json"], "/nowhere.json"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str) -> None:
+    run = parity(*options)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("error: ")
+    assert sentence in run.stderr.splitlines()[-1]
