@@ -107,7 +107,8 @@ def experiment_of(options: argparse.Namespace) -> Any:
         experiment = Experiment.from_json(options.experiment.read_bytes())
     else:
         experiment = preset(options.preset)
-    if not 1 <= options.steps <= (most := -(-60_000 // experiment.batch_size)):
+    most = -(-60_000 // experiment.batch_size)
+    if not 1 <= options.steps <= most:
         raise UserError(f"steps = {options.steps}: accepted: 1 to {most}, an epoch of all images")
     changes = {} if options.seed is None else {"seed": options.seed}
     return short_epoch(experiment.with_changes(dtype=options.dtype, **changes), options.steps)
