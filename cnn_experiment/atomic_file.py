@@ -1,8 +1,12 @@
 """Write a file whole or not at all."""
 
+import csv
+import io
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -19,3 +23,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def write_table_atomically(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace `path` by the rows, of which there is at least one, as CSV under a header.
+
+    Every float is in the shortest form that reads back equal.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())

@@ -1,9 +1,6 @@
-"""What a run reports after every epoch, and its `history.csv`."""
+"""What a run reports after every epoch."""
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -40,14 +37,3 @@ class EpochRecord:
             f" val_loss {self.val_loss:.4f}, val_accuracy {self.val_accuracy:.4f},"
             f" learning rate {self.learning_rate:.3e} at step {self.step}, {self.seconds:.0f} s"
         )
-
-
-def history_csv(records: Sequence[EpochRecord]) -> str:
-    """The rows under a header; every float in the shortest form that reads back equal."""
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, [field.name for field in fields(EpochRecord)], lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(asdict(record) for record in records)
-    return text.getvalue()

@@ -1,14 +1,15 @@
 """The folder of one run: `experiment.json`, `history.csv` and `weights.safetensors`."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
 
-from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.atomic_file import write_atomically, write_table_atomically
 from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import Experiment
-from cnn_experiment.history import EpochRecord, history_csv
+from cnn_experiment.history import EpochRecord
 from cnn_experiment.variables import Variables
 
 
@@ -64,7 +65,7 @@ class RunFolder:
     def epoch_done(self, record: EpochRecord) -> None:
         """Replace the history by one with this record at its end."""
         self._history.append(record)
-        write_atomically(self.history_file, history_csv(self._history).encode())
+        write_table_atomically(self.history_file, [asdict(record) for record in self._history])
 
     def finish(self, weights: Variables) -> None:
         """Write the final weights, under their neutral names and in Keras' layout."""

@@ -16,6 +16,7 @@ if loaded is not None and loaded.config.backend() != "tensorflow":
         " or set KERAS_BACKEND=tensorflow"
     )
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only; its notes bury our own lines
 settle_triton()  # before torch and TensorFlow meet
 
 from keras_ref.batches import SeededBatches  # noqa: E402

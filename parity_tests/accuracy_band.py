@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2, norm
 
-RESULTS = Path(__file__).parents[1] / "results" / "first_epoch_accuracy.jsonl"
+HERE = Path(__file__).parent
+FOLDERS = (HERE.parent / "results", HERE / "results")
+"""Of measured runs: in a checkout, and in an installation."""
 COVERAGE = 0.99
 CONFIDENCE = 0.95
 
@@ -47,6 +49,8 @@ def measured_accuracies(backend: str) -> dict[int, float]:
 
     Measured by `scripts/accuracy_seeds.py --seeds 20 --out results/first_epoch_accuracy.jsonl`.
     """
-    runs = [json.loads(line) for line in RESULTS.read_text().splitlines()]
+    folder = next(folder for folder in FOLDERS if folder.is_dir())
+    lines = (folder / "first_epoch_accuracy.jsonl").read_text().splitlines()
+    runs = [json.loads(line) for line in lines]
     asked = {"preset": "article-2", "epochs": 1, "backend": backend}
     return {run["seed"]: run["val_accuracy"] for run in runs if asked.items() <= run.items()}

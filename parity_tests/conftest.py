@@ -1,8 +1,9 @@
-"""Real MNIST, in small portions, for every test here."""
+"""Real MNIST in small portions, and where PyTorch runs, for every test here."""
 
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from cnn_experiment import Digits, Experiment, load_mnist, preset
 
@@ -16,6 +17,15 @@ def small(
     experiment = preset(name)
     data = experiment.data.with_changes(train_images=train_images, test_images=test_images)
     return experiment.with_changes(dtype="float64", epochs=epochs, data=data)
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """Where PyTorch runs; tests that need it skip, visibly, where it is not there."""
+    name: str = request.config.getoption("--device")
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return name
 
 
 @pytest.fixture(scope="session")

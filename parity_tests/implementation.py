@@ -33,9 +33,6 @@ class State:
 class Step:
     """One step as it was computed: all but `state` belongs to the weights before the update."""
 
-    layer_outputs: Variables
-    """By layer, after its activation; maps are (batch, height, width, channels). May be left empty:
-    the ladder then leaves that rung unjudged."""
     data_loss: float
     penalty: float
     gradients: Variables
@@ -64,6 +61,14 @@ class Implementation(ABC):
     @abstractmethod
     def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
         """Take `state` and one batch, and make one update. Keeps nothing from call to call."""
+
+    def layer_outputs(self, state: State, images_nhwc: NDArray[Any]) -> Variables:  # noqa: ARG002
+        """Return each layer's output by name, after its activation.
+
+        Maps are (batch, height, width, channels). Empty here: the ladder then leaves that rung
+        unjudged.
+        """
+        return {}
 
     def digits(self) -> Digits:
         """Return the images and labels that it trains on."""

@@ -24,9 +24,10 @@ class KerasReference(Implementation):
         self._model = keras_ref.build_model(experiment)
         outputs = [layer.output for layer in self._model.layers]
         with floatx(experiment.dtype):
-            self._layers = keras.Model(self._model.inputs, outputs)
+            layers = keras.Model(self._model.inputs, outputs)
             self._loss = keras.losses.CategoricalCrossentropy()
         self._names = list(keras_ref.neutral_weights(self._model))
+        self._compiled_layers = tf.function(layers, reduce_retracing=True)
         self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -48,33 +49,37 @@ class KerasReference(Implementation):
         optimizer = self._model.optimizer
         rate = np.asarray(keras.ops.convert_to_numpy(optimizer.learning_rate))
         with floatx(self.experiment.dtype):
-            outputs, data_loss, penalty, gradients = self._compiled_step(
+            probabilities, data_loss, penalty, gradients = self._compiled_step(
                 tf.constant(images_nhwc), tf.constant(one_hot(labels, self.experiment))
             )
-        layer_outputs = [output.numpy() for output in outputs]
         return Step(
-            layer_outputs=dict(
-                zip((layer.name for layer in self._model.layers), layer_outputs, strict=True)
-            ),
             data_loss=float(data_loss),
             penalty=float(penalty),
             gradients=self._named([gradient.numpy() for gradient in gradients]),
             learning_rate=float(rate),
             state=self._state(),
-            hits=int((layer_outputs[-1].argmax(axis=1) == labels).sum()),
+            hits=int((probabilities.numpy().argmax(axis=1) == labels).sum()),
             size=len(labels),
         )
 
+    def layer_outputs(self, state: State, images_nhwc: NDArray[Any]) -> Variables:
+        """Return each layer's output by name, with the weights of `state`."""
+        self._load(state)
+        with floatx(self.experiment.dtype):
+            outputs = self._compiled_layers(tf.constant(images_nhwc), training=True)
+        names = (layer.name for layer in self._model.layers)
+        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+
     def _graph_step(self, images_nhwc: tf.Tensor, labels: tf.Tensor) -> tuple[Any, ...]:
         with tf.GradientTape() as tape:
-            outputs = self._layers(images_nhwc, training=True)
-            loss = self._model.compute_loss(images_nhwc, labels, outputs[-1])
-        data_loss = self._loss(labels, outputs[-1])
+            probabilities = self._model(images_nhwc, training=True)
+            loss = self._model.compute_loss(images_nhwc, labels, probabilities)
+        data_loss = self._loss(labels, probabilities)
         penalty = tf.add_n(self._model.losses) if self._model.losses else tf.zeros((), loss.dtype)
         variables = self._model.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._model.optimizer.apply(gradients, variables)
-        return outputs, data_loss, penalty, gradients
+        return probabilities, data_loss, penalty, gradients
 
     def report(self, steps: Sequence[Step]) -> Evaluation:
         """Average as `fit` does, with the metric class that it uses for its losses."""

@@ -1,21 +1,23 @@
 """The ladder: two implementations compared rung by rung until the first difference."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cnn_experiment import Experiment
 from parity_tests import tolerances
-from parity_tests.comparison import Difference, compare
+from parity_tests.comparison import Difference
 from parity_tests.envelope import Envelope
+from parity_tests.evidence import (
+    BEFORE_TRAINING,
+    OF_A_STEP,
+    Forced,
+    Tensors,
+    before_training,
+    differences,
+    of_epoch,
+    of_step,
+)
 from parity_tests.implementation import Implementation, State, Step
-
-Tensors = Mapping[str, NDArray[Any]]
-BEFORE_TRAINING = tolerances.RUNGS[:4]
 
 
 class FirstDifference(NamedTuple):
@@ -23,7 +25,8 @@ class FirstDifference(NamedTuple):
 
     rung: str
     step: int | None
-    """Count of updates made before; None for what stands before the first step."""
+    """Count of updates made before; None for what stands before the first step or after the last.
+    """
     tensor: str
     difference: Difference
 
@@ -47,160 +50,79 @@ class Rung:
     where: str = ""
 
 
-class Forced(NamedTuple):
-    """One step of the reference's run, which a port is made to take from the same state."""
-
-    number: int
-    state: State
-    images_nhwc: NDArray[Any]
-    labels: NDArray[np.int64]
-    step: Step
-
-
-def short_epoch(experiment: Experiment, steps: int) -> Experiment:
-    """Return the experiment with `steps` batches an epoch, the last one half as long."""
-    size = experiment.batch_size
-    images = min((steps - 1) * size + (size + 1) // 2, 60_000)
-    return experiment.with_changes(data=experiment.data.with_changes(train_images=images))
-
-
-def teacher_forced(reference: Implementation) -> Iterator[Forced]:
-    """The steps of the reference's first epoch."""
-    digits = reference.digits()
-    state = reference.initial_state()
-    for index, batch in enumerate(reference.batches(0)):
-        images, labels = digits.train_images_nhwc[batch], digits.train_labels[batch]
-        step = reference.step(state, images, labels)
-        yield Forced(index, state, images, labels, step)
-        state = step.state
-
-
-def before_training(implementation: Implementation, rung: str) -> Tensors:
-    """What `rung` looks at before the first step."""
-    match rung:
-        case "data":
-            return dict(vars(implementation.digits()))
-        case "batches":
-            epochs = range(implementation.experiment.epochs)
-            dealt = {epoch: implementation.batches(epoch) for epoch in epochs}
-            sizes = {f"batch sizes of epoch {e}": _sizes(batches) for e, batches in dealt.items()}
-            return sizes | {f"images of epoch {e}": np.concatenate(b) for e, b in dealt.items()}
-        case "initial weights":
-            return implementation.initial_state().weights
-        case "parameter counts and shapes":
-            weights = implementation.initial_state().weights
-            return {name: np.array(array.shape) for name, array in weights.items()}
-        case _:
-            return _slots(implementation.initial_state())
-
-
-def of_step(step: Step, rung: str) -> Tensors:
-    """What `rung` looks at in one step."""
-    match rung:
-        case "layer outputs":
-            return step.layer_outputs
-        case "data loss":
-            return {"data loss": np.array(step.data_loss)}
-        case "penalty":
-            return {"penalty": np.array(step.penalty)}
-        case "gradients":
-            return dict(reversed(list(step.gradients.items())))  # from the output back
-        case "learning rate":
-            return {"learning rate": np.array(step.learning_rate)}
-        case "optimizer state":
-            return _slots(step.state)
-        case _:
-            return step.state.weights
-
-
-STEP_RUNGS = tolerances.RUNGS[4:11]
-
-
-def _sizes(batches: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.array([len(batch) for batch in batches])
-
-
-def _slots(state: State) -> Tensors:
-    named = {"velocity": state.velocity, "momentum": state.momentum}
-    slots = {f"{slot} of {n}": a for slot, arrays in named.items() for n, a in arrays.items()}
-    return slots | {"iteration": np.array(state.iteration)}
-
-
-def differences(ours: Tensors, theirs: Tensors) -> Iterator[tuple[str, Difference]]:
-    """Each tensor's difference, in the reference's order; a missing one is infinitely far."""
-    for name in dict.fromkeys([*theirs, *ours]):
-        if name not in ours or name not in theirs:
-            side = "ours" if name not in ours else "theirs"
-            yield name, Difference(math.inf, math.inf, f" is missing in {side}")
-        else:
-            yield name, compare(ours[name], theirs[name])
-
-
 @dataclass
 class Ladder:
     """Compares a port with a reference; `climb` goes up to the first difference."""
 
     port: Implementation
     reference: Implementation
+    on_rung: Callable[[Rung], None] = lambda _: None
+    """Is told of each rung once it is judged."""
     rungs: dict[str, Rung] = field(init=False)
     first_difference: FirstDifference | None = None
     loss_max_difference: float = 0.0
     weight_max_difference: float = 0.0
 
     def __post_init__(self) -> None:
-        dtype = self.reference.experiment.dtype
+        experiment = self.reference.experiment
         self.rungs = {
-            name: Rung(name, tolerances.of_one_step(name, dtype)) for name in tolerances.RUNGS
+            name: Rung(name, tolerances.of_rung(name, experiment)) for name in tolerances.RUNGS
         }
 
-    def climb(
-        self,
-        forced: Iterable[Forced],
-        on_rung: Callable[[Rung], None] = lambda _: None,
-    ) -> FirstDifference | None:
+    def climb(self, forced: Iterable[Forced]) -> FirstDifference | None:
         """Go up to the first difference and return it; `forced` is the reference's first epoch.
 
-        The reference's run is also its free-running trajectory, so the port takes each step twice:
-        from the reference's state, and from its own.
+        A float32 trajectory is left to `judge_envelope`.
         """
+        self._before_training()
+        if self.first_difference is None:
+            self._steps(forced)
+        if self.first_difference is None and self.reference.experiment.dtype == "float64":
+            self._judge_trajectory()
+        return self.first_difference
+
+    def _before_training(self) -> None:
         for name in (*BEFORE_TRAINING, "optimizer state"):
             ours = before_training(self.port, name)
             theirs = before_training(self.reference, name)
             if name == "initial weights":  # shapes are the next rung's
                 ours = {n: a for n, a in ours.items() if a.shape == theirs[n].shape}
                 theirs = {n: theirs[n] for n in ours}
-            found = self.look(name, None, ours, theirs)
+            found = self._look(name, None, ours, theirs)
             if name in BEFORE_TRAINING or found:
-                on_rung(self.rungs[name])
+                self.on_rung(self.rungs[name])
             if found:
-                return self.first_difference
+                return
+
+    def _steps(self, forced: Iterable[Forced]) -> None:
+        """Take each step twice: from the reference's state, and from the port's own.
+
+        The reference's run is its free-running trajectory, too.
+        """
         our_steps, their_steps = [], []
         own_state = self.port.initial_state()
-        for number, state, images, labels, step in forced:
-            our_step = self.port.step(state, images, labels)
-            for name in STEP_RUNGS:
-                if name == "layer outputs" and not our_step.layer_outputs:
-                    continue  # the port does not show them: the rung stays unjudged
-                if self.look(name, number, of_step(our_step, name), of_step(step, name)):
-                    on_rung(self.rungs[name])
-                    return self.first_difference
-            own_step = self.port.step(own_state, images, labels)
+        for taken in forced:
+            our_step = taken.taken_by(self.port)
+            for name in OF_A_STEP:
+                ours = of_step(self.port, taken, our_step, name)
+                if not ours:
+                    continue  # the port does not show this: the rung stays unjudged
+                theirs = of_step(self.reference, taken, taken.step, name)
+                if self._look(name, taken.number, ours, theirs):
+                    self.on_rung(self.rungs[name])
+                    return
+            own_step = self.port.step(own_state, taken.images_nhwc, taken.labels)
             own_state = own_step.state
-            self._follow(own_step, step)
-            our_steps.append(without_tensors(our_step))
-            their_steps.append(without_tensors(step))
-        for name in STEP_RUNGS:
-            on_rung(self.rungs[name])
-        ours, theirs = (
-            {name: np.array(value) for name, value in metrics._asdict().items()}
-            for metrics in (self.port.report(our_steps), self.reference.report(their_steps))
+            self._follow(own_step, taken.step)
+            our_steps.append(_without_tensors(our_step))
+            their_steps.append(_without_tensors(taken.step))
+        for name in OF_A_STEP:
+            self.on_rung(self.rungs[name])
+        name = "epoch metrics"
+        self._look(
+            name, None, of_epoch(self.port, our_steps), of_epoch(self.reference, their_steps)
         )
-        self.look("epoch metrics", None, ours, theirs)
-        on_rung(self.rungs["epoch metrics"])
-        if self.reference.experiment.dtype == "float64" and self.first_difference is None:
-            self._judge_trajectory(len(our_steps))
-            on_rung(self.rungs["trajectory"])
-        return self.first_difference
+        self.on_rung(self.rungs[name])
 
     def _follow(self, ours: Step, theirs: Step) -> None:
         """Take one step of the free-running trajectories into the largest differences."""
@@ -209,32 +131,36 @@ class Ladder:
         for _, difference in differences(ours.state.weights, theirs.state.weights):
             self.weight_max_difference = max(self.weight_max_difference, difference.absolute)
 
-    def _judge_trajectory(self, steps: int) -> None:
-        rung = self.rungs["trajectory"]
+    def _judge_trajectory(self) -> None:
+        """Hold the free-running trajectories' largest differences against what is allowed."""
+        steps = self.reference.experiment.steps_per_epoch
+        allowed = tolerances.of_trajectory(self.reference.experiment)
         largest = {"loss": self.loss_max_difference, "weight": self.weight_max_difference}
-        allowed = {
-            "loss": tolerances.of_trajectory(tolerances.TRAJECTORY_LOSS, steps),
-            "weight": tolerances.of_trajectory(tolerances.TRAJECTORY_WEIGHT, steps),
-        }
-        worst = max(largest, key=lambda name: largest[name] / allowed[name])
-        rung.worst, rung.tolerance = largest[worst], allowed[worst]
-        rung.passed = rung.worst <= rung.tolerance
-        rung.where = f"largest absolute difference of a {worst} in {steps} free-running steps"
-        if not rung.passed:
-            apart = Difference(rung.worst, rung.worst, f" is {rung.worst:.2g} apart")
-            self.first_difference = FirstDifference("trajectory", None, f"a {worst}", apart)
+        tolerance = {"loss": allowed.loss, "weight": allowed.weight}
+        worst = max(largest, key=lambda name: largest[name] / tolerance[name])
+        self._judge_last_rung(
+            largest[worst],
+            tolerance[worst],
+            f"largest absolute difference of a {worst} in {steps} free-running steps",
+        )
 
     def judge_envelope(self, envelope: Envelope) -> None:
         """Take the float32 trajectories' distances into the last rung."""
-        rung = self.rungs["trajectory"]
-        rung.worst, rung.tolerance = float(envelope.excess(envelope.cross)), envelope.limit
-        rung.passed = envelope.passed
-        rung.where = "largest log ratio of the distance to that of one-ulp twins"
-        if not rung.passed:
-            apart = Difference(rung.worst, rung.worst, " leaves the envelope of one-ulp twins")
-            self.first_difference = FirstDifference("trajectory", None, "the port", apart)
+        self._judge_last_rung(
+            envelope.excess,
+            tolerances.ENVELOPE_EXCESS,
+            "largest log ratio of the distance to that of one-ulp twins",
+        )
 
-    def look(self, name: str, step: int | None, ours: Tensors, theirs: Tensors) -> bool:
+    def _judge_last_rung(self, worst: float, tolerance: float, where: str) -> None:
+        rung = Rung("trajectory", tolerance, worst <= tolerance, worst, where)
+        self.rungs["trajectory"] = rung
+        if not rung.passed:
+            apart = Difference(worst, worst, f" is {worst:.2g}, more than {tolerance:.2g}")
+            self.first_difference = FirstDifference("trajectory", None, where, apart)
+        self.on_rung(rung)
+
+    def _look(self, name: str, step: int | None, ours: Tensors, theirs: Tensors) -> bool:
         """Take one comparison into a rung; return whether it is the first difference."""
         rung = self.rungs[name]
         rung.passed = rung.passed is not False
@@ -248,9 +174,6 @@ class Ladder:
         return not rung.passed
 
 
-def without_tensors(step: Step) -> Step:
+def _without_tensors(step: Step) -> Step:
     """Return the step's numbers alone, for a report."""
-    empty = State({}, {}, {}, step.state.iteration)
-    return Step(
-        {}, step.data_loss, step.penalty, {}, step.learning_rate, empty, step.hits, step.size
-    )
+    return replace(step, gradients={}, state=State({}, {}, {}, step.state.iteration))

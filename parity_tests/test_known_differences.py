@@ -2,10 +2,11 @@
 
 import pytest
 
-from parity_tests.diagnosis import LOOKED_AT, causes
+from parity_tests.diagnosis import causes
+from parity_tests.evidence import Forced, teacher_forced
 from parity_tests.keras_implementation import KerasReference
 from parity_tests.known_differences import CATALOGUE
-from parity_tests.ladder import Forced, Ladder, teacher_forced
+from parity_tests.ladder import Ladder
 from parity_tests.small import small_experiment
 from parity_tests.torch_implementation import TorchPort
 
@@ -29,21 +30,18 @@ def test_the_catalogue_is_long_and_documented() -> None:
 
 
 def test_the_sound_port_is_rejected_by_none(
-    reference: KerasReference, forced: list[Forced]
+    reference: KerasReference, forced: list[Forced], device: str
 ) -> None:
-    ladder = Ladder(TorchPort(reference.experiment), reference)
+    ladder = Ladder(TorchPort(reference.experiment, device), reference)
     assert ladder.climb(forced) is None
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_planted_fault_is_found_on_its_rung_and_named(
-    name: str, reference: KerasReference, forced: list[Forced]
+    name: str, reference: KerasReference, forced: list[Forced], device: str
 ) -> None:
-    port = CATALOGUE[name](reference.experiment)
+    port = CATALOGUE[name](reference.experiment, device)
     found = Ladder(port, reference).climb(forced)
     assert found is not None
     assert found.rung == CATALOGUE[name].rung
-    looked_at = forced
-    if found.step is not None:
-        looked_at = forced[found.step : found.step + LOOKED_AT]
-    assert causes(found, port, looked_at) == [name]
+    assert causes(found, port, forced) == [name]

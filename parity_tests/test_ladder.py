@@ -6,29 +6,31 @@ import keras_ref
 import torch_cnn
 from cnn_experiment import load_mnist, preset
 from parity_tests.comparison import assert_variables_close
+from parity_tests.evidence import teacher_forced
 from parity_tests.implementation import Implementation, State, Step
 from parity_tests.keras_implementation import KerasReference
-from parity_tests.ladder import Ladder, short_epoch, teacher_forced
+from parity_tests.ladder import Ladder
+from parity_tests.small import short_epoch
 from parity_tests.tolerances import RUNGS
 from parity_tests.torch_implementation import TorchPort
 
 
-def test_a_hundred_steps_hold_on_every_rung_in_float64() -> None:
+def test_a_hundred_steps_hold_on_every_rung_in_float64(device: str) -> None:
     experiment = short_epoch(preset("article-3-addendum").with_changes(dtype="float64"), 100)
     assert experiment.steps_per_epoch == 100
     assert experiment.data.train_images % experiment.batch_size == 32
     reference = KerasReference(experiment)
-    ladder = Ladder(TorchPort(experiment), reference)
+    ladder = Ladder(TorchPort(experiment, device), reference)
     assert ladder.climb(teacher_forced(reference)) is None
     assert [rung.name for rung in ladder.rungs.values() if rung.passed] == list(RUNGS)
     assert ladder.loss_max_difference < 1e-12
     assert ladder.weight_max_difference < 1e-11
 
 
-def test_a_few_steps_hold_in_float32() -> None:
+def test_a_few_steps_hold_in_float32(device: str) -> None:
     experiment = short_epoch(preset("article-3").with_changes(epochs=2), 4)
     reference = KerasReference(experiment)
-    ladder = Ladder(TorchPort(experiment), reference)
+    ladder = Ladder(TorchPort(experiment, device), reference)
     assert ladder.climb(teacher_forced(reference)) is None
 
 

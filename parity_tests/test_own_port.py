@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from parity_tests.diagnosis import LOOKED_AT, causes
+from parity_tests.diagnosis import causes
+from parity_tests.evidence import teacher_forced
 from parity_tests.implementation import Implementation, State, Step
 from parity_tests.keras_implementation import KerasReference
-from parity_tests.ladder import Ladder, teacher_forced
+from parity_tests.ladder import Ladder
 from parity_tests.small import small_experiment
 from torch_cnn.weights import to_neutral_layout, to_torch_layout
 
@@ -63,7 +64,7 @@ class NewcomersPort(Implementation):
             state.iteration + 1,
         )
         hits = int((logits.argmax(1).numpy() == labels).sum())
-        return Step({}, loss.item(), penalty, neutral(gradients), rate, after, hits, len(labels))
+        return Step(loss.item(), penalty, neutral(gradients), rate, after, hits, len(labels))
 
 
 def test_a_newcomer_s_port_parts_at_the_optimizer_and_is_told_why() -> None:
@@ -75,5 +76,5 @@ def test_a_newcomer_s_port_parts_at_the_optimizer_and_is_told_why() -> None:
     found = ladder.climb(steps)
     assert found is not None
     assert (found.rung, found.step) == ("optimizer state", 0)
-    assert causes(found, port, steps[:LOOKED_AT]) == ["torch.optim.RMSprop"]
+    assert causes(found, port, steps) == ["torch.optim.RMSprop"]
     assert ladder.rungs["gradients"].passed

@@ -16,10 +16,10 @@ SHORT_LAST_BATCH = 1250  # 19 batches of 64 and one of 34
 
 
 @pytest.mark.parametrize("name", ["article-2", "article-3", "article-3-addendum"])
-def test_two_epochs_give_the_same_history_and_weights(name: str) -> None:
+def test_two_epochs_give_the_same_history_and_weights(name: str, device: str) -> None:
     experiment = small(name, train_images=SHORT_LAST_BATCH, epochs=2)
     digits = load_mnist(experiment)
-    our_model, our_history = torch_cnn.train(experiment, digits, device="cpu")
+    our_model, our_history = torch_cnn.train(experiment, digits, device=device)
     their_model, their_history = keras_ref.train(experiment, digits, device="cpu")
     assert [record.step for record in our_history] == [20, 40]
     for ours, theirs in zip(our_history, their_history, strict=True):

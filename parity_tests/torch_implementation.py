@@ -60,17 +60,13 @@ class TorchPort(Implementation):
         """Put the model and an optimizer into `state`, and make one update."""
         optimizer = self.build_optimizer()
         self._load(state, optimizer)
-        images = torch.from_numpy(images_nhwc).to(self.model.device).permute(0, 3, 1, 2)
+        images = self._images_nchw(images_nhwc)
         targets = torch.from_numpy(labels).to(self.model.device)
         rate = self.learning_rate(state.iteration)
         for group in optimizer.param_groups:
             group["lr"] = rate
 
         with torch.no_grad():
-            layer_outputs = {
-                name: (output.permute(0, 2, 3, 1) if output.ndim == 4 else output).cpu().numpy()
-                for name, output in self.model.outputs(images)
-            }
             penalty = self.penalty().item()
         logits = self.model.logits(images)
         data_loss = self.data_loss(logits, targets)
@@ -79,7 +75,6 @@ class TorchPort(Implementation):
         gradients = self.gradients(optimizer)
         optimizer.step()
         return Step(
-            layer_outputs=layer_outputs,
             data_loss=data_loss.item(),
             penalty=penalty,
             gradients=gradients,
@@ -94,6 +89,15 @@ class TorchPort(Implementation):
             size=len(labels),
         )
 
+    @torch.no_grad()
+    def layer_outputs(self, state: State, images_nhwc: NDArray[Any]) -> Variables:
+        """Return each layer's output by name, with the weights of `state`."""
+        self._load_weights(state)
+        return {
+            name: (output.permute(0, 2, 3, 1) if output.ndim == 4 else output).cpu().numpy()
+            for name, output in self.model.outputs(self._images_nchw(images_nhwc))
+        }
+
     def gradients(self, optimizer: torch.optim.Optimizer) -> Variables:
         """Return the gradients that the optimizer goes by: weight decay is the penalty's."""
         decay = {
@@ -107,14 +111,20 @@ class TorchPort(Implementation):
         }
 
     def _load(self, state: State, optimizer: torch.optim.Optimizer) -> None:
+        self._load_weights(state)
+        for slot, arrays in (("velocity", state.velocity), ("momentum", state.momentum)):
+            for name, array in arrays.items():
+                parameter = self.model.get_parameter(torch_name(name))
+                values = torch.empty_like(parameter).copy_(self._tensor(array))
+                optimizer.state[parameter][slot] = values.detach()
+
+    @torch.no_grad()
+    def _load_weights(self, state: State) -> None:
         for name, array in state.weights.items():
-            parameter = self.model.get_parameter(torch_name(name))
-            with torch.no_grad():
-                parameter.copy_(self._tensor(array))
-            for slot, arrays in (("velocity", state.velocity), ("momentum", state.momentum)):
-                if arrays:
-                    values = torch.empty_like(parameter).copy_(self._tensor(arrays[name]))
-                    optimizer.state[parameter][slot] = values.detach()
+            self.model.get_parameter(torch_name(name)).copy_(self._tensor(array))
+
+    def _images_nchw(self, images_nhwc: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(images_nhwc).to(self.model.device).permute(0, 3, 1, 2)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(self.to_torch(array).copy())

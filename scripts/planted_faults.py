@@ -8,8 +8,6 @@ running in float32, compared by assert_close with a relative tolerance of 1e-2.
 """
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,11 +29,12 @@ def main() -> None:
     """Print and write the table; exit with 1 if a fault was missed or misnamed."""
     options = arguments()
     from cnn_experiment import UserError
+    from cnn_experiment.atomic_file import write_table_atomically
 
     try:
         rows = list(table(options.preset))
         if options.out is not None:
-            write(options.out, rows)
+            write_table_atomically(options.out, rows)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     missed = [row["fault"] for row in rows if row["fault"] not in ("none", row["cause"])]
@@ -48,11 +47,12 @@ def main() -> None:
 def table(preset_name: str) -> Any:
     """Yield a row for the sound port and for each fault, printing it."""
     from cnn_experiment import preset
-    from parity_tests.diagnosis import LOOKED_AT, causes
+    from parity_tests.diagnosis import causes
+    from parity_tests.evidence import teacher_forced
     from parity_tests.keras_implementation import KerasReference
     from parity_tests.known_differences import CATALOGUE
-    from parity_tests.ladder import Ladder, short_epoch, teacher_forced
-    from parity_tests.small import small_experiment
+    from parity_tests.ladder import Ladder
+    from parity_tests.small import short_epoch, small_experiment
     from parity_tests.torch_implementation import TorchPort
 
     reference = KerasReference(small_experiment())
@@ -64,11 +64,7 @@ def table(preset_name: str) -> Any:
     for name, port_class in ports.items():
         port = port_class(reference.experiment)
         found = Ladder(port, reference).climb(forced)
-        named = []
-        if found is not None:
-            first = found.step or 0
-            last = first + LOOKED_AT if found.step is not None else len(forced)
-            named = causes(found, port, forced[first:last])
+        named = causes(found, port, forced) if found is not None else []
         row = {
             "fault": name,
             "rung": found.rung if found else "",
@@ -111,17 +107,6 @@ def row_text(row: dict[str, Any]) -> str:
     """Return a row of the table as text."""
     widths = (36, 28, 5, 36, 0)
     return " ".join(f"{row[field]!s:{width}}" for field, width in zip(FIELDS, widths, strict=True))
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the table as a CSV file."""
-    from cnn_experiment.atomic_file import write_atomically
-
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
 
 
 if __name__ == "__main__":

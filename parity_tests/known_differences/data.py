@@ -1,6 +1,7 @@
 """Differences in what is trained on, in which order, and from which start."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -86,6 +87,9 @@ class NotShuffled(KnownDifference):
 class FreshModel(KnownDifference):
     """What PyTorch itself would begin with, for the differences below."""
 
+    ending: ClassVar[str]
+    """Of the names of the variables that begin so."""
+
     def fresh(self) -> Variables:
         with torch.random.fork_rng():
             torch.manual_seed(self.experiment.seed)
@@ -97,9 +101,8 @@ class FreshModel(KnownDifference):
 
     def initial_state(self) -> State:
         state, fresh = super().initial_state(), self.fresh()
-        ending = "/kernel" if isinstance(self, DefaultKernels) else "/bias"
-        mixed = {n: fresh[n] if n.endswith(ending) else a for n, a in state.weights.items()}
-        return State(mixed, state.velocity, state.momentum)
+        mixed = {n: fresh[n] if n.endswith(self.ending) else a for n, a in state.weights.items()}
+        return replace(state, weights=mixed)
 
 
 @known(
@@ -110,6 +113,8 @@ class FreshModel(KnownDifference):
 class DefaultKernels(FreshModel):
     """The kernels start as PyTorch draws them, not Glorot-uniform."""
 
+    ending = "/kernel"
+
 
 @known(
     "torch's biases",
@@ -118,3 +123,5 @@ class DefaultKernels(FreshModel):
 )
 class DefaultBiases(FreshModel):
     """The biases start as PyTorch draws them, not at zero."""
+
+    ending = "/bias"

@@ -1,5 +1,6 @@
 """Differences in the network: layouts, flattening, pooling, arithmetic."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class CeilMode(KnownDifference):
         units = state.weights["dense_1/kernel"].shape[1]
         kernel = np.zeros((height * width * channels, units), self.experiment.dtype)
         weights = {**state.weights, "dense_1/kernel": kernel}
-        return State(weights, state.velocity, state.momentum)
+        return replace(state, weights=weights)
 
 
 @known(

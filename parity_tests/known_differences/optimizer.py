@@ -1,5 +1,6 @@
 """Differences in the optimizer's equation and settings."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -179,4 +180,4 @@ class VelocityAtOnes(KnownDifference):
     def initial_state(self) -> State:
         state = super().initial_state()
         ones = {name: np.ones_like(array) for name, array in state.velocity.items()}
-        return State(state.weights, ones, state.momentum)
+        return replace(state, velocity=ones)

@@ -1,5 +1,6 @@
 """Differences in the regularizer."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,5 +105,4 @@ class DecoupledDecay(OtherPenalty):
             name: array - rate * state.weights[name] if "dense" in name else array
             for name, array in step.state.weights.items()
         }
-        after = State(decayed, step.state.velocity, step.state.momentum, step.state.iteration)
-        return Step(**{**vars(step), "state": after})
+        return replace(step, state=replace(step.state, weights=decayed))
