@@ -9,11 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import chi2, norm
 
-HERE = Path(__file__).parent
-FOLDERS = (HERE.parent / "results", HERE / "results")
-"""Of measured runs: in a checkout, and in an installation."""
 COVERAGE = 0.99
 CONFIDENCE = 0.95
+
+
+def results_folder() -> Path:
+    """Return the folder of measured results, in a checkout or in an installation."""
+    here = Path(__file__).parent
+    return next(f for f in (here.parent / "results", here / "results") if f.is_dir())
 
 
 class Band(NamedTuple):
@@ -49,8 +52,7 @@ def measured_accuracies(backend: str) -> dict[int, float]:
 
     Measured by `scripts/accuracy_seeds.py --seeds 20 --out results/first_epoch_accuracy.jsonl`.
     """
-    folder = next(folder for folder in FOLDERS if folder.is_dir())
-    lines = (folder / "first_epoch_accuracy.jsonl").read_text().splitlines()
+    lines = (results_folder() / "first_epoch_accuracy.jsonl").read_text().splitlines()
     runs = [json.loads(line) for line in lines]
     asked = {"preset": "article-2", "epochs": 1, "backend": backend}
     return {run["seed"]: run["val_accuracy"] for run in runs if asked.items() <= run.items()}

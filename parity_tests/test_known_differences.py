@@ -1,7 +1,10 @@
 """The suite is tested by planted faults: each is rejected on its rung, and named as the cause."""
 
+import csv
+
 import pytest
 
+from parity_tests.accuracy_band import results_folder
 from parity_tests.diagnosis import causes
 from parity_tests.evidence import Forced, teacher_forced
 from parity_tests.keras_implementation import KerasReference
@@ -27,6 +30,16 @@ def test_the_catalogue_is_long_and_documented() -> None:
         assert entry.sentence().endswith(".")
         assert "\n" not in entry.sentence()
         assert entry.source
+
+
+def test_the_published_table_is_of_this_catalogue() -> None:
+    with (results_folder() / "planted_faults.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["fault"] for row in rows] == ["none", *CATALOGUE]
+    assert (rows[0]["rung"], rows[0]["cause"]) == ("", "")
+    for row in rows[1:]:
+        assert row["rung"] == CATALOGUE[row["fault"]].rung
+        assert row["cause"] == row["fault"]
 
 
 def test_the_sound_port_is_rejected_by_none(
