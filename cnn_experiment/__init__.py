@@ -1,19 +1,23 @@
 """The experiment, framework-neutral: what is run, on which data, in which order, from where."""
 
 from cnn_experiment.errors import UserError
-from cnn_experiment.experiment import L2, Data, Experiment, RMSprop
+from cnn_experiment.experiment import Data, Experiment
 from cnn_experiment.history import EpochRecord, Evaluation
 from cnn_experiment.mnist import Digits, load_mnist
 from cnn_experiment.network import Convolution, Hidden, Layer, Network, Output
+from cnn_experiment.optimizers import Adamax, Nadam, RMSprop
 from cnn_experiment.presets import PRESETS, preset
 from cnn_experiment.progress import ProgressBar, Watcher
 from cnn_experiment.randomness import batch_order, initial_weights
+from cnn_experiment.regularizers import L1, L2
 from cnn_experiment.run_folder import RunFolder
-from cnn_experiment.schedules import ConstantRate, InverseTimeDecay
+from cnn_experiment.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
 
 __all__ = [
+    "L1",
     "L2",
     "PRESETS",
+    "Adamax",
     "ConstantRate",
     "Convolution",
     "Data",
@@ -21,9 +25,11 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "Experiment",
+    "ExponentialDecay",
     "Hidden",
     "InverseTimeDecay",
     "Layer",
+    "Nadam",
     "Network",
     "Output",
     "ProgressBar",

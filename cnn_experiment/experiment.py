@@ -5,34 +5,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from cnn_experiment.network import Network
+from cnn_experiment.network import Layer, Network
+from cnn_experiment.optimizers import Nadam, Optimizer, RMSprop
+from cnn_experiment.regularizers import Regularized, Regularizer
 from cnn_experiment.schedules import ConstantRate, Schedule
-from cnn_experiment.value import Fraction, NotNegative, Positive, Size, Value
-
-
-class RMSprop(Value):
-    """Keras' RMSprop; the learning rate comes from the experiment's schedule."""
-
-    kind: Literal["rmsprop"] = "rmsprop"
-    rho: Fraction = 0.9
-    momentum: Fraction = 0.0
-    epsilon: Positive = 1e-7
-
-
-class L2(Value):
-    """The penalty `strength * sum(kernel ** 2)` on every dense kernel, the output's included."""
-
-    kind: Literal["l2"] = "l2"
-    strength: NotNegative
-
-    @property
-    def rounded_strength(self) -> float:
-        """The strength as Keras uses it: rounded to float32, in a float64 model too.
-
-        Source: keras/src/regularizers/regularizers.py turns the Python float into a tensor (since
-        Keras 3.14; before, it stayed a Python double).
-        """
-        return float(np.float32(self.strength))
+from cnn_experiment.value import Size, Value
+from cnn_experiment.variables import Variables
 
 
 class Data(Value):
@@ -52,9 +30,9 @@ class Experiment(Value):
     """A training run, complete: the same value gives the same run in either backend."""
 
     network: Network
-    optimizer: RMSprop = RMSprop()
+    optimizer: Optimizer = RMSprop()
     schedule: Schedule = ConstantRate()
-    regularizer: L2 | None = None
+    regularizer: Regularizer | None = None
     data: Data = Data()
     epochs: Size
     batch_size: Size = 64
@@ -65,3 +43,35 @@ class Experiment(Value):
     def steps_per_epoch(self) -> int:
         """Count of updates in one epoch; the last batch may be short."""
         return -(-self.data.train_images // self.batch_size)
+
+    def regularized_kernels(self) -> tuple[str, ...]:
+        """Neutral names of the kernels that the regularizer is laid on."""
+        if self.regularizer is None:
+            return ()
+        layers = [layer for layer in self.network.layers() if layer.kernel_shape]
+        return tuple(
+            f"{layer.name}/kernel"
+            for layer in layers
+            if _part_of(layer, is_last=layer is layers[-1]) in self.regularizer.layers
+        )
+
+    def initial_optimizer_state(self) -> Variables:
+        """The optimizer's state before the first update, as `velocity/conv2d_1/kernel`.
+
+        Nadam keeps one number more, the product of its momentum schedule, under `u_product`.
+        """
+        shapes = self.network.variable_shapes()
+        state = {
+            f"{slot}/{name}": np.zeros(shape, self.dtype)
+            for slot in self.optimizer.slots
+            for name, shape in shapes.items()
+        }
+        if isinstance(self.optimizer, Nadam):
+            state["u_product"] = np.ones((), self.dtype)
+        return state
+
+
+def _part_of(layer: Layer, *, is_last: bool) -> Regularized:
+    if layer.kind == "Conv2D":
+        return "convolutions"
+    return "output" if is_last else "hidden"

@@ -34,7 +34,11 @@ class Output(Value):
     """The output layer: one unit a class."""
 
     units: Annotated[int, Field(ge=2)] = 10
-    activation: Literal["softmax"] = "softmax"
+    activation: Literal["softmax", "sigmoid"] = "softmax"
+    crossentropy_of: Literal["logits", "probabilities"] = "logits"
+    """What the loss looks at. Keras 3 on TensorFlow takes the logits behind either activation, as
+    if it were a softmax. `probabilities`: the output itself, divided by its sum and clipped to
+    [1e-7, 1 - 1e-7], as Keras 2 did behind a sigmoid at the time of the articles."""
 
 
 class Layer(NamedTuple):

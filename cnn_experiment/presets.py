@@ -1,12 +1,14 @@
 """The runs that the articles published, as experiments.
 
 Sources: article II, "First test"; article III, cell 8 with its results, and the addendum of
-15 June 2020; article VI, the model summary.
+15 June 2020; article VI, the model summary; "MLP, Numpy, TF2 - performance issues - Step I".
 """
 
 from cnn_experiment.errors import UserError
-from cnn_experiment.experiment import L2, Experiment, RMSprop
-from cnn_experiment.network import Convolution, Hidden, Network
+from cnn_experiment.experiment import Data, Experiment
+from cnn_experiment.network import Convolution, Hidden, Network, Output
+from cnn_experiment.optimizers import RMSprop
+from cnn_experiment.regularizers import L2
 from cnn_experiment.schedules import InverseTimeDecay
 from cnn_experiment.value import accepted
 
@@ -36,6 +38,18 @@ PRESETS: dict[str, Experiment] = {
     "article-3": _article_3(_network((64, 64, 128), 120), strength=8e-4, momentum=0.5),
     "article-3-addendum": _article_3(_network((32, 64, 128), 120), strength=1e-3, momentum=0.9),
     "article-6": _article_3(_network((32, 64, 128), 100), strength=1e-3, momentum=0.9),
+    "mlp": Experiment(
+        network=Network(
+            convolutions=(),
+            pools=(),
+            hidden=(Hidden(units=70, activation="sigmoid"), Hidden(units=30, activation="sigmoid")),
+            output=Output(activation="sigmoid", crossentropy_of="probabilities"),
+        ),
+        regularizer=L2(strength=0.01, layers=("hidden",)),
+        data=Data(protocol="official"),
+        epochs=35,
+        batch_size=500,
+    ),
 }
 
 

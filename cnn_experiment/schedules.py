@@ -1,7 +1,10 @@
 """Learning-rate schedules: pure functions of the count of updates already made.
 
 Keras turns the Python floats of a decaying schedule into float32 tensors and computes with those,
-whatever the dtype of the model, so these formulas are float32 too, operation for operation.
+whatever the dtype of the model, so these formulas are float32 too, operation for operation. They
+are those of `fit`: there TensorFlow compiles the division by `decay_steps` into a multiplication by
+its reciprocal, and takes numbers too small for normal form as 0. A Keras schedule that is called
+outside of `fit` divides, and differs in the last place where `decay_steps` is no power of 2.
 Sources: article III, "Learning rate scheduler and momentum";
 keras/src/optimizers/schedules/learning_rate_schedule.py and base_optimizer.py.
 """
@@ -26,23 +29,53 @@ class ConstantRate(Value):
         return np.full(np.shape(iterations), self.initial_learning_rate, dtype)
 
 
-class InverseTimeDecay(Value):
-    """`initial_learning_rate / (1 + decay_rate * iteration / decay_steps)`."""
+class Decay(Value):
+    """What the decaying schedules share. The rate of an update is the one at the count before it.
 
-    kind: Literal["inverse_time"] = "inverse_time"
+    Iterations are updates, not epochs: 60,000 images in batches of 64 make 938 an epoch.
+    """
+
     initial_learning_rate: Positive = 1e-3
     decay_steps: Positive = 1.0
     decay_rate: NotNegative = 1e-3
+    staircase: bool = False
+    """Decay at whole multiples of `decay_steps` only."""
+
+    def _periods(self, iterations: ArrayLike) -> NDArray[np.float32]:
+        reciprocal = np.float32(1) / np.float32(self.decay_steps)
+        periods = np.asarray(iterations, np.float32) * reciprocal
+        return np.floor(periods) if self.staircase else periods
+
+
+class InverseTimeDecay(Decay):
+    """`initial_learning_rate / (1 + decay_rate * iteration / decay_steps)`."""
+
+    kind: Literal["inverse_time"] = "inverse_time"
 
     def rates(self, iterations: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:  # noqa: ARG002
-        """Learning rates at `iterations`, float32 even for a float64 model, as in Keras.
-
-        `iterations` counts updates, not epochs: 60,000 images in batches of 64 make 938 an epoch.
-        The rate of an update is the one at the count before it.
-        """
-        periods = np.asarray(iterations, np.float32) / np.float32(self.decay_steps)
-        growth = np.float32(1) + np.float32(self.decay_rate) * periods
+        """Learning rates at `iterations`, float32 even for a float64 model, as in Keras."""
+        growth = np.float32(1) + np.float32(self.decay_rate) * self._periods(iterations)
         return np.float32(self.initial_learning_rate) / growth
 
 
-Schedule = Annotated[ConstantRate | InverseTimeDecay, Field(discriminator="kind")]
+class ExponentialDecay(Decay):
+    """`initial_learning_rate * decay_rate ** (iteration / decay_steps)`."""
+
+    kind: Literal["exponential"] = "exponential"
+    decay_steps: Positive = 938.0
+    decay_rate: Annotated[NotNegative, Field(le=1)] = 0.96
+
+    def rates(self, iterations: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:  # noqa: ARG002
+        """Learning rates at `iterations`, float32 even for a float64 model, as in Keras."""
+        periods = self._periods(iterations)
+        # Scalar by scalar: NumPy's arrays round powers in another way than C's powf, which Keras
+        # ends up in.
+        decayed = [np.float32(self.decay_rate) ** period for period in periods.ravel()]
+        rates = np.float32(self.initial_learning_rate) * np.array(decayed, np.float32)
+        rates[rates < np.finfo(np.float32).tiny] = 0
+        return rates.reshape(periods.shape)
+
+
+Schedule = Annotated[
+    ConstantRate | InverseTimeDecay | ExponentialDecay, Field(discriminator="kind")
+]

@@ -30,7 +30,12 @@ from keras_ref.training import (  # noqa: E402
     predict,
     train,
 )
-from keras_ref.weights import load_neutral_weights, neutral_weights  # noqa: E402
+from keras_ref.weights import (  # noqa: E402
+    load_neutral_optimizer_state,
+    load_neutral_weights,
+    neutral_optimizer_state,
+    neutral_weights,
+)
 
 __all__ = [
     "LearningRateHistory",
@@ -39,7 +44,9 @@ __all__ = [
     "evaluate",
     "floatx",
     "layer_outputs",
+    "load_neutral_optimizer_state",
     "load_neutral_weights",
+    "neutral_optimizer_state",
     "neutral_weights",
     "pick_device",
     "predict",

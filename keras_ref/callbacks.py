@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from cnn_experiment import EpochRecord, Watcher
 
@@ -21,11 +22,13 @@ class LearningRateHistory(keras.callbacks.Callback):
         """Begin with empty lists."""
         self.iterations: list[int] = []
         self.rates: list[float] = []
+        # Compiled as in `fit`, where a schedule rounds otherwise than on its own.
+        self._compiled_rate = tf.function(lambda: self.model.optimizer.learning_rate * 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Read both off the optimizer; a schedule shows as its present value."""
         self.iterations.append(int(self.model.optimizer.iterations))
-        self.rates.append(float(self.model.optimizer.learning_rate))
+        self.rates.append(float(self._compiled_rate()))
 
 
 class EpochRecords(keras.callbacks.Callback):

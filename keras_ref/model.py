@@ -3,9 +3,10 @@
 import keras
 from keras import layers, losses, metrics, optimizers, regularizers
 
-from cnn_experiment import ConstantRate, Experiment, Layer, initial_weights
+from cnn_experiment import L1, L2, ConstantRate, Experiment, Layer, Output, initial_weights
+from cnn_experiment.schedules import Schedule
 from keras_ref.floatx import floatx
-from keras_ref.weights import load_neutral_weights
+from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
 
 
 def build_model(experiment: Experiment) -> keras.Sequential:
@@ -20,7 +21,7 @@ def build_model(experiment: Experiment) -> keras.Sequential:
             model.add(_keras_layer(layer, experiment))
         model.compile(
             optimizer=_optimizer(experiment),
-            loss=losses.CategoricalCrossentropy(),
+            loss=_loss(experiment.network.output),
             metrics=[metrics.CategoricalAccuracy(name="accuracy")],
         )
         model.optimizer.build(model.trainable_variables)
@@ -37,11 +38,10 @@ def reset(model: keras.Sequential, experiment: Experiment) -> None:
     load_neutral_weights(
         model, initial_weights(experiment.network, experiment.seed, experiment.dtype)
     )
+    load_neutral_optimizer_state(model, experiment.initial_optimizer_state(), iteration=0)
     for variable in model.optimizer.variables:
         if variable.name == "learning_rate":  # a constant one; a schedule has no variable
             variable.assign(experiment.schedule.initial_learning_rate)
-        else:
-            variable.assign(keras.ops.zeros_like(variable))
 
 
 def _keras_layer(layer: Layer, experiment: Experiment) -> layers.Layer:
@@ -51,6 +51,7 @@ def _keras_layer(layer: Layer, experiment: Experiment) -> layers.Layer:
                 layer.kernel_shape[-1],
                 layer.kernel_shape[:2],
                 activation=layer.activation,
+                kernel_regularizer=_regularizer(layer, experiment),
                 name=layer.name,
             )
         case "MaxPooling2D":
@@ -61,29 +62,52 @@ def _keras_layer(layer: Layer, experiment: Experiment) -> layers.Layer:
             return layers.Dense(
                 layer.kernel_shape[-1],
                 activation=layer.activation,
-                kernel_regularizer=_regularizer(experiment),
+                kernel_regularizer=_regularizer(layer, experiment),
                 name=layer.name,
             )
 
 
-def _regularizer(experiment: Experiment) -> regularizers.Regularizer | None:
-    if experiment.regularizer is None:
-        return None
-    return regularizers.L2(experiment.regularizer.strength)
+def _regularizer(layer: Layer, experiment: Experiment) -> regularizers.Regularizer | None:
+    laid_on = f"{layer.name}/kernel" in experiment.regularized_kernels()
+    match experiment.regularizer if laid_on else None:
+        case L1(strength=strength):
+            return regularizers.L1(strength)
+        case L2(strength=strength):
+            return regularizers.L2(strength)
+        case None:
+            return None
+
+
+def _loss(output: Output) -> losses.Loss:
+    if output.crossentropy_of == "logits":
+        return losses.CategoricalCrossentropy()
+    return OfProbabilities()
+
+
+class OfProbabilities(losses.CategoricalCrossentropy):
+    """The loss of the output itself: a copy of it has no logits behind it that Keras could find."""
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the loss of each image."""
+        return super().call(y_true, y_pred * 1)
 
 
 def _optimizer(experiment: Experiment) -> optimizers.Optimizer:
-    schedule = experiment.schedule
+    classes = {
+        "rmsprop": optimizers.RMSprop,
+        "nadam": optimizers.Nadam,
+        "adamax": optimizers.Adamax,
+    }
+    settings = experiment.optimizer.model_dump(exclude={"kind"})
+    rate = _learning_rate(experiment.schedule)
+    return classes[experiment.optimizer.kind](learning_rate=rate, **settings)
+
+
+def _learning_rate(schedule: Schedule) -> float | optimizers.schedules.LearningRateSchedule:
     if isinstance(schedule, ConstantRate):
-        rate = schedule.initial_learning_rate
-    else:
-        rate = optimizers.schedules.InverseTimeDecay(
-            schedule.initial_learning_rate, schedule.decay_steps, schedule.decay_rate
-        )
-    settings = experiment.optimizer
-    return optimizers.RMSprop(
-        learning_rate=rate,
-        rho=settings.rho,
-        momentum=settings.momentum,
-        epsilon=settings.epsilon,
-    )
+        return schedule.initial_learning_rate
+    classes = {
+        "inverse_time": optimizers.schedules.InverseTimeDecay,
+        "exponential": optimizers.schedules.ExponentialDecay,
+    }
+    return classes[schedule.kind](**schedule.model_dump(exclude={"kind"}))

@@ -1,4 +1,4 @@
-"""A Keras model's weights under neutral names; the neutral layout is Keras' own."""
+"""A Keras model's weights and optimizer state under neutral names, in Keras' own layout."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ import keras
 from numpy.typing import NDArray
 
 from cnn_experiment.variables import Variables, must_match
+
+_SLOTS = ("velocity", "momentum", "norm")
 
 
 def neutral_weights(model: keras.Model) -> dict[str, NDArray[Any]]:
@@ -33,3 +35,44 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
         for layer in model.layers
         for variable in layer.weights
     }
+
+
+def neutral_optimizer_state(model: keras.Model) -> dict[str, NDArray[Any]]:
+    """Return copies of what the compiled model's optimizer keeps, as `velocity/conv2d_1/kernel`.
+
+    The count of updates is left out; Nadam's product of its momentum schedule is `u_product`.
+    """
+    return {
+        name: keras.ops.convert_to_numpy(variable).copy()
+        for name, variable in _optimizer_variables(model).items()
+    }
+
+
+def load_neutral_optimizer_state(model: keras.Model, state: Variables, iteration: int) -> None:
+    """Put what `neutral_optimizer_state` gave into the optimizer, in place.
+
+    `iteration` is the count of updates made. Raises `UserError` where a name, a shape or a dtype
+    differs from the optimizer's; it is then untouched.
+    """
+    must_match(state, neutral_optimizer_state(model))
+    for name, variable in _optimizer_variables(model).items():
+        variable.assign(state[name])
+    model.optimizer.iterations.assign(iteration)
+
+
+def _optimizer_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Every variable of the optimizer but its count of updates and its learning rate."""
+    names = list(_variables(model))
+    found: dict[str, keras.Variable] = {}
+    slots: dict[str, list[keras.Variable]] = {}
+    for variable in model.optimizer.variables:
+        slot = variable.name.rpartition("_")[2]
+        if slot in _SLOTS:
+            slots.setdefault(slot, []).append(variable)
+        elif variable.name not in ("iteration", "learning_rate"):
+            found["u_product"] = variable
+    return {
+        f"{slot}/{name}": variable
+        for slot, variables in slots.items()
+        for name, variable in zip(names, variables, strict=True)
+    } | found

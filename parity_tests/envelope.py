@@ -22,26 +22,39 @@ Path = NDArray[np.floating[Any]]
 """All weights of a run, one row a snapshot; shape (snapshots, weights)."""
 
 
+PHASES = ("early", "middle", "late")
+"""Thirds of the snapshots: before chance events set in, while they do, and after."""
+
+
 @dataclass(frozen=True)
 class Envelope:
     """Mean logarithms of the distances between runs at each snapshot; shape (snapshots,)."""
 
     steps: NDArray[np.int64]
     """Counts of updates at which the distances were taken."""
-    within: NDArray[np.float64]
-    """Between runs of one framework."""
+    ours: NDArray[np.float64]
+    """Between runs of the port."""
+    theirs: NDArray[np.float64]
+    """Between runs of the reference."""
     across: NDArray[np.float64]
     """Between the port's runs and the reference's, no two from the same start."""
 
     @property
-    def excess(self) -> float:
-        """Median over the snapshots of how far the frameworks part beyond their twins.
+    def excess(self) -> dict[str, float]:
+        """By phase, how much further the frameworks part than their twins, as a logarithm.
 
-        The logarithm of the ratio of both geometric means. A run that a chance event sends astray
-        early counts in both alike, so that it cancels; the median leaves out the few snapshots at
-        which most of these events fall.
+        The median over the phase's snapshots of the logarithm of the ratio of geometric means: of
+        the distances across and within, or of those within either framework, whichever is larger. A
+        run that a chance event sends astray counts across as much as within, so that it cancels.
         """
-        return float(np.median(self.across - self.within))
+        apart = self.across - (self.ours + self.theirs) / 2
+        spread = self.ours - self.theirs
+        thirds = np.array_split(np.arange(len(self.steps)), len(PHASES))
+        return {
+            phase: float(max(np.median(apart[third]), abs(np.median(spread[third]))))
+            for phase, third in zip(PHASES, thirds, strict=True)
+            if len(third)
+        }
 
 
 def measure(
@@ -62,11 +75,13 @@ def envelope(steps: NDArray[np.int64], distances: NDArray[np.float64]) -> Envelo
     `distances` is what `log_distances` returns of them, and `steps` the snapshots.
     """
     half = len(distances) // 2
-    own, other = distances[:half, :half], distances[:half, half:]
-    others = distances[half:, half:]
     different = ~np.eye(half, dtype=bool)
-    within = np.concatenate([own[different], others[different]]).mean(axis=0)
-    return Envelope(steps, within, other[different].mean(axis=0))
+    quarters = (
+        distances[:half, :half],
+        distances[half:, half:],
+        distances[:half, half:],
+    )
+    return Envelope(steps, *(quarter[different].mean(axis=0) for quarter in quarters))
 
 
 def twin_difference(implementation: Implementation) -> float:

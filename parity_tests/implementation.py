@@ -6,7 +6,7 @@ other methods where your port does not take data, batches and weights from `cnn_
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,9 +22,8 @@ class State:
     """Everything that the next step depends on. Arrays bear neutral names, in Keras' layout."""
 
     weights: Variables
-    velocity: Variables
-    momentum: Variables = field(default_factory=dict)
-    """Empty where the optimizer has no momentum."""
+    optimizer: Variables
+    """What the optimizer keeps, as `velocity/conv2d_1/kernel`."""
     iteration: int = 0
     """Count of updates made so far."""
 
@@ -86,8 +85,7 @@ class Implementation(ABC):
         """Return the state before the first step."""
         experiment = self.experiment
         weights = initial_weights(experiment.network, experiment.seed, experiment.dtype)
-        zeros = {name: np.zeros_like(array) for name, array in weights.items()}
-        return State(weights, zeros, zeros if experiment.optimizer.momentum > 0 else {})
+        return State(weights, experiment.initial_optimizer_state())
 
     def report(self, steps: Sequence[Step]) -> Evaluation:
         """Return what an epoch of these steps is reported as: loss with penalty, and accuracy."""

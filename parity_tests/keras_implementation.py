@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras_ref  # before keras, since it chooses the backend
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-import keras_ref
 from cnn_experiment import Digits, Evaluation, Experiment
 from cnn_experiment.variables import Variables
 from keras_ref.batches import one_hot
@@ -25,7 +27,6 @@ class KerasReference(Implementation):
         outputs = [layer.output for layer in self._model.layers]
         with floatx(experiment.dtype):
             layers = keras.Model(self._model.inputs, outputs)
-            self._loss = keras.losses.CategoricalCrossentropy()
         self._names = list(keras_ref.neutral_weights(self._model))
         self._compiled_layers = tf.function(layers, reduce_retracing=True)
         self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
@@ -46,16 +47,14 @@ class KerasReference(Implementation):
     def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
         """Put the model and its optimizer into `state`, and make one update."""
         self._load(state)
-        optimizer = self._model.optimizer
-        rate = np.asarray(keras.ops.convert_to_numpy(optimizer.learning_rate))
         with floatx(self.experiment.dtype):
-            probabilities, data_loss, penalty, gradients = self._compiled_step(
+            probabilities, data_loss, penalty, gradients, rate = self._compiled_step(
                 tf.constant(images_nhwc), tf.constant(one_hot(labels, self.experiment))
             )
         return Step(
             data_loss=float(data_loss),
             penalty=float(penalty),
-            gradients=self._named([gradient.numpy() for gradient in gradients]),
+            gradients=dict(zip(self._names, (g.numpy() for g in gradients), strict=True)),
             learning_rate=float(rate),
             state=self._state(),
             hits=int((probabilities.numpy().argmax(axis=1) == labels).sum()),
@@ -74,12 +73,13 @@ class KerasReference(Implementation):
         with tf.GradientTape() as tape:
             probabilities = self._model(images_nhwc, training=True)
             loss = self._model.compute_loss(images_nhwc, labels, probabilities)
-        data_loss = self._loss(labels, probabilities)
+        data_loss = self._model.loss(labels, probabilities)
         penalty = tf.add_n(self._model.losses) if self._model.losses else tf.zeros((), loss.dtype)
         variables = self._model.trainable_variables
+        rate = self._model.optimizer.learning_rate * 1
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._model.optimizer.apply(gradients, variables)
-        return probabilities, data_loss, penalty, gradients
+        return probabilities, data_loss, penalty, gradients, rate
 
     def report(self, steps: Sequence[Step]) -> Evaluation:
         """Average as `fit` does, with the metric class that it uses for its losses."""
@@ -93,25 +93,11 @@ class KerasReference(Implementation):
 
     def _load(self, state: State) -> None:
         keras_ref.load_neutral_weights(self._model, state.weights)
-        for suffix, arrays in (("_velocity", state.velocity), ("_momentum", state.momentum)):
-            for variable, array in zip(self._slots(suffix), arrays.values(), strict=True):
-                variable.assign(array)
-        self._model.optimizer.iterations.assign(state.iteration)
+        keras_ref.load_neutral_optimizer_state(self._model, state.optimizer, state.iteration)
 
     def _state(self) -> State:
-        def values(suffix: str) -> Variables:
-            slots = [keras.ops.convert_to_numpy(v).copy() for v in self._slots(suffix)]
-            return self._named(slots) if slots else {}
-
         return State(
             keras_ref.neutral_weights(self._model),
-            values("_velocity"),
-            values("_momentum"),
+            keras_ref.neutral_optimizer_state(self._model),
             int(self._model.optimizer.iterations),
         )
-
-    def _slots(self, suffix: str) -> list[keras.Variable]:
-        return [v for v in self._model.optimizer.variables if v.name.endswith(suffix)]
-
-    def _named(self, arrays: Sequence[NDArray[Any]]) -> Variables:
-        return dict(zip(self._names, arrays, strict=True))

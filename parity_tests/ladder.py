@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from parity_tests import tolerances
-from parity_tests.comparison import Difference
+from parity_tests.comparison import Difference, compare
 from parity_tests.envelope import Envelope
 from parity_tests.evidence import (
     BEFORE_TRAINING,
@@ -86,8 +88,8 @@ class Ladder:
             ours = before_training(self.port, name)
             theirs = before_training(self.reference, name)
             if name == "initial weights":  # shapes are the next rung's
-                ours = {n: a for n, a in ours.items() if a.shape == theirs[n].shape}
-                theirs = {n: theirs[n] for n in ours}
+                same = {n for n in ours.keys() & theirs.keys() if ours[n].shape == theirs[n].shape}
+                ours, theirs = ({n: side[n] for n in side if n in same} for side in (ours, theirs))
             found = self._look(name, None, ours, theirs)
             if name in BEFORE_TRAINING or found:
                 self.on_rung(self.rungs[name])
@@ -105,17 +107,19 @@ class Ladder:
             our_step = taken.taken_by(self.port)
             for name in OF_A_STEP:
                 ours = of_step(self.port, taken, our_step, name)
-                if not ours:
-                    continue  # the port does not show this: the rung stays unjudged
                 theirs = of_step(self.reference, taken, taken.step, name)
+                if name == "layer outputs" and not ours and not self.rungs[name].passed:
+                    continue  # the port never shows them: the rung stays unjudged
                 if self._look(name, taken.number, ours, theirs):
-                    self.on_rung(self.rungs[name])
+                    self._stop_at(name)
                     return
+            if taken.number >= self.reference.experiment.steps_per_epoch:
+                continue
             own_step = self.port.step(own_state, taken.images_nhwc, taken.labels)
             own_state = own_step.state
             self._follow(own_step, taken.step)
-            our_steps.append(_without_tensors(our_step))
-            their_steps.append(_without_tensors(taken.step))
+            our_steps.append(without_tensors(our_step))
+            their_steps.append(without_tensors(taken.step))
         for name in OF_A_STEP:
             self.on_rung(self.rungs[name])
         name = "epoch metrics"
@@ -124,10 +128,18 @@ class Ladder:
         )
         self.on_rung(self.rungs[name])
 
+    def _stop_at(self, name: str) -> None:
+        """Tell of the rungs up to the one that failed in a step; those above it are not judged."""
+        reached = OF_A_STEP.index(name)
+        for held in OF_A_STEP[: reached + 1]:
+            self.on_rung(self.rungs[held])
+        for above in OF_A_STEP[reached + 1 :]:
+            self.rungs[above] = Rung(above, self.rungs[above].tolerance)
+
     def _follow(self, ours: Step, theirs: Step) -> None:
         """Take one step of the free-running trajectories into the largest differences."""
-        loss = abs(ours.data_loss + ours.penalty - theirs.data_loss - theirs.penalty)
-        self.loss_max_difference = max(self.loss_max_difference, loss)
+        losses = (np.array(step.data_loss + step.penalty) for step in (ours, theirs))
+        self.loss_max_difference = max(self.loss_max_difference, compare(*losses).absolute)
         for _, difference in differences(ours.state.weights, theirs.state.weights):
             self.weight_max_difference = max(self.weight_max_difference, difference.absolute)
 
@@ -146,10 +158,13 @@ class Ladder:
 
     def judge_envelope(self, envelope: Envelope) -> None:
         """Take the float32 trajectories' distances into the last rung."""
+        allowed = tolerances.ENVELOPE_EXCESS
+        excess = envelope.excess
+        worst = max(excess, key=lambda phase: excess[phase] / allowed[phase])
         self._judge_last_rung(
-            envelope.excess,
-            tolerances.ENVELOPE_EXCESS,
-            "largest log ratio of the distance to that of one-ulp twins",
+            excess[worst],
+            allowed[worst],
+            f"in the {worst} phase, log ratio of the distances to those of one-ulp twins",
         )
 
     def _judge_last_rung(self, worst: float, tolerance: float, where: str) -> None:
@@ -174,6 +189,6 @@ class Ladder:
         return not rung.passed
 
 
-def _without_tensors(step: Step) -> Step:
+def without_tensors(step: Step) -> Step:
     """Return the step's numbers alone, for a report."""
-    return replace(step, gradients={}, state=State({}, {}, {}, step.state.iteration))
+    return replace(step, gradients={}, state=State({}, {}, step.state.iteration))

@@ -4,9 +4,12 @@ from cnn_experiment import Convolution, Data, Experiment, Hidden, Network, prese
 
 
 def short_epoch(experiment: Experiment, steps: int) -> Experiment:
-    """Return the experiment with `steps` batches an epoch, the last one half as long."""
+    """Return the experiment with `steps` batches an epoch.
+
+    The last one is half as long, or, where all 60,000 images are asked for, what remains.
+    """
     size = experiment.batch_size
-    images = min((steps - 1) * size + (size + 1) // 2, 60_000)
+    images = 60_000 if steps * size >= 60_000 else (steps - 1) * size + (size + 1) // 2
     return experiment.with_changes(data=experiment.data.with_changes(train_images=images))
 
 

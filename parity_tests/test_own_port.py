@@ -45,8 +45,8 @@ class NewcomersPort(Implementation):
         for name, p in named.items():
             p.data = to_torch(state.weights[name])
             optimizer.state[p] = {"step": torch.tensor(float(state.iteration))}
-            optimizer.state[p]["square_avg"] = to_torch(state.velocity[name])
-            optimizer.state[p]["momentum_buffer"] = to_torch(state.momentum[name])
+            optimizer.state[p]["square_avg"] = to_torch(state.optimizer[f"velocity/{name}"])
+            optimizer.state[p]["momentum_buffer"] = to_torch(state.optimizer[f"momentum/{name}"])
         features = maps(torch.from_numpy(images_nhwc).permute(0, 3, 1, 2))
         logits = head(features.permute(0, 2, 3, 1).flatten(1))
         loss = functional.cross_entropy(logits, torch.from_numpy(labels))
@@ -56,13 +56,9 @@ class NewcomersPort(Implementation):
         )
         gradients = {n: p.grad + decay[n] * p for n, p in named.items() if p.grad is not None}
         optimizer.step()
-        slots = [optimizer.state[p] for p in named.values()]
-        after = State(
-            neutral(named),
-            neutral(dict(zip(named, (slot["square_avg"] for slot in slots), strict=True))),
-            neutral(dict(zip(named, (slot["momentum_buffer"] for slot in slots), strict=True))),
-            state.iteration + 1,
-        )
+        slots = {f"velocity/{n}": optimizer.state[p]["square_avg"] for n, p in named.items()}
+        slots |= {f"momentum/{n}": optimizer.state[p]["momentum_buffer"] for n, p in named.items()}
+        after = State(neutral(named), neutral(slots), state.iteration + 1)
         hits = int((logits.argmax(1).numpy() == labels).sum())
         return Step(loss.item(), penalty, neutral(gradients), rate, after, hits, len(labels))
 

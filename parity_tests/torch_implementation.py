@@ -10,14 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cnn_experiment import Experiment
 from cnn_experiment.variables import Variables
 from parity_tests.implementation import Implementation, State, Step
 from torch_cnn import CNN, build_optimizer, pick_device
+from torch_cnn.loss import data_loss
+from torch_cnn.training import add_l1_gradient, count_hits
 from torch_cnn.weights import (
+    load_neutral_optimizer_state,
     neutral_name,
+    neutral_optimizer_state,
     neutral_weights,
     to_neutral_layout,
     to_torch_layout,
@@ -46,7 +49,7 @@ class TorchPort(Implementation):
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss without the penalty, a scalar."""
-        return functional.cross_entropy(logits, labels)
+        return data_loss(self.model, logits, labels)
 
     def penalty(self) -> Tensor:
         """Return the regularizer's part of the loss, a scalar."""
@@ -69,23 +72,23 @@ class TorchPort(Implementation):
         with torch.no_grad():
             penalty = self.penalty().item()
         logits = self.model.logits(images)
-        data_loss = self.data_loss(logits, targets)
+        loss = self.data_loss(logits, targets)
         optimizer.zero_grad()
-        data_loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
+        add_l1_gradient(self.model)
         gradients = self.gradients(optimizer)
         optimizer.step()
         return Step(
-            data_loss=data_loss.item(),
+            data_loss=loss.item(),
             penalty=penalty,
             gradients=gradients,
             learning_rate=rate,
             state=State(
                 neutral_weights(self.model),
-                self._slots(optimizer, "velocity"),
-                self._slots(optimizer, "momentum"),
+                neutral_optimizer_state(self.model, optimizer),
                 state.iteration + 1,
             ),
-            hits=int((logits.argmax(1) == targets).sum()),
+            hits=int(count_hits(self.model, logits, targets)),
             size=len(labels),
         )
 
@@ -112,11 +115,7 @@ class TorchPort(Implementation):
 
     def _load(self, state: State, optimizer: torch.optim.Optimizer) -> None:
         self._load_weights(state)
-        for slot, arrays in (("velocity", state.velocity), ("momentum", state.momentum)):
-            for name, array in arrays.items():
-                parameter = self.model.get_parameter(torch_name(name))
-                values = torch.empty_like(parameter).copy_(self._tensor(array))
-                optimizer.state[parameter][slot] = values.detach()
+        load_neutral_optimizer_state(self.model, optimizer, state.optimizer, state.iteration)
 
     @torch.no_grad()
     def _load_weights(self, state: State) -> None:
@@ -128,13 +127,6 @@ class TorchPort(Implementation):
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(self.to_torch(array).copy())
-
-    def _slots(self, optimizer: torch.optim.Optimizer, slot: str) -> Variables:
-        return {
-            neutral_name(name): _as_neutral(optimizer.state[parameter][slot])
-            for name, parameter in self.model.named_parameters()
-            if slot in optimizer.state[parameter]
-        }
 
 
 def _grad(parameter: nn.Parameter) -> Tensor:

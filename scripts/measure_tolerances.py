@@ -7,9 +7,10 @@ one-step: each step is taken by both frameworks from the same state, and by each
 weights moved by one ulp. A row a rung: the worst difference, relative to the tensor's scale,
 between the frameworks and between each framework and itself.
 
-envelope: many runs of each framework from starts one ulp apart. Groups are drawn from them again
-and again, of one framework alone or of both, and judged as the ladder judges a port. A row a count
-of twins: how far such groups go beyond, and how often they would be rejected.
+envelope: many runs of each framework from starts one ulp apart, for several seeds. Two groups of
+eight are drawn from them again and again, of one framework alone or of both, and judged as the
+ladder judges a port. A row a phase of the run: how far such groups go beyond each other, and how
+many would be rejected. The draws overlap, so the count is an estimate.
 """
 
 import argparse
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 DRAWS = 10_000
-FRAMEWORKS = ("torch", "keras")
 
 
 def arguments() -> argparse.Namespace:
@@ -32,8 +32,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=150, metavar="N", help="default 150")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument(
-        "--runs", type=int, default=16, metavar="N", help="envelope: runs of each framework"
+        "--runs", type=int, default=24, metavar="N", help="envelope: runs of each framework"
     )
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="envelope: so many seeds")
     parser.add_argument("--out", type=Path, metavar="FILE", help="a CSV file of the table")
     return parser.parse_args()
 
@@ -41,19 +42,14 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print and write."""
     options = arguments()
-    from cnn_experiment import UserError, preset
+    from cnn_experiment import UserError
     from cnn_experiment.atomic_file import write_table_atomically
-    from parity_tests.small import short_epoch
 
     try:
-        experiment = preset(options.preset).with_changes(dtype="float32", seed=options.seed)
-        experiment = short_epoch(experiment, options.steps)
+        if options.runs < 16:
+            raise UserError(f"runs = {options.runs}: accepted: 16 or more, two groups of 8")
         rows: list[dict[str, str]] = []
-        table = (
-            one_step(experiment)
-            if options.what == "one-step"
-            else envelopes(experiment, options.runs)
-        )
+        table = one_step(options) if options.what == "one-step" else envelopes(options)
         for row in table:
             if not rows:
                 print(" ".join(f"{name:>16}" for name in row))
@@ -65,7 +61,16 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def one_step(experiment: Any) -> Iterable[dict[str, str]]:
+def experiment_of(options: argparse.Namespace, seed: int) -> Any:
+    """Return the preset in float32, with so many steps an epoch."""
+    from cnn_experiment import preset
+    from parity_tests.small import short_epoch
+
+    experiment = preset(options.preset).with_changes(dtype="float32", seed=seed)
+    return short_epoch(experiment, options.steps)
+
+
+def one_step(options: argparse.Namespace) -> Iterable[dict[str, str]]:
     """Yield a row a rung."""
     from tqdm import tqdm
 
@@ -74,6 +79,7 @@ def one_step(experiment: Any) -> Iterable[dict[str, str]]:
     from parity_tests.keras_implementation import KerasReference
     from parity_tests.torch_implementation import TorchPort
 
+    experiment = experiment_of(options, options.seed)
     port, reference = TorchPort(experiment), KerasReference(experiment)
     worst = {rung: {"both": 0.0, "torch": 0.0, "keras": 0.0} for rung in OF_A_STEP}
     total = experiment.steps_per_epoch
@@ -107,45 +113,57 @@ def one_step(experiment: Any) -> Iterable[dict[str, str]]:
         }
 
 
-def envelopes(experiment: Any, runs: int) -> Iterable[dict[str, str]]:
-    """Yield a row a count of twins a side."""
+def envelopes(options: argparse.Namespace) -> Iterable[dict[str, str]]:
+    """Yield a row a kind of group and a phase."""
     import numpy as np
     from tqdm import tqdm
 
-    from parity_tests.envelope import envelope, log_distances, run, snapshots, twin_starts
+    from parity_tests.envelope import (
+        PHASES,
+        envelope,
+        log_distances,
+        run,
+        snapshots,
+        twin_starts,
+    )
     from parity_tests.keras_implementation import KerasReference
-    from parity_tests.tolerances import ENVELOPE_EXCESS
+    from parity_tests.tolerances import ENVELOPE_EXCESS, TWINS
     from parity_tests.torch_implementation import TorchPort
 
-    port, reference = TorchPort(experiment), KerasReference(experiment)
-    starts = twin_starts(reference, runs - 1)
-    total = 2 * runs * experiment.steps_per_epoch
-    with tqdm(total=total, unit="step", disable=None) as bar:
-        paths = [run(side, start, bar.update) for side in (port, reference) for start in starts]
-    distances, steps = log_distances(paths), snapshots(reference)
-    source = np.random.RandomState(0)
-
-    def excess(group: Any) -> float:
-        return envelope(steps, distances[np.ix_(group, group)]).excess
-
-    for twins in (2, 3, 4, 5, 7):
-        size = twins + 1
-        one = {name: [] for name in FRAMEWORKS}  # type: dict[str, list[float]]
-        both = []
+    runs, size = options.runs, TWINS + 1
+    drawn: dict[str, list[dict[str, float]]] = {"torch": [], "keras": [], "torch and keras": []}
+    for seed in range(options.seed, options.seed + options.seeds):
+        experiment = experiment_of(options, seed)
+        port, reference = TorchPort(experiment), KerasReference(experiment)
+        starts = twin_starts(reference, runs - 1)
+        total = 2 * runs * experiment.steps_per_epoch
+        with tqdm(total=total, desc=f"seed {seed}", unit="step", disable=None) as bar:
+            paths = [run(side, start, bar.update) for side in (port, reference) for start in starts]
+        distances, steps = log_distances(paths), snapshots(reference)
+        source = np.random.RandomState(seed)
         for _ in range(DRAWS):
-            for offset, name in enumerate(FRAMEWORKS):
-                one[name].append(excess(offset * runs + source.permutation(runs)[: 2 * size]))
             same_starts = source.permutation(runs)[:size]
-            both.append(excess(np.concatenate([same_starts, runs + same_starts])))
-        columns = {"torch": one["torch"], "keras": one["keras"], "torch and keras": both}
-        yield {"twins a side": str(twins)} | {
-            f"{name}, {what}": text
-            for name, values in columns.items()
-            for what, text in (
-                ("99.9 %", f"{np.quantile(values, 0.999):.2f}"),
-                ("beyond", f"{np.mean(np.array(values) > ENVELOPE_EXCESS):.4f}"),
-            )
-        }
+            groups = {
+                "torch": source.permutation(runs)[: 2 * size],
+                "keras": runs + source.permutation(runs)[: 2 * size],
+                "torch and keras": np.concatenate([same_starts, runs + same_starts]),
+            }
+            for name, group in groups.items():
+                judged = envelope(steps, distances[np.ix_(group, group)])
+                drawn[name].append(judged.excess)
+    for name, excesses in drawn.items():
+        for phase in PHASES:
+            values = np.array([excess[phase] for excess in excesses])
+            limit = ENVELOPE_EXCESS[phase]
+            yield {
+                "runs of": name,
+                "phase": phase,
+                "median": f"{np.median(values):.2f}",
+                "99.9 %": f"{np.quantile(values, 0.999):.2f}",
+                "limit": f"{limit:.2f}",
+                "groups": str(len(values)),
+                "beyond": str(int((values > limit).sum())),
+            }
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, default=100, metavar="N", help="one epoch of N batches; default 100"
     )
-    parser.add_argument("--twins", type=int, default=4, metavar="N", help="float32: twins a side")
+    parser.add_argument(
+        "--twins", type=int, default=7, metavar="N", help="float32: twins a side; default 7"
+    )
     parser.add_argument("--mutant", metavar="NAME", help="plant this known difference in the port")
     parser.add_argument("--seed", type=int, metavar="S")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
@@ -87,6 +89,8 @@ def climb(options: argparse.Namespace) -> int:
     if options.out is not None:
         write(options, ladder, names)
     if found is None:
+        if options.mutant is not None:
+            print(f"the planted fault {options.mutant!r} does not show in this experiment")
         print(f"every rung holds: {options.steps} steps in {options.dtype}")
         return 0
     print(found)
@@ -111,6 +115,8 @@ def experiment_of(options: argparse.Namespace) -> Any:
     else:
         experiment = preset(options.preset)
     most = -(-60_000 // experiment.batch_size)
+    if options.twins < 2:
+        raise UserError(f"twins = {options.twins}: accepted: 2 or more; the limits are those of 7")
     if not 1 <= options.steps <= most:
         raise UserError(f"steps = {options.steps}: accepted: 1 to {most}, an epoch of all images")
     changes = {} if options.seed is None else {"seed": options.seed}
@@ -145,6 +151,11 @@ def explanation(names: list[str]) -> str:
     return "; ".join(f"cause: {name}. {CATALOGUE[name].sentence()}" for name in names)
 
 
+def finite(value: float) -> float | None:
+    """Return the number, or None for one that JSON does not know."""
+    return value if math.isfinite(value) else None
+
+
 def write(options: argparse.Namespace, ladder: Any, names: list[str]) -> None:
     """Write parity.json."""
     from cnn_experiment.atomic_file import write_atomically
@@ -155,24 +166,29 @@ def write(options: argparse.Namespace, ladder: Any, names: list[str]) -> None:
         "dtype": options.dtype,
         "steps": options.steps,
         "mutant": options.mutant,
+        "device": options.device,
+        "twins": options.twins if options.dtype == "float32" else None,
+        "experiment": ladder.reference.experiment.model_dump(mode="json"),
         "versions": {name: version(name) for name in ("torch", "keras", "tensorflow", "numpy")},
         "rungs": [
             {
                 "rung": rung.name,
                 "passed": rung.passed,
-                "worst": rung.worst if math.isfinite(rung.worst) else None,  # JSON has no infinity
+                "worst": finite(rung.worst),
                 "tolerance": rung.tolerance,
                 "where": rung.where,
             }
             for rung in ladder.rungs.values()
         ],
-        "loss_max_difference": ladder.loss_max_difference,
-        "weight_max_difference": ladder.weight_max_difference,
+        "loss_max_difference": finite(ladder.loss_max_difference),
+        "weight_max_difference": finite(ladder.weight_max_difference),
         "first_difference": None if found is None else str(found),
         "cause": "; ".join(names) or None,
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.out / "parity.json", (json.dumps(report, indent=2) + "\n").encode())
+    write_atomically(
+        options.out / "parity.json", (json.dumps(report, indent=2, allow_nan=False) + "\n").encode()
+    )
 
 
 if __name__ == "__main__":

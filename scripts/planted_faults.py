@@ -37,11 +37,20 @@ def main() -> None:
             write_table_atomically(options.out, rows)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-    missed = [row["fault"] for row in rows if row["fault"] not in ("none", row["cause"])]
+    missed = [row["fault"] for row in rows if not as_it_should_be(row)]
     seen = sum(row["seen by assert_close"] == "yes" for row in rows)
     faults = len(rows) - 1
     print(f"{faults} faults: the ladder missed {len(missed)}, assert_close {faults - seen}")
     sys.exit(f"missed or misnamed: {', '.join(missed)}" if missed else 0)
+
+
+def as_it_should_be(row: dict[str, Any]) -> bool:
+    """Return whether the fault was found on its rung and named, and the sound port left alone."""
+    from parity_tests.known_differences import CATALOGUE
+
+    if row["fault"] == "none":
+        return not row["rung"]
+    return bool(row["rung"] == CATALOGUE[row["fault"]].rung and row["cause"] == row["fault"])
 
 
 def table(preset_name: str) -> Any:

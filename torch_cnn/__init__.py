@@ -5,7 +5,7 @@ from cnn_experiment.import_order import settle_triton
 settle_triton()  # before torch and TensorFlow meet
 
 from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402
-from torch_cnn.optimizers import KerasRMSprop  # noqa: E402
+from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop  # noqa: E402
 from torch_cnn.schedule import keras_schedule  # noqa: E402
 from torch_cnn.training import (  # noqa: E402
     build_optimizer,
@@ -16,18 +16,27 @@ from torch_cnn.training import (  # noqa: E402
     train,
     train_step,
 )
-from torch_cnn.weights import load_neutral_weights, neutral_weights  # noqa: E402
+from torch_cnn.weights import (  # noqa: E402
+    load_neutral_optimizer_state,
+    load_neutral_weights,
+    neutral_optimizer_state,
+    neutral_weights,
+)
 
 __all__ = [
     "CNN",
     "FlattenAsKeras",
+    "KerasAdamax",
+    "KerasNadam",
     "KerasRMSprop",
     "build_model",
     "build_optimizer",
     "evaluate",
     "keras_schedule",
     "layer_outputs",
+    "load_neutral_optimizer_state",
     "load_neutral_weights",
+    "neutral_optimizer_state",
     "neutral_weights",
     "pick_device",
     "predict",

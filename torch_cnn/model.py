@@ -1,14 +1,13 @@
 """The CNN with its MLP head as an `nn.Module` that computes what Keras' model computes."""
 
 from collections.abc import Callable, Iterator
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnn_experiment import Experiment, Layer, initial_weights
-from torch_cnn.weights import load_neutral_weights
+from cnn_experiment import L1, Experiment, Layer, initial_weights
+from torch_cnn.weights import load_neutral_weights, torch_name
 
 _ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -18,6 +17,11 @@ _ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
     "softmax": lambda logits: functional.softmax(logits, dim=1),
     None: lambda features: features,
 }
+
+
+def activate(name: str | None, features: Tensor) -> Tensor:
+    """Apply the activation of this name; softmax goes along the classes."""
+    return _ACTIVATIONS[name](features)
 
 
 class FlattenAsKeras(nn.Module):
@@ -48,13 +52,10 @@ class CNN(nn.Module):
 
     def forward(self, images_nchw: Tensor) -> Tensor:
         """Class probabilities, shape (batch, classes), like the Keras model's output."""
-        return _ACTIVATIONS[self.layers[-1].activation](self.logits(images_nchw))
+        return activate(self.layers[-1].activation, self.logits(images_nchw))
 
     def logits(self, images_nchw: Tensor) -> Tensor:
-        """What goes into the softmax, shape (batch, classes): the loss is computed from these.
-
-        Keras does the same: its categorical cross-entropy looks behind a softmax for the logits.
-        """
+        """What goes into the output's activation, shape (batch, classes)."""
         features = images_nchw
         for layer in self.layers[:-1]:
             features = self._output_of(layer, features)
@@ -68,7 +69,7 @@ class CNN(nn.Module):
             yield layer.name, features
 
     def _output_of(self, layer: Layer, features: Tensor) -> Tensor:
-        return _ACTIVATIONS[layer.activation](self.apply_module(layer, features))
+        return activate(layer.activation, self.apply_module(layer, features))
 
     def apply_module(self, layer: Layer, features: Tensor) -> Tensor:
         """Output of a layer before its activation."""
@@ -84,18 +85,19 @@ class CNN(nn.Module):
         """The parameters' dtype."""
         return next(self.parameters()).dtype
 
-    def dense_kernels(self) -> list[nn.Parameter]:
-        """Weights of the dense layers, (out, in): the ones that the regularizer is laid on."""
-        modules = (self.get_submodule(layer.name) for layer in self.layers)
-        return [cast(nn.Parameter, m.weight) for m in modules if isinstance(m, nn.Linear)]
+    def regularized_kernels(self) -> list[nn.Parameter]:
+        """Weights that the regularizer is laid on, in PyTorch's layout."""
+        return [self.get_parameter(torch_name(n)) for n in self.experiment.regularized_kernels()]
 
     def penalty(self) -> Tensor:
         """The regularizer's part of the loss, a scalar."""
-        kernels = self.dense_kernels()
-        if self.experiment.regularizer is None:
-            return kernels[0].new_zeros(())
-        strength = self.experiment.regularizer.rounded_strength
-        return torch.stack([strength * kernel.square().sum() for kernel in kernels]).sum()
+        regularizer = self.experiment.regularizer
+        strength = 0.0 if regularizer is None else regularizer.rounded_strength
+        total = torch.zeros((), dtype=self.dtype, device=self.device)
+        for kernel in self.regularized_kernels():
+            size = kernel.abs() if isinstance(regularizer, L1) else kernel.square()
+            total = total + strength * size.sum()
+        return total
 
 
 def _module(layer: Layer) -> nn.Module:

@@ -1,61 +1,29 @@
-"""Keras' optimizers as `torch.optim.Optimizer`s, for use in any port."""
+"""Keras' optimizers as `torch.optim.Optimizer`s, for use in any port.
 
+`weight_decay` is torch's in all of them: `weight_decay * parameter` is added to the gradient, which
+is the gradient of `weight_decay / 2 * sum(parameter ** 2)`. A Keras `L2(strength)` is
+`weight_decay=2 * strength` on a parameter group of the regularized kernels. (Keras' optimizer
+argument of that name is a different thing, decoupled decay.)
+
+Where Keras computes with constants rounded to float32, in a float64 model too, so do these.
+"""
+
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, cast, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
+_FRACTION = "0 to below 1"
+_NOT_NEGATIVE = "0 or more"
 
-class KerasRMSprop(Optimizer):
-    """RMSprop by Keras' equation, with Keras' defaults.
 
-        velocity  = rho * velocity + (1 - rho) * gradient ** 2
-        increment = lr * gradient / sqrt(velocity + epsilon)
-        momentum  = momentum_rate * momentum + increment
-        parameter = parameter - momentum
-
-    without the third line, and with the increment for the momentum, where `momentum=0`.
-    `torch.optim.RMSprop` is another equation: it adds epsilon outside the root, and multiplies by
-    the learning rate outside the momentum buffer, which shows once the rate changes.
-
-    `weight_decay` is torch's: `weight_decay * parameter` is added to the gradient, which is the
-    gradient of `weight_decay / 2 * sum(parameter ** 2)`. A Keras `L2(strength)` is
-    `weight_decay=2 * strength` on a parameter group of the regularized kernels. (Keras' optimizer
-    argument of that name is a different thing, decoupled decay.)
-
-    State of a parameter: `velocity`, and `momentum` where there is momentum, both of its shape.
-    Source: keras/src/optimizers/rmsprop.py.
-    """
-
-    def __init__(
-        self,
-        params: ParamsT,
-        lr: float = 1e-3,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        weight_decay: float = 0.0,
-    ) -> None:
-        for name, value, fits, accepted in (
-            ("lr", lr, lr >= 0, "0 or more"),
-            ("rho", rho, 0 <= rho < 1, "0 to below 1"),
-            ("momentum", momentum, 0 <= momentum <= 1, "0 to 1"),
-            ("epsilon", epsilon, epsilon >= 0, "0 or more"),
-            ("weight_decay", weight_decay, weight_decay >= 0, "0 or more"),
-        ):
-            if not fits:
-                raise ValueError(f"{name} = {value}; accepted: {accepted}")
-        defaults = {
-            "lr": lr,
-            "rho": rho,
-            "momentum": momentum,
-            "epsilon": epsilon,
-            "weight_decay": weight_decay,
-        }
-        super().__init__(params, defaults)
+class KerasOptimizer(Optimizer):
+    """What the optimizers below share: the loop over the parameters, and the weight decay."""
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -72,24 +40,187 @@ class KerasRMSprop(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, parameter.grad, group)
+                if parameter.grad is None:
+                    continue
+                gradient = parameter.grad
+                if gradient.is_sparse:
+                    name = type(self).__name__
+                    raise ValueError(f"{name} was given a sparse gradient; accepted: dense ones")
+                if group["weight_decay"] > 0:
+                    gradient = gradient.add(parameter, alpha=group["weight_decay"])
+                self._update(parameter, gradient, group)
         return loss
 
+    @abstractmethod
     def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        if gradient.is_sparse:
-            raise ValueError("KerasRMSprop was given a sparse gradient; accepted: dense ones")
+        """Update one parameter and its state."""
+
+
+def _must_be(**ranges: tuple[float, str]) -> None:
+    """Raise `ValueError` for the first value that lies outside of its range."""
+    fits = {
+        _FRACTION: lambda value: 0 <= value < 1,
+        _NOT_NEGATIVE: lambda value: value >= 0,
+        "0 to 1": lambda value: 0 <= value <= 1,
+    }
+    for name, (value, accepted) in ranges.items():
+        if not fits[accepted](value):
+            raise ValueError(f"{name} = {value}; accepted: {accepted}")
+
+
+class KerasRMSprop(KerasOptimizer):
+    """RMSprop by Keras' equation, with Keras' defaults.
+
+        velocity  = rho * velocity + (1 - rho) * gradient ** 2
+        increment = lr * gradient / sqrt(velocity + epsilon)
+        momentum  = momentum_rate * momentum + increment
+        parameter = parameter - momentum
+
+    without the third line, and with the increment for the momentum, where `momentum=0`.
+    `torch.optim.RMSprop` is another equation: it adds epsilon outside the root, and multiplies by
+    the learning rate outside the momentum buffer, which shows once the rate changes.
+
+    State of a parameter: `velocity`, and `momentum` where there is momentum, both of its shape.
+    Source: keras/src/optimizers/rmsprop.py.
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float = 1e-3,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        weight_decay: float = 0.0,
+    ) -> None:
+        _must_be(
+            lr=(lr, _NOT_NEGATIVE),
+            rho=(rho, _FRACTION),
+            momentum=(momentum, "0 to 1"),
+            epsilon=(epsilon, _NOT_NEGATIVE),
+            weight_decay=(weight_decay, _NOT_NEGATIVE),
+        )
+        settings = {"rho": rho, "momentum": momentum, "epsilon": epsilon}
+        super().__init__(params, {"lr": lr, **settings, "weight_decay": weight_decay})
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = cast(dict[str, Tensor], self.state[parameter])
         if "velocity" not in state:
             state["velocity"] = torch.zeros_like(parameter)
         if group["momentum"] > 0 and "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
 
-        if group["weight_decay"] > 0:
-            gradient = gradient.add(parameter, alpha=group["weight_decay"])
         rho = group["rho"]
         velocity = state["velocity"].mul_(rho).add_(gradient.square(), alpha=1 - rho)
         increment = (group["lr"] * gradient).div_(velocity.add(group["epsilon"]).sqrt_())
         if group["momentum"] > 0:
             increment = state["momentum"].mul_(group["momentum"]).add_(increment)
         parameter.sub_(increment)
+
+
+class _AdamLike(KerasOptimizer):
+    """Settings of the two optimizers below."""
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float = 1e-3,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float = 0.0,
+    ) -> None:
+        _must_be(
+            lr=(lr, _NOT_NEGATIVE),
+            beta_1=(beta_1, _FRACTION),
+            beta_2=(beta_2, _FRACTION),
+            epsilon=(epsilon, _NOT_NEGATIVE),
+            weight_decay=(weight_decay, _NOT_NEGATIVE),
+        )
+        settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        super().__init__(params, {"lr": lr, **settings, "weight_decay": weight_decay})
+
+
+class KerasNadam(_AdamLike):
+    """Nadam by Keras' equation, with Keras' defaults; `t` counts the updates from 1.
+
+        u(t)      = beta_1 * (1 - 0.96 ** t / 2)
+        product   = u(1) * u(2) * ... * u(t)
+        momentum  = momentum + (gradient - momentum) * (1 - beta_1)
+        velocity  = velocity + (gradient ** 2 - velocity) * (1 - beta_2)
+        ahead     = u(t + 1) * momentum / (1 - product * u(t + 1))
+                  + (1 - u(t)) * gradient / (1 - product)
+        parameter = parameter - lr * ahead / (sqrt(velocity / (1 - beta_2 ** t)) + epsilon)
+
+    `torch.optim.NAdam` is the same but for its default `momentum_decay=4e-3`, which is 1 here, and
+    for the rounding of 0.96, beta_1 and beta_2 to float32.
+
+    State of a parameter: `momentum` and `velocity`, both of its shape, `u_product` and `step`.
+    Source: keras/src/optimizers/nadam.py.
+    """
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+            state["velocity"] = torch.zeros_like(parameter)
+            state["u_product"], state["step"] = 1.0, 0
+        state["step"] += 1
+        number = _scalar_type(parameter)
+        one, half, step = number(1), number(0.5), number(state["step"])
+        decay = _rounded(0.96, number)
+        beta_1, beta_2 = _rounded(group["beta_1"], number), _rounded(group["beta_2"], number)
+        # The product is made of the constants as they are, the rest of the rounded ones.
+        factor = number(group["beta_1"]) * (one - half * number(0.96) ** step)
+        u_product = number(state["u_product"]) * factor
+        state["u_product"] = float(u_product)
+        u, u_next = (beta_1 * (one - half * decay**t) for t in (step, step + one))
+
+        momentum = state["momentum"].add_(gradient - state["momentum"], alpha=float(one - beta_1))
+        velocity = state["velocity"].add_(
+            gradient.square().sub_(state["velocity"]), alpha=float(one - beta_2)
+        )
+        ahead = (momentum * float(u_next)).div_(float(one - u_product * u_next))
+        ahead += (gradient * float(one - u)).div_(float(one - u_product))
+        root = velocity.div(float(one - beta_2**step)).sqrt_().add_(group["epsilon"])
+        parameter.sub_(ahead.mul_(group["lr"]).div_(root))
+
+
+class KerasAdamax(_AdamLike):
+    """Adamax by Keras' equation, with Keras' defaults; `t` counts the updates from 1.
+
+        momentum  = momentum + (gradient - momentum) * (1 - beta_1)
+        norm      = max(beta_2 * norm, abs(gradient))
+        parameter = parameter - lr * momentum / ((1 - beta_1 ** t) * (norm + epsilon))
+
+    `torch.optim.Adamax` adds epsilon to the gradient within the maximum, and keeps it there.
+
+    State of a parameter: `momentum` and `norm`, both of its shape, and `step`.
+    Source: keras/src/optimizers/adamax.py.
+    """
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+            state["norm"] = torch.zeros_like(parameter)
+            state["step"] = 0
+        state["step"] += 1
+        number = _scalar_type(parameter)
+        power = _rounded(group["beta_1"], number) ** number(state["step"])
+
+        alpha = 1 - group["beta_1"]
+        momentum = state["momentum"].add_(gradient - state["momentum"], alpha=alpha)
+        norm = torch.maximum(state["norm"].mul_(group["beta_2"]), gradient.abs(), out=state["norm"])
+        divisor = (norm + group["epsilon"]).mul_(float(number(1) - power))
+        parameter.sub_((group["lr"] * momentum).div_(divisor))
+
+
+def _scalar_type(parameter: Tensor) -> type[np.floating[Any]]:
+    """The NumPy type in which scalars beside this parameter are computed."""
+    return np.float64 if parameter.dtype == torch.float64 else np.float32
+
+
+def _rounded(value: float, number: type[np.floating[Any]]) -> Any:
+    """A constant as Keras casts it: through float32."""
+    return number(np.float32(value))

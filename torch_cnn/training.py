@@ -1,17 +1,18 @@
 """Train, evaluate and look into the CNN, on any device."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
 from cnn_experiment import (
+    L1,
+    L2,
     Digits,
     EpochRecord,
     Evaluation,
@@ -20,12 +21,18 @@ from cnn_experiment import (
     Watcher,
     batch_order,
 )
-from torch_cnn.model import CNN, build_model
-from torch_cnn.optimizers import KerasRMSprop
+from torch_cnn.loss import data_loss
+from torch_cnn.model import CNN, activate, build_model
+from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasOptimizer, KerasRMSprop
 from torch_cnn.schedule import keras_schedule
 
 _EVALUATION_BATCH = 1000
 _REPORTS_PER_EPOCH = 50
+_OPTIMIZERS: dict[str, Callable[..., KerasOptimizer]] = {
+    "rmsprop": KerasRMSprop,
+    "nadam": KerasNadam,
+    "adamax": KerasAdamax,
+}
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -41,18 +48,22 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
 
 
-def build_optimizer(model: CNN) -> KerasRMSprop:
-    """KerasRMSprop over the model's parameters; L2 is weight decay on the dense kernels alone."""
-    settings = model.experiment.optimizer
-    regularizer = model.experiment.regularizer
-    regularized = model.dense_kernels() if regularizer is not None else []
-    free = [p for p in model.parameters() if all(p is not kernel for kernel in regularized)]
-    groups: list[dict[str, Any]] = [{"params": free}]
-    if regularizer is not None:
-        groups.append({"params": regularized, "weight_decay": 2 * regularizer.rounded_strength})
-    return KerasRMSprop(
-        groups, rho=settings.rho, momentum=settings.momentum, epsilon=settings.epsilon
-    )
+def build_optimizer(model: CNN) -> KerasOptimizer:
+    """The experiment's optimizer over the model's parameters.
+
+    L2 is weight decay on the regularized kernels; L1, which has no such form, is added to the
+    gradients by `train_step`.
+    """
+    experiment = model.experiment
+    regularized = model.regularized_kernels()
+    decaying = regularized if isinstance(experiment.regularizer, L2) else []
+    others = [p for p in model.parameters() if all(p is not kernel for kernel in decaying)]
+    groups: list[dict[str, Any]] = [{"params": others}] if others else []
+    if isinstance(experiment.regularizer, L2) and decaying:
+        decay = 2 * experiment.regularizer.rounded_strength
+        groups.append({"params": decaying, "weight_decay": decay})
+    settings = experiment.optimizer.model_dump(exclude={"kind"})
+    return _OPTIMIZERS[experiment.optimizer.kind](groups, **settings)
 
 
 def train(
@@ -103,7 +114,7 @@ def train(
 def _train_epoch(
     epoch: int,
     model: CNN,
-    optimizer: KerasRMSprop,
+    optimizer: KerasOptimizer,
     schedule: LambdaLR,
     images_nchw: Tensor,
     labels: Tensor,
@@ -128,22 +139,42 @@ def _train_epoch(
 
 
 def train_step(
-    model: CNN, optimizer: KerasRMSprop, images_nchw: Tensor, labels: Tensor
+    model: CNN, optimizer: KerasOptimizer, images_nchw: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Update the weights on one batch; return its loss, the penalty included, and count of hits.
 
-    Both are scalars of the state before the update. The penalty's gradient is the optimizer's
-    weight decay, so that no graph is built for it.
+    Both are scalars of the state before the update. No graph is built for the penalty: L2's
+    gradient is the optimizer's weight decay, L1's is added by hand.
     """
     logits = model.logits(images_nchw)
-    data_loss = functional.cross_entropy(logits, labels)
+    without_penalty = data_loss(model, logits, labels)
     with torch.no_grad():
-        loss = data_loss + model.penalty()
-        hits = (logits.argmax(1) == labels).sum()
+        loss = without_penalty + model.penalty()
+        hits = count_hits(model, logits, labels)
     optimizer.zero_grad()
-    data_loss.backward()  # type: ignore[no-untyped-call]
+    without_penalty.backward()  # type: ignore[no-untyped-call]
+    add_l1_gradient(model)
     optimizer.step()
     return loss, hits
+
+
+@torch.no_grad()
+def add_l1_gradient(model: CNN) -> None:
+    """Add an L1 penalty's subgradient, strength * sign(kernel), which is 0 at 0 as in Keras."""
+    regularizer = model.experiment.regularizer
+    if isinstance(regularizer, L1):
+        for kernel in model.regularized_kernels():
+            if kernel.grad is not None:
+                kernel.grad.add_(kernel.sign(), alpha=regularizer.rounded_strength)
+
+
+def count_hits(model: CNN, logits: Tensor, labels: Tensor) -> Tensor:
+    """Count of images whose largest output is their label's, a scalar.
+
+    Of the outputs, not of the logits: a sigmoid can round several of them to 1.
+    """
+    outputs = activate(model.experiment.network.output.activation, logits)
+    return (outputs.argmax(1) == labels).sum()
 
 
 def _averages(losses: Tensor, hits: Tensor, sizes: Tensor) -> tuple[float, float]:
@@ -164,8 +195,8 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
         strict=True,
     ):
         logits = model.logits(images)
-        loss += functional.cross_entropy(logits, part, reduction="sum")
-        hits += (logits.argmax(1) == part).sum()
+        loss += data_loss(model, logits, part, reduction="sum")
+        hits += count_hits(model, logits, part)
     return Evaluation(
         loss=(loss / len(labels) + model.penalty()).item(), accuracy=hits.item() / len(labels)
     )

@@ -1,4 +1,6 @@
-"""Weights between PyTorch's layout and the neutral one, which is Keras'. Every step is a pure copy.
+"""Weights and optimizer state between PyTorch's layout and the neutral one, which is Keras'.
+
+Every step is a pure copy.
 
 | variable       | neutral, Keras           | PyTorch                  |
 |----------------|--------------------------|--------------------------|
@@ -12,9 +14,11 @@ of your own needs `FlattenAsKeras` in the place of `nn.Flatten` to take these we
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from cnn_experiment.variables import Variables, must_match
 
@@ -65,3 +69,39 @@ def load_neutral_weights(model: nn.Module, weights: Variables) -> None:
         for name, array in weights.items():
             parameter = model.get_parameter(torch_name(name))
             parameter.copy_(torch.from_numpy(to_torch_layout(array).copy()))
+
+
+def neutral_optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, NDArray[Any]]:
+    """Return copies of what the optimizer keeps, as `velocity/conv2d_1/kernel`.
+
+    The counts of updates are left out; Nadam's `u_product` is given once. Empty before the first
+    update.
+    """
+    state: dict[str, NDArray[Any]] = {}
+    for name, parameter in model.named_parameters():
+        for slot, value in optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                array = to_neutral_layout(value.detach().cpu().numpy()).copy()
+                state[f"{slot}/{neutral_name(name)}"] = array
+            elif slot != "step":
+                state[slot] = np.asarray(value, parameter.detach().cpu().numpy().dtype)
+    return state
+
+
+def load_neutral_optimizer_state(
+    model: nn.Module, optimizer: Optimizer, state: Variables, iteration: int
+) -> None:
+    """Put what `neutral_optimizer_state` gave into the optimizer of a model.
+
+    `iteration` is the count of updates made, which each parameter gets as `step`.
+    """
+    for name, parameter in model.named_parameters():
+        slots: dict[str, Any] = {}
+        for key, array in state.items():
+            slot, _, variable = key.partition("/")
+            if not variable:
+                slots[slot] = float(array)
+            elif variable == neutral_name(name):
+                values = torch.from_numpy(to_torch_layout(array).copy())
+                slots[slot] = torch.empty_like(parameter).copy_(values).detach()
+        optimizer.state[parameter] = {**slots, "step": iteration}

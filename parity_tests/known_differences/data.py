@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cnn_experiment import Digits
-from cnn_experiment.randomness import batch_order
+from cnn_experiment import Data, Digits, load_mnist
+from cnn_experiment.randomness import split_order
 from cnn_experiment.variables import Variables
 from parity_tests.implementation import State
 from parity_tests.known_differences.catalogue import KnownDifference, known
@@ -38,12 +38,17 @@ class ScaledToOne(KnownDifference):
     """The images are scaled to [0, 1], not standardised per pixel."""
 
     def digits(self) -> Digits:
-        digits = super().digits()
-        low, high = digits.train_images_nhwc.min(), digits.train_images_nhwc.max()
+        data = self.experiment.data
+        whole = self.experiment.with_changes(data=Data(protocol="official"))
+        scaled = load_mnist(whole)
+        images = np.concatenate([scaled.train_images_nhwc, scaled.test_images_nhwc])
+        if data.protocol == "pooled":
+            images = images[split_order(self.experiment.seed, len(images))]
+        boundary = len(scaled.train_images_nhwc)
         return with_images(
-            digits,
-            (digits.train_images_nhwc - low) / (high - low),
-            (digits.test_images_nhwc - low) / (high - low),
+            super().digits(),
+            images[: data.train_images],
+            images[boundary : boundary + data.test_images],
         )
 
 
@@ -79,9 +84,9 @@ class NotShuffled(KnownDifference):
     """The batches follow the order of the data; Keras' fit shuffles."""
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        order = batch_order(self.experiment.seed, epoch, self.experiment.data.train_images)
-        places = np.argsort(order)
-        return [places[batch] for batch in super().batches(epoch)]
+        in_order = np.arange(self.experiment.data.train_images)
+        ends = np.cumsum([len(batch) for batch in super().batches(epoch)])[:-1]
+        return np.split(in_order, ends)
 
 
 class FreshModel(KnownDifference):
@@ -125,3 +130,14 @@ class DefaultBiases(FreshModel):
     """The biases start as PyTorch draws them, not at zero."""
 
     ending = "/bias"
+
+
+@known(
+    "torch's initialisation",
+    rung="initial weights",
+    source="nn.Linear.reset_parameters, for kernels and biases",
+)
+class DefaultWeights(FreshModel):
+    """Kernels and biases start as PyTorch draws them with this seed."""
+
+    ending = ""

@@ -11,7 +11,8 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from cnn_experiment import Layer
-from parity_tests.implementation import State, Step
+from cnn_experiment.variables import Variables
+from parity_tests.implementation import State
 from parity_tests.known_differences.catalogue import KnownDifference, known
 from torch_cnn import CNN
 
@@ -137,12 +138,12 @@ class LossSummed(KnownDifference):
 
 
 @known(
-    "gradients accumulated",
+    "backward twice",
     rung="gradients",
     source="PyTorch adds to .grad until zero_grad() is called",
 )
-class GradientsAccumulated(KnownDifference):
-    """The gradients are not set back to zero, so a second backward pass adds to them."""
+class BackwardTwice(KnownDifference):
+    """The backward pass runs twice on a batch, and the second adds to the gradients."""
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         loss = super().data_loss(logits, labels)
@@ -153,7 +154,8 @@ class GradientsAccumulated(KnownDifference):
 class OneNaN(KnownDifference):
     """One element of a gradient is not a number."""
 
-    def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
-        step = super().step(state, images_nhwc, labels)
-        step.gradients["dense_1/bias"][0] = torch.nan
-        return step
+    def gradients(self, optimizer: torch.optim.Optimizer) -> Variables:
+        gradient = self.model.get_parameter("dense_1.bias").grad
+        if gradient is not None:
+            gradient[0] = torch.nan
+        return super().gradients(optimizer)

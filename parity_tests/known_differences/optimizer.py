@@ -31,7 +31,6 @@ class Variant(KerasRMSprop):
         state = self.state[parameter]
         for slot in ("velocity", "momentum")[: 1 + (group["momentum"] > 0)]:
             state.setdefault(slot, torch.zeros_like(parameter))
-        gradient = gradient + group["weight_decay"] * parameter
         velocity = group["rho"] * state["velocity"] + (1 - group["rho"]) * gradient.square()
         state["velocity"] = velocity
         self.move(parameter, gradient, self.root(velocity, gradient, group), group)
@@ -179,5 +178,8 @@ class VelocityAtOnes(KnownDifference):
 
     def initial_state(self) -> State:
         state = super().initial_state()
-        ones = {name: np.ones_like(array) for name, array in state.velocity.items()}
-        return replace(state, velocity=ones)
+        ones = {
+            name: np.ones_like(array) if name.startswith("velocity/") else array
+            for name, array in state.optimizer.items()
+        }
+        return replace(state, optimizer=ones)

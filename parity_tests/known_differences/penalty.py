@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnn_experiment.variables import Variables
 from parity_tests.implementation import State, Step
 from parity_tests.known_differences.catalogue import KnownDifference, known
-from torch_cnn import KerasRMSprop
+from torch_cnn import build_optimizer
 
 
 class OtherPenalty(KnownDifference):
@@ -24,10 +24,13 @@ class OtherPenalty(KnownDifference):
 
     def regularized(self) -> list[nn.Parameter]:
         """Return what is regularized."""
-        return self.model.dense_kernels()
+        return self.model.regularized_kernels()
 
     def penalty(self) -> Tensor:
-        return torch.stack([self.strength() * p.square().sum() for p in self.regularized()]).sum()
+        total = torch.zeros((), dtype=self.model.dtype, device=self.model.device)
+        for parameter in self.regularized():
+            total = total + self.strength() * parameter.square().sum()
+        return total
 
     def decay(self) -> float:
         """Return the optimizer's weight decay."""
@@ -35,14 +38,12 @@ class OtherPenalty(KnownDifference):
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         chosen = {id(parameter) for parameter in self.regularized()}
-        settings = self.experiment.optimizer
         groups: list[dict[str, Any]] = [
             {"params": [p for p in self.model.parameters() if id(p) not in chosen]},
             {"params": self.regularized(), "weight_decay": self.decay()},
         ]
-        return KerasRMSprop(
-            groups, rho=settings.rho, momentum=settings.momentum, epsilon=settings.epsilon
-        )
+        settings = self.experiment.optimizer.model_dump(exclude={"kind"})
+        return type(build_optimizer(self.model))(groups, **settings)
 
 
 @known(
@@ -57,7 +58,7 @@ class WithoutFactorTwo(OtherPenalty):
         return self.strength()
 
 
-@known("L2 on biases", rung="penalty", source="one parameter group with weight_decay for all")
+@known("L2 on biases", rung="penalty", source="weight_decay on all parameters of the head")
 class OnBiases(OtherPenalty):
     """The dense layers' biases are regularized too."""
 
@@ -66,12 +67,22 @@ class OnBiases(OtherPenalty):
         return [parameter for module in linear for parameter in module.parameters()]
 
 
-@known("L2 on convolutions", rung="penalty", source="one parameter group with weight_decay for all")
+@known(
+    "L2 on convolutions", rung="penalty", source="weight_decay on whatever has more than one axis"
+)
 class OnConvolutions(OtherPenalty):
     """The convolutions' kernels are regularized too."""
 
     def regularized(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.model.parameters() if parameter.ndim > 1]
+
+
+@known("L2 on everything", rung="penalty", source="one parameter group with weight_decay for all")
+class OnEverything(OtherPenalty):
+    """All kernels and all biases are regularized, those of the convolutions too."""
+
+    def regularized(self) -> list[nn.Parameter]:
+        return list(self.model.parameters())
 
 
 @known("L2 missing on the output layer", rung="penalty", source="article III, cell 4")
@@ -101,8 +112,9 @@ class DecoupledDecay(OtherPenalty):
     def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
         step = super().step(state, images_nhwc, labels)
         rate = step.learning_rate * 2 * self.strength()
+        kernels = self.experiment.regularized_kernels()
         decayed: Variables = {
-            name: array - rate * state.weights[name] if "dense" in name else array
+            name: array - rate * state.weights[name] if name in kernels else array
             for name, array in step.state.weights.items()
         }
         return replace(step, state=replace(step.state, weights=decayed))

@@ -18,7 +18,11 @@ class RateNotRounded(KnownDifference):
         return schedule.initial_learning_rate / (1 + schedule.decay_rate * periods)
 
 
-@known("schedule one step late", rung="learning rate", source="scheduler.step() before the update")
+@known(
+    "schedule one step late",
+    rung="learning rate",
+    source="the rate is set after the update, from the count before it",
+)
 class OneStepLate(KnownDifference):
     """Each update takes the rate of the update before it."""
 
@@ -40,3 +44,15 @@ class SteppedPerEpoch(KnownDifference):
 
     def learning_rate(self, iteration: int) -> float:
         return super().learning_rate(iteration // self.experiment.steps_per_epoch)
+
+
+@known(
+    "schedule begun anew each epoch",
+    rung="learning rate",
+    source="a scheduler that is made inside the loop over epochs",
+)
+class BegunAnewEachEpoch(KnownDifference):
+    """The schedule counts the updates of the present epoch only."""
+
+    def learning_rate(self, iteration: int) -> float:
+        return super().learning_rate(iteration % self.experiment.steps_per_epoch)

@@ -1,0 +1,41 @@
+"""The penalty on kernels that is added to the loss."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from cnn_experiment.value import NotNegative, Value
+
+Regularized = Literal["convolutions", "hidden", "output"]
+
+
+class Penalty(Value):
+    """A strength, and the layers whose kernels are penalised; biases never are."""
+
+    strength: NotNegative
+    layers: tuple[Regularized, ...] = ("hidden", "output")
+
+    @property
+    def rounded_strength(self) -> float:
+        """The strength as Keras uses it: rounded to float32, in a float64 model too.
+
+        Source: keras/src/regularizers/regularizers.py turns the Python float into a tensor (since
+        Keras 3.14; before, it stayed a Python double).
+        """
+        return float(np.float32(self.strength))
+
+
+class L1(Penalty):
+    """`strength * sum(abs(kernel))`; its gradient is `strength * sign(kernel)`, 0 at 0."""
+
+    kind: Literal["l1"] = "l1"
+
+
+class L2(Penalty):
+    """`strength * sum(kernel ** 2)`; its gradient is `2 * strength * kernel`."""
+
+    kind: Literal["l2"] = "l2"
+
+
+Regularizer = Annotated[L1 | L2, Field(discriminator="kind")]

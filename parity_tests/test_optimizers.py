@@ -1,0 +1,133 @@
+"""Our optimizers against Keras' own on the same gradients, in float64, under a decaying rate."""
+
+import copy
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+import keras_ref
+from cnn_experiment import InverseTimeDecay
+from parity_tests.comparison import assert_close
+from torch_cnn import KerasAdamax, KerasNadam, KerasRMSprop, keras_schedule
+
+DECAY = InverseTimeDecay(initial_learning_rate=1e-3, decay_steps=1, decay_rate=1e-2)
+START = np.linspace(-1, 1, 60).reshape(6, 10)
+UPDATES = 1000
+
+KERAS = {
+    KerasRMSprop: keras.optimizers.RMSprop,
+    KerasNadam: keras.optimizers.Nadam,
+    KerasAdamax: keras.optimizers.Adamax,
+}
+CASES = [
+    (KerasRMSprop, {}),
+    (KerasRMSprop, {"momentum": 0.5}),
+    (KerasRMSprop, {"momentum": 0.9, "rho": 0.99, "epsilon": 1e-3}),
+    (KerasNadam, {}),
+    (KerasNadam, {"beta_1": 0.7, "beta_2": 0.95, "epsilon": 1e-4}),
+    (KerasAdamax, {}),
+    (KerasAdamax, {"beta_1": 0.7, "beta_2": 0.95, "epsilon": 1e-4}),
+]
+
+
+def gradients(updates: int) -> np.ndarray:
+    """Gradients over six decades, shape (updates, 6, 10)."""
+    source = np.random.RandomState(0)
+    scales = 10.0 ** np.linspace(-6, 0, START.size).reshape(START.shape)
+    return np.asarray(source.standard_normal((updates, *START.shape)) * scales)
+
+
+def keras_path(kind: Any, settings: dict[str, float], steps: np.ndarray) -> np.ndarray:
+    with keras_ref.floatx("float64"):
+        variable = keras.Variable(START)
+        schedule = keras.optimizers.schedules.InverseTimeDecay(
+            DECAY.initial_learning_rate, DECAY.decay_steps, DECAY.decay_rate
+        )
+        optimizer = KERAS[kind](learning_rate=schedule, **settings)
+        path = []
+        for gradient in steps:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+            path.append(keras.ops.convert_to_numpy(variable).copy())
+    return np.stack(path)
+
+
+def torch_path(optimizer: torch.optim.Optimizer, steps: np.ndarray) -> np.ndarray:
+    (parameter,) = optimizer.param_groups[0]["params"]
+    scheduler = keras_schedule(optimizer, DECAY)
+    path = []
+    for gradient in steps:
+        parameter.grad = torch.from_numpy(gradient)
+        optimizer.step()
+        scheduler.step()
+        path.append(parameter.detach().numpy().copy())
+    return np.stack(path)
+
+
+def parameter() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.from_numpy(START.copy()))
+
+
+@pytest.mark.parametrize(("kind", "settings"), CASES)
+def test_a_thousand_updates_follow_keras(kind: Any, settings: dict[str, float]) -> None:
+    steps = gradients(UPDATES)
+    ours, theirs = (
+        torch_path(kind([parameter()], **settings), steps),
+        keras_path(kind, settings, steps),
+    )
+    assert ours.shape == (UPDATES, *START.shape)
+    assert_close(ours / theirs, np.ones_like(theirs), 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stock"),
+    [
+        (KerasRMSprop, lambda p: torch.optim.RMSprop(p, alpha=0.9, eps=1e-7)),
+        (KerasNadam, lambda p: torch.optim.NAdam(p, eps=1e-7, momentum_decay=1.0)),
+        (KerasAdamax, lambda p: torch.optim.Adamax(p, eps=1e-7)),
+    ],
+)
+def test_torch_s_own_does_not_follow_keras(kind: Any, stock: Any) -> None:
+    steps = gradients(200)
+    with pytest.raises(AssertionError, match="apart"):
+        assert_close(torch_path(stock([parameter()]), steps), keras_path(kind, {}, steps), 1e-12)
+
+
+@pytest.mark.parametrize(("kind", "settings"), CASES)
+def test_state_dict_goes_on_where_it_was_taken(kind: Any, settings: dict[str, float]) -> None:
+    steps = gradients(20)
+    whole = kind([parameter()], **settings)
+    expected = torch_path(whole, steps)[-1]
+
+    first = kind([parameter()], **settings)
+    scheduler = keras_schedule(first, DECAY)
+    (moved,) = first.param_groups[0]["params"]
+    for number, gradient in enumerate(steps):
+        if number == 7:
+            second = kind([moved], **settings)
+            second.load_state_dict(copy.deepcopy(first.state_dict()))
+            again = keras_schedule(second, DECAY)
+            again.load_state_dict(scheduler.state_dict())
+            second.load_state_dict(first.state_dict())
+            first, scheduler = second, again
+        moved.grad = torch.from_numpy(gradient)
+        first.step()
+        scheduler.step()
+    np.testing.assert_array_equal(moved.detach().numpy(), expected)
+
+
+@pytest.mark.parametrize("kind", KERAS)
+def test_groups_have_their_own_decay_under_a_stock_scheduler(kind: Any) -> None:
+    decayed, free = parameter(), parameter()
+    optimizer = kind([{"params": [decayed], "weight_decay": 0.1}, {"params": [free]}], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    for _ in range(3):
+        for each in (decayed, free):
+            each.grad = torch.zeros_like(each)
+        optimizer.step()
+        scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / 8)
+    assert torch.equal(free, parameter())
+    assert (decayed.abs() < parameter().abs()).float().mean() > 0.9
