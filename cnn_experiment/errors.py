@@ -11,18 +11,36 @@ class UserError(ValueError):
     """
 
 
+_WITH_KINDS = ("optimizer", "schedule", "regularizer")
+"""Fields that hold one of several kinds of values."""
+
+
 def one_sentence(error: ValidationError) -> str:
     """Each rejected field of `error` with its value and what is accepted, in one line."""
-    return "; ".join(
-        f"{_subject(detail)}: {_reason(detail['msg'])}"
-        for detail in error.errors(include_url=False)
-    )
+    return "; ".join(_clause(detail) for detail in error.errors(include_url=False))
+
+
+def _clause(detail: ErrorDetails) -> str:
+    if detail["type"] == "union_tag_invalid":
+        expected = detail["ctx"]["expected_tags"].replace("'", "")
+        return f"{_path(detail)}.kind = {detail['ctx']['tag']!r}: accepted: {expected}"
+    return f"{_subject(detail)}: {_reason(detail['msg'])}"
+
+
+def _path(detail: ErrorDetails) -> str:
+    """Where the field stands: `network.pools`. The kind of a value is left out of it."""
+    location = detail["loc"]
+    parts = [
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        for before, part in zip((None, *location), location, strict=False)
+        if before not in _WITH_KINDS
+    ]
+    return "".join(parts).removeprefix(".")
 
 
 def _subject(detail: ErrorDetails) -> str:
     """The field and its value: `network.pools = ((2, 2),)`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-    path = "".join(parts).removeprefix(".")
+    path = _path(detail)
     if detail["type"] == "missing" or isinstance(detail["input"], dict | BaseModel):
         return path or "the experiment"
     return f"{path} = {_shortened(detail['input'])}" if path else _shortened(detail["input"])

@@ -99,11 +99,12 @@ def _optimizer(experiment: Experiment) -> optimizers.Optimizer:
         "adamax": optimizers.Adamax,
     }
     settings = experiment.optimizer.model_dump(exclude={"kind"})
-    rate = _learning_rate(experiment.schedule)
+    rate = learning_rate(experiment.schedule)
     return classes[experiment.optimizer.kind](learning_rate=rate, **settings)
 
 
-def _learning_rate(schedule: Schedule) -> float | optimizers.schedules.LearningRateSchedule:
+def learning_rate(schedule: Schedule) -> float | optimizers.schedules.LearningRateSchedule:
+    """Return what a Keras optimizer takes as its learning rate."""
     if isinstance(schedule, ConstantRate):
         return schedule.initial_learning_rate
     classes = {

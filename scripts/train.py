@@ -23,11 +23,16 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backend", choices=tuple(BACKENDS), default="torch")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--preset",
         default="article-2",
         metavar="NAME",
-        help="article-2 (the default), article-3-first, article-3, article-3-addendum or article-6",
+        help="article-2 (the default), article-3-first, article-3, article-3-addendum, article-6"
+        " or mlp",
+    )
+    what.add_argument(
+        "--experiment", type=file, metavar="FILE", help="an experiment.json, for every setting"
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the preset's")
     parser.add_argument(
@@ -54,6 +59,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--overwrite", action="store_true", help="move a run in the folder aside, into previous/"
     )
+    settings = parser.add_argument_group("settings, instead of the preset's or the file's")
+    settings.add_argument("--optimizer", metavar="NAME", help="rmsprop, nadam or adamax")
+    settings.add_argument("--momentum", type=float, metavar="X", help="of rmsprop")
+    settings.add_argument("--schedule", metavar="NAME", help="none, inverse_time or exponential")
+    settings.add_argument("--learning-rate", type=float, metavar="X", help="the initial one")
+    settings.add_argument("--decay-steps", type=float, metavar="X")
+    settings.add_argument("--decay-rate", type=float, metavar="X")
+    settings.add_argument("--staircase", action=argparse.BooleanOptionalAction)
+    settings.add_argument("--l1", type=float, metavar="X", help="strength of an L1 regularizer")
+    settings.add_argument("--l2", type=float, metavar="X", help="strength of an L2 regularizer")
+    settings.add_argument(
+        "--filters", type=counts, metavar="N,N,...", help="maps of each convolution: 32,64,64"
+    )
+    settings.add_argument(
+        "--dense", type=counts, metavar="N,...", help="units of each hidden dense layer: 70"
+    )
     return parser.parse_args()
 
 
@@ -75,15 +96,11 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prepare everything that can fail, then begin the run's folder, train and save."""
-    from cnn_experiment import ProgressBar, RunFolder, load_mnist, preset
+    from cnn_experiment import ProgressBar, RunFolder, load_mnist
 
-    experiment = preset(options.preset)
-    counts = given(train_images=options.train_images, test_images=options.test_images)
-    experiment = experiment.with_changes(
-        data=experiment.data.with_changes(**counts),
-        **given(epochs=options.epochs, seed=options.seed),
-    )
-    default_out = Path("runs") / f"{options.preset}-{options.backend}-seed{experiment.seed}"
+    experiment = experiment_of(options)
+    name = options.experiment.stem if options.experiment else options.preset
+    default_out = Path("runs") / f"{name}-{options.backend}-seed{experiment.seed}"
     run_folder = RunFolder(options.out or default_out)
     run_folder.must_be_free(overwrite=options.overwrite)
     digits = load_mnist(experiment, options.data_dir)
@@ -93,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
     run_folder.start(experiment)
     parameters = sum(layer.parameters for layer in experiment.network.layers())
     print(
-        f"{options.preset} on {options.backend} ({device}): {parameters:,} parameters,"
+        f"{name} on {options.backend} ({device}): {parameters:,} parameters,"
         f" epochs: {experiment.epochs}, batches in each: {experiment.steps_per_epoch}",
         flush=True,
     )
@@ -106,6 +123,36 @@ def run(options: argparse.Namespace) -> None:
     run_folder.finish(backend.neutral_weights(model))
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
     print(f"wrote {', '.join(file.name for file in run_folder.files)} to {run_folder.path}")
+
+
+def experiment_of(options: argparse.Namespace) -> Any:
+    """Return the preset or the file's experiment, with the settings of the command line."""
+    from cnn_experiment import Experiment, preset
+    from cnn_experiment.overrides import with_overrides
+
+    if options.experiment is not None:
+        experiment = Experiment.from_json(options.experiment.read_bytes())
+    else:
+        experiment = preset(options.preset)
+    images = given(train_images=options.train_images, test_images=options.test_images)
+    experiment = experiment.with_changes(
+        data=experiment.data.with_changes(**images),
+        **given(epochs=options.epochs, seed=options.seed),
+    )
+    return with_overrides(
+        experiment,
+        optimizer=options.optimizer,
+        momentum=options.momentum,
+        schedule=options.schedule,
+        learning_rate=options.learning_rate,
+        decay_steps=options.decay_steps,
+        decay_rate=options.decay_rate,
+        staircase=options.staircase,
+        l1=options.l1,
+        l2=options.l2,
+        filters=options.filters,
+        dense=options.dense,
+    )
 
 
 def load_backend(name: str) -> ModuleType:
@@ -125,6 +172,23 @@ def folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("it is empty; accepted: a folder")
     return Path(text)
+
+
+def file(text: str) -> Path:
+    """Return the path of a file that exists."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file; accepted: an experiment.json")
+    return Path(text)
+
+
+def counts(text: str) -> list[int]:
+    """Return the whole numbers between the commas."""
+    try:
+        return [int(number) for number in text.split(",")] if text else []
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}; accepted: whole numbers with commas between, as 32,64,64"
+        ) from None
 
 
 def given(**values: Any) -> dict[str, Any]:

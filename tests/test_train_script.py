@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from cnn_experiment import PRESETS, Experiment, preset
+from cnn_experiment import L1, PRESETS, Experiment, ExponentialDecay, Nadam, preset
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
 FEW = ["--train-images", "300", "--test-images", "200", "--epochs", "2", "--device", "cpu"]
@@ -50,6 +50,42 @@ def test_a_run_prints_its_epochs_and_leaves_its_files(backend: str, tmp_path: Pa
     weights = load_file(out / "weights.safetensors")
     shapes = {name: array.shape for name, array in weights.items()}
     assert shapes == experiment.network.variable_shapes()
+
+
+@pytest.mark.parametrize("backend", ["torch", "keras"])
+def test_an_experiment_file_with_settings_of_the_command_line(backend: str, tmp_path: Path) -> None:
+    file, out = tmp_path / "mine.json", tmp_path / "run"
+    file.write_text(preset("mlp").to_json())
+    settings = ["--optimizer", "nadam", "--l1", "0.001", "--dense", "12,11", "--filters", "3,4"]
+    more = ["--schedule", "exponential", "--decay-steps", "7", "--staircase"]
+    run = train("--backend", backend, "--experiment", file, *FEW, *settings, *more, "--out", out)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"mine on {backend}")
+    experiment = Experiment.from_json((out / "experiment.json").read_bytes())
+    assert experiment.optimizer == Nadam()
+    assert experiment.regularizer == L1(strength=0.001, layers=("hidden",))
+    assert experiment.schedule == ExponentialDecay(decay_steps=7, staircase=True)
+    assert [layer.units for layer in experiment.network.hidden] == [12, 11]
+    assert [layer.filters for layer in experiment.network.convolutions] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "sentence"),
+    [
+        (
+            ["--optimizer", "adamax", "--momentum", "0.9"],
+            1,
+            "momentum = 0.9: adamax has none to set",
+        ),
+        (["--filters", "3,x"], 2, "argument --filters: '3,x'; accepted: whole numbers with commas"),
+        (["--experiment", "/nowhere.json"], 2, "'/nowhere.json' is no file; accepted: an experim"),
+        (["--l2", "-1"], 1, "regularizer.strength = -1.0: input should be greater than or equal"),
+    ],
+)
+def test_bad_settings_end_in_one_sentence(options: list[str], status: int, sentence: str) -> None:
+    run = train(*FEW, *options)
+    assert run.returncode == status
+    assert sentence in run.stderr.splitlines()[-1]
 
 
 def test_a_finished_run_is_refused_and_kept_then_replaced_when_told(tmp_path: Path) -> None:
@@ -176,5 +212,17 @@ def test_help_names_every_preset_and_every_flag() -> None:
         "test-images",
         "data-dir",
         "out",
+        "experiment",
+        "optimizer",
+        "momentum",
+        "schedule",
+        "learning-rate",
+        "decay-steps",
+        "decay-rate",
+        "staircase",
+        "l1",
+        "l2",
+        "filters",
+        "dense",
     ]:
         assert f"--{flag}" in text

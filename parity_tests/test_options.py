@@ -1,0 +1,94 @@
+"""Every option of the articles, on the ladder and in training."""
+
+import numpy as np
+import pytest
+
+import keras_ref
+import torch_cnn
+from cnn_experiment import Digits, Experiment, Nadam
+from parity_tests.comparison import assert_variables_close
+from parity_tests.evidence import teacher_forced
+from parity_tests.keras_implementation import KerasReference
+from parity_tests.ladder import Ladder
+from parity_tests.options import STEPS, options
+from parity_tests.small import small_experiment
+from parity_tests.torch_implementation import TorchPort
+
+OPTIONS = options()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_ladder_holds_for_twenty_steps(name: str, device: str) -> None:
+    experiment = OPTIONS[name]
+    assert experiment.steps_per_epoch == STEPS
+    reference = KerasReference(experiment)
+    ladder = Ladder(TorchPort(experiment, device), reference)
+    assert ladder.climb(teacher_forced(reference)) is None
+    assert all(rung.passed for rung in ladder.rungs.values())
+
+
+def test_the_options_are_all_different() -> None:
+    base = small_experiment(STEPS)
+    same_as_base = {name for name, experiment in OPTIONS.items() if experiment == base}
+    assert same_as_base == {
+        "convolutions: relu",
+        "hidden: relu",
+        "output: softmax, loss of logits",
+        "regularizer: L2",
+        "data: pooled",
+    }
+    others = [experiment for name, experiment in OPTIONS.items() if name not in same_as_base]
+    assert len(set(others)) == len(others)
+
+
+def trained_alike(experiment: Experiment, digits: Digits) -> None:
+    """Train both ways, and compare what is reported and the weights."""
+    our_model, our_history = torch_cnn.train(experiment, digits, device="cpu")
+    their_model, their_history = keras_ref.train(experiment, digits, device="cpu")
+    for ours, theirs in zip(our_history, their_history, strict=True):
+        assert ours.learning_rate == theirs.learning_rate
+        assert (ours.accuracy, ours.val_accuracy) == (theirs.accuracy, theirs.val_accuracy)
+        assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
+        assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0, abs=1e-12)
+    assert_variables_close(
+        torch_cnn.neutral_weights(our_model), keras_ref.neutral_weights(their_model), 1e-11
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "output: sigmoid, loss of logits",
+        "output: sigmoid, loss of probabilities",
+        "regularizer: L1, convolutions too",
+        "optimizer: nadam",
+        "optimizer: adamax",
+        "schedule: inverse time",
+        "schedule: exponential, staircase",
+        "no convolution",
+    ],
+)
+def test_fit_and_train_run_alike(name: str) -> None:
+    """Two epochs of Keras' own `fit`, whatever the ladder's eyes may see."""
+    experiment = OPTIONS[name].with_changes(epochs=2)
+    trained_alike(experiment, TorchPort(experiment).digits())
+
+
+def test_colour_images_run_alike() -> None:
+    source = np.random.RandomState(0)
+    images, labels = source.standard_normal((100, 9, 8, 3)), source.randint(0, 10, 100)
+    experiment = small_experiment(6)
+    network = experiment.network.with_changes(
+        input_shape=(9, 8, 3), convolutions=experiment.network.convolutions[:2], pools=((2, 2),)
+    )
+    data = experiment.data.with_changes(train_images=80, test_images=20)
+    experiment = experiment.with_changes(network=network, data=data, epochs=2)
+    trained_alike(experiment, Digits(images[:80], labels[:80], images[80:], labels[80:]))
+
+
+def test_nadam_s_product_survives_a_reset() -> None:
+    experiment = small_experiment(3).with_changes(optimizer=Nadam())
+    model = keras_ref.build_model(experiment)
+    state = keras_ref.neutral_optimizer_state(model)
+    assert state.keys() == experiment.initial_optimizer_state().keys()
+    assert_variables_close(state, experiment.initial_optimizer_state(), 0.0)
