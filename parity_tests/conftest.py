@@ -4,8 +4,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import settings
 
 from cnn_experiment import Digits, Experiment, load_mnist, preset
+
+settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 DigitsFor = Callable[[Experiment], Digits]
 

@@ -15,6 +15,7 @@ PUBLISHED_PARAMETERS = {
     "article-3": 250_994,
     "article-3-addendum": 232_242,
     "article-6": 208_982,
+    "mlp": 57_390,
 }
 
 ARTICLE_6_SUMMARY = [

@@ -1,0 +1,112 @@
+"""Random experiments of the family, small enough to compare many of them."""
+
+from hypothesis import strategies as st
+
+from cnn_experiment import (
+    L1,
+    L2,
+    Adamax,
+    ConstantRate,
+    Convolution,
+    Data,
+    Experiment,
+    ExponentialDecay,
+    Hidden,
+    InverseTimeDecay,
+    Nadam,
+    Network,
+    Output,
+    RMSprop,
+    UserError,
+)
+
+STEPS = 3
+_IMAGES_A_BATCH = st.integers(1, 5)
+
+_sides = st.integers(1, 4)
+_pairs = st.tuples(_sides, _sides)
+_strengths = st.floats(1e-5, 1e-1)
+_rates = st.floats(1e-5, 1e-1)
+_fractions = st.floats(0.0, 0.99)
+
+_convolutions = st.builds(
+    Convolution,
+    filters=st.integers(1, 5),
+    kernel_size=_pairs,
+    activation=st.sampled_from(["relu", "sigmoid", "elu", "tanh"]),
+)
+_hidden = st.builds(
+    Hidden, units=st.integers(1, 7), activation=st.sampled_from(["relu", "sigmoid", "tanh"])
+)
+_outputs = st.builds(
+    Output,
+    units=st.integers(2, 11),
+    activation=st.sampled_from(["softmax", "sigmoid"]),
+    crossentropy_of=st.sampled_from(["logits", "probabilities"]),
+)
+_decays = {
+    "initial_learning_rate": _rates,
+    "decay_steps": st.floats(0.5, 10),
+    "decay_rate": st.floats(0, 1),
+    "staircase": st.booleans(),
+}
+_schedules = st.one_of(
+    st.builds(ConstantRate, initial_learning_rate=_rates),
+    st.builds(InverseTimeDecay, **_decays),
+    st.builds(ExponentialDecay, **_decays),
+)
+_adam_like = {"beta_1": _fractions, "beta_2": _fractions, "epsilon": st.floats(1e-8, 1e-3)}
+_optimizers = st.one_of(
+    st.builds(RMSprop, rho=_fractions, momentum=_fractions, epsilon=st.floats(1e-8, 1e-3)),
+    st.builds(Nadam, **_adam_like),
+    st.builds(Adamax, **_adam_like),
+)
+_layers = st.lists(
+    st.sampled_from(["convolutions", "hidden", "output"]), min_size=1, unique=True
+).map(tuple)
+_regularizers = st.one_of(
+    st.none(),
+    st.builds(L1, strength=_strengths, layers=_layers),
+    st.builds(L2, strength=_strengths, layers=_layers),
+)
+
+
+@st.composite
+def _networks(draw: st.DrawFn) -> Network:
+    """Layers are added as long as something reaches the next."""
+    height, width, channels = draw(
+        st.tuples(st.integers(1, 14), st.integers(1, 14), st.sampled_from([1, 3]))
+    )
+    network = Network(
+        input_shape=(height, width, channels),
+        convolutions=(),
+        pools=(),
+        hidden=tuple(draw(st.lists(_hidden, max_size=3))),
+        output=draw(_outputs),
+    )
+    for convolution in draw(st.lists(_convolutions, max_size=3)):
+        pools = (*network.pools, draw(_pairs)) if network.convolutions else ()
+        try:
+            network = network.with_changes(
+                convolutions=(*network.convolutions, convolution), pools=pools
+            )
+        except UserError:  # a kernel or a pool larger than what reaches it
+            break
+    return network
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> Experiment:
+    """Experiments in float64 of a few steps, on images of any small size, grey or colour."""
+    size = draw(_IMAGES_A_BATCH)
+    return Experiment(
+        network=draw(_networks()),
+        optimizer=draw(_optimizers),
+        schedule=draw(_schedules),
+        regularizer=draw(_regularizers),
+        data=Data(train_images=STEPS * size, test_images=1),
+        epochs=1,
+        batch_size=size,
+        seed=draw(st.integers(0, 1000)),
+        dtype="float64",
+    )
