@@ -47,7 +47,7 @@ _outputs = st.builds(
 _decays = {
     "initial_learning_rate": _rates,
     "decay_steps": st.floats(0.5, 10),
-    "decay_rate": st.floats(0, 1),
+    "decay_rate": st.just(0.0) | st.floats(1e-6, 1),
     "staircase": st.booleans(),
 }
 _schedules = st.one_of(

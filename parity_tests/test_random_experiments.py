@@ -6,7 +6,6 @@ runs 300 of them. A failure is shrunk to a small experiment, which is printed as
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -82,10 +81,13 @@ def test_a_planted_fault_is_found_and_shrunk(fault: str) -> None:
         settings=settings(max_examples=200, phases=[Phase.generate, Phase.shrink]),
     )
     assert Experiment.from_json(smallest.to_json()) == smallest
-    network = json.loads(smallest.to_json())["network"]
+    network = smallest.network
     if fault == "rho 0.99":
         assert smallest.optimizer.kind == "rmsprop"
-        assert network["convolutions"] == []
+        assert network.convolutions == ()
     else:
-        assert len(network["convolutions"]) == 1
-    assert network["hidden"] == []
+        shapes = [network.input_shape, *(layer.output_shape for layer in network.layers())]
+        height, width, channels = shapes[[len(shape) for shape in shapes].index(1) - 1]
+        assert height * width > 1
+        assert channels > 1
+    assert network.hidden == ()
