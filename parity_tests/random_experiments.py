@@ -28,6 +28,9 @@ _pairs = st.tuples(_sides, _sides)
 _strengths = st.floats(1e-5, 1e-1)
 _rates = st.floats(1e-5, 1e-1)
 _fractions = st.floats(0.0, 0.99)
+# Without a memory, an optimizer divides each gradient by its own size: its steps are all of one
+# size, and weights that they bring back to 0 hold nothing but rounding.
+_memories = st.floats(0.5, 0.999)
 
 _convolutions = st.builds(
     Convolution,
@@ -55,9 +58,9 @@ _schedules = st.one_of(
     st.builds(InverseTimeDecay, **_decays),
     st.builds(ExponentialDecay, **_decays),
 )
-_adam_like = {"beta_1": _fractions, "beta_2": _fractions, "epsilon": st.floats(1e-8, 1e-3)}
+_adam_like = {"beta_1": _fractions, "beta_2": _memories, "epsilon": st.floats(1e-8, 1e-3)}
 _optimizers = st.one_of(
-    st.builds(RMSprop, rho=_fractions, momentum=_fractions, epsilon=st.floats(1e-8, 1e-3)),
+    st.builds(RMSprop, rho=_memories, momentum=_fractions, epsilon=st.floats(1e-8, 1e-3)),
     st.builds(Nadam, **_adam_like),
     st.builds(Adamax, **_adam_like),
 )
