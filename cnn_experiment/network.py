@@ -112,6 +112,26 @@ class Network(Value):
             for number, (layer, size) in enumerate(zip(dense, sizes, strict=True), start=1)
         ]
 
+    def seen_input(self) -> tuple[int, int]:
+        """Height and width of the part of the input, from its top left, that reaches the output.
+
+        A pooling drops the last rows and columns where its size does not divide what it gets, and
+        the convolution before it need not compute them.
+        """
+        spatial = [layer for layer in self.layers() if len(layer.output_shape) == 3]
+        if not spatial:
+            return self.input_shape[:2]
+        height, width = spatial[-1].output_shape[:2]
+        for layer in reversed(spatial):
+            if layer.kind == "MaxPooling2D":
+                height, width = height * layer.pool_size[0], width * layer.pool_size[1]
+            else:
+                height, width = (
+                    height + layer.kernel_shape[0] - 1,
+                    width + layer.kernel_shape[1] - 1,
+                )
+        return height, width
+
     def variable_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every variable under its neutral name, `layer/kernel` and `layer/bias`."""
         shapes: dict[str, tuple[int, ...]] = {}

@@ -1,6 +1,7 @@
 """The CNN with its MLP head as an `nn.Module` that computes what Keras' model computes."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ class CNN(nn.Module):
         super().__init__()
         self.experiment = experiment
         self.layers = experiment.network.layers()
+        self.seen_input = experiment.network.seen_input()
         for layer in self.layers:
             self.add_module(layer.name, _module(layer))
         self.to(getattr(torch, experiment.dtype))
@@ -55,10 +57,25 @@ class CNN(nn.Module):
         return activate(self.layers[-1].activation, self.logits(images_nchw))
 
     def logits(self, images_nchw: Tensor) -> Tensor:
-        """What goes into the output's activation, shape (batch, classes)."""
-        features = images_nchw
-        for layer in self.layers[:-1]:
-            features = self._output_of(layer, features)
+        """What goes into the output's activation, shape (batch, classes).
+
+        The way of training and evaluation, which computes only what reaches the output:
+
+        - The input is cropped to `Network.seen_input`: what a pooling would drop is not convolved.
+        - A pooling comes before the activation of its convolution, which then has a fraction of the
+          values to work on. Activations never fall, so the largest stays the largest; where one is
+          flat, its gradient is 0 whichever of several equal values the pooling picks.
+
+        `outputs` goes through the layers one by one, as Keras does; a test compares both.
+        """
+        height, width = self.seen_input
+        features = images_nchw[:, :, :height, :width]
+        activation: str | None = None
+        for layer, following in pairwise(self.layers):
+            features = self.apply_module(layer, features)
+            activation = activation if layer.kind == "MaxPooling2D" else layer.activation
+            if following.kind != "MaxPooling2D":
+                features = activate(activation, features)
         return self.apply_module(self.layers[-1], features)
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -9,8 +9,8 @@ Where Keras computes with constants rounded to float32, in a float64 model too, 
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, cast, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -23,7 +23,11 @@ _NOT_NEGATIVE = "0 or more"
 
 
 class KerasOptimizer(Optimizer):
-    """What the optimizers below share: the loop over the parameters, and the weight decay."""
+    """What the optimizers below share: one flat update for many parameters, and the weight decay.
+
+    An update is elementwise, so it is the same on one long vector as on each parameter, in far
+    fewer operations. A parameter's state are views into such vectors.
+    """
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -39,21 +43,80 @@ class KerasOptimizer(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                gradient = parameter.grad
-                if gradient.is_sparse:
-                    name = type(self).__name__
-                    raise ValueError(f"{name} was given a sparse gradient; accepted: dense ones")
+            for parameters in self._alike(group["params"]):
+                gradient = torch.cat([p.grad.reshape(-1) for p in parameters if p.grad is not None])
                 if group["weight_decay"] > 0:
-                    gradient = gradient.add(parameter, alpha=group["weight_decay"])
-                self._update(parameter, gradient, group)
+                    flat = torch.cat([p.reshape(-1) for p in parameters])
+                    gradient.add_(flat, alpha=group["weight_decay"])
+                slots = self._flat_slots(parameters, self._slots(group), gradient)
+                increment = self._increment(gradient, slots, parameters, group)
+                torch._foreach_sub_(parameters, _as(parameters, increment))
         return loss
 
     @abstractmethod
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """Update one parameter and its state."""
+    def _slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the arrays that are kept for each parameter."""
+
+    @abstractmethod
+    def _increment(
+        self,
+        gradient: Tensor,
+        slots: dict[str, Tensor],
+        parameters: list[Tensor],
+        group: dict[str, Any],
+    ) -> Tensor:
+        """Update the slots, and return what is to be subtracted from the parameters; all flat."""
+
+    def _alike(self, parameters: Sequence[Tensor]) -> Iterable[list[Tensor]]:
+        """Parameters with gradients, together where dtype, device and count of updates agree."""
+        found: dict[tuple[object, ...], list[Tensor]] = {}
+        for parameter in parameters:
+            if parameter.grad is None:
+                continue
+            if parameter.grad.is_sparse:
+                name = type(self).__name__
+                raise ValueError(f"{name} was given a sparse gradient; accepted: dense ones")
+            count = self.state[parameter].get("step")
+            found.setdefault((parameter.dtype, parameter.device, count), []).append(parameter)
+        return found.values()
+
+    def _flat_slots(
+        self, parameters: list[Tensor], names: tuple[str, ...], like: Tensor
+    ) -> dict[str, Tensor]:
+        """The vectors that the parameters' state views, made anew where it was replaced."""
+        found = {}
+        flats: dict[Tensor, dict[str, Tensor]] = self.__dict__.setdefault("_flats", {})
+        kept = flats.setdefault(parameters[0], {})
+        for name in names:
+            held = [self.state[parameter].get(name) for parameter in parameters]
+            flat = kept.get(name)
+            if flat is None or flat.numel() != like.numel() or not _are_views(held, flat):
+                flat = kept[name] = torch.cat(
+                    [
+                        torch.zeros_like(p).reshape(-1) if value is None else value.reshape(-1)
+                        for p, value in zip(parameters, held, strict=True)
+                    ]
+                )
+                for parameter, view in zip(parameters, _as(parameters, flat), strict=True):
+                    self.state[parameter][name] = view
+            found[name] = flat
+        return found
+
+
+def _as(parameters: Sequence[Tensor], flat: Tensor) -> list[Tensor]:
+    """Views of a flat vector in the parameters' shapes."""
+    parts = torch.split(flat, [parameter.numel() for parameter in parameters])
+    return [part.view(p.shape) for part, p in zip(parts, parameters, strict=True)]
+
+
+def _are_views(held: Sequence[Tensor | None], flat: Tensor) -> bool:
+    """Whether these tensors lie one behind the other in the flat vector."""
+    begin = flat.data_ptr()
+    for value in held:
+        if value is None or value.data_ptr() != begin or not value.is_contiguous():
+            return False
+        begin += value.numel() * value.element_size()
+    return True
 
 
 def _must_be(**ranges: tuple[float, str]) -> None:
@@ -103,19 +166,23 @@ class KerasRMSprop(KerasOptimizer):
         settings = {"rho": rho, "momentum": momentum, "epsilon": epsilon}
         super().__init__(params, {"lr": lr, **settings, "weight_decay": weight_decay})
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = cast(dict[str, Tensor], self.state[parameter])
-        if "velocity" not in state:
-            state["velocity"] = torch.zeros_like(parameter)
-        if group["momentum"] > 0 and "momentum" not in state:
-            state["momentum"] = torch.zeros_like(parameter)
+    def _slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("velocity", "momentum") if group["momentum"] > 0 else ("velocity",)
 
+    def _increment(
+        self,
+        gradient: Tensor,
+        slots: dict[str, Tensor],
+        parameters: list[Tensor],  # noqa: ARG002
+        group: dict[str, Any],
+    ) -> Tensor:
         rho = group["rho"]
-        velocity = state["velocity"].mul_(rho).add_(gradient.square(), alpha=1 - rho)
-        increment = (group["lr"] * gradient).div_(velocity.add(group["epsilon"]).sqrt_())
+        velocity = slots["velocity"].mul_(rho).addcmul_(gradient, gradient, value=1 - rho)
+        root = velocity.add(group["epsilon"]).sqrt_()
+        increment = gradient.mul_(group["lr"]).div_(root)
         if group["momentum"] > 0:
-            increment = state["momentum"].mul_(group["momentum"]).add_(increment)
-        parameter.sub_(increment)
+            return slots["momentum"].mul_(group["momentum"]).add_(increment)
+        return increment
 
 
 class _AdamLike(KerasOptimizer):
@@ -159,29 +226,34 @@ class KerasNadam(_AdamLike):
     Source: keras/src/optimizers/nadam.py.
     """
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-            state["velocity"] = torch.zeros_like(parameter)
-            state["u_product"], state["step"] = 1.0, 0
-        state["step"] += 1
-        number = _scalar_type(parameter)
-        one, half, step = number(1), number(0.5), number(state["step"])
+    def _slots(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        return ("momentum", "velocity")
+
+    def _increment(
+        self,
+        gradient: Tensor,
+        slots: dict[str, Tensor],
+        parameters: list[Tensor],
+        group: dict[str, Any],
+    ) -> Tensor:
+        number = _scalar_type(gradient)
+        state = self.state[parameters[0]]
+        one, half, step = number(1), number(0.5), number(state.get("step", 0) + 1)
         decay = _rounded(0.96, number)
         beta_1, beta_2 = _rounded(group["beta_1"], number), _rounded(group["beta_2"], number)
         # The product is made of the constants as they are, the rest of the rounded ones.
         factor = number(group["beta_1"]) * (one - half * number(0.96) ** step)
-        u_product = number(state["u_product"]) * factor
-        state["u_product"] = float(u_product)
+        u_product = number(state.get("u_product", 1.0)) * factor
+        for parameter in parameters:
+            self.state[parameter].update(step=int(step), u_product=float(u_product))
         u, u_next = (beta_1 * (one - half * decay**t) for t in (step, step + one))
 
-        momentum = _moved(state["momentum"], gradient, float(one - beta_1))
-        velocity = _moved(state["velocity"], gradient.square(), float(one - beta_2))
+        momentum = _moved(slots["momentum"], gradient, float(one - beta_1))
+        velocity = _moved(slots["velocity"], gradient.square(), float(one - beta_2))
         ahead = (momentum * float(u_next)).div_(float(one - u_product * u_next))
-        ahead += (gradient * float(one - u)).div_(float(one - u_product))
+        ahead += gradient.mul_(float(one - u)).div_(float(one - u_product))
         root = velocity.div(float(one - beta_2**step)).sqrt_().add_(group["epsilon"])
-        parameter.sub_(ahead.mul_(group["lr"]).div_(root))
+        return ahead.mul_(group["lr"]).div_(root)
 
 
 class KerasAdamax(_AdamLike):
@@ -197,20 +269,27 @@ class KerasAdamax(_AdamLike):
     Source: keras/src/optimizers/adamax.py.
     """
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-            state["norm"] = torch.zeros_like(parameter)
-            state["step"] = 0
-        state["step"] += 1
-        number = _scalar_type(parameter)
-        power = _rounded(group["beta_1"], number) ** number(state["step"])
+    def _slots(self, group: dict[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        return ("momentum", "norm")
 
-        momentum = _moved(state["momentum"], gradient, 1 - group["beta_1"])
-        norm = torch.maximum(state["norm"].mul_(group["beta_2"]), gradient.abs(), out=state["norm"])
+    def _increment(
+        self,
+        gradient: Tensor,
+        slots: dict[str, Tensor],
+        parameters: list[Tensor],
+        group: dict[str, Any],
+    ) -> Tensor:
+        number = _scalar_type(gradient)
+        step = self.state[parameters[0]].get("step", 0) + 1
+        for parameter in parameters:
+            self.state[parameter]["step"] = step
+        power = _rounded(group["beta_1"], number) ** number(step)
+
+        momentum = _moved(slots["momentum"], gradient, 1 - group["beta_1"])
+        norm = slots["norm"].mul_(group["beta_2"])
+        torch.maximum(norm, gradient.abs_(), out=norm)
         divisor = (norm + group["epsilon"]).mul_(float(number(1) - power))
-        parameter.sub_((group["lr"] * momentum).div_(divisor))
+        return momentum.mul(group["lr"]).div_(divisor)
 
 
 def _moved(average: Tensor, value: Tensor, part: float) -> Tensor:
@@ -222,9 +301,9 @@ def _moved(average: Tensor, value: Tensor, part: float) -> Tensor:
     return average.add_((value - average).mul_(part))
 
 
-def _scalar_type(parameter: Tensor) -> type[np.floating[Any]]:
-    """The NumPy type in which scalars beside this parameter are computed."""
-    return np.float64 if parameter.dtype == torch.float64 else np.float32
+def _scalar_type(gradient: Tensor) -> type[np.floating[Any]]:
+    """The NumPy type in which scalars beside this gradient are computed."""
+    return np.float64 if gradient.dtype == torch.float64 else np.float32
 
 
 def _rounded(value: float, number: type[np.floating[Any]]) -> Any:

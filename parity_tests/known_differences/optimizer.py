@@ -27,27 +27,35 @@ class OtherEquation(KnownDifference):
 class Variant(KerasRMSprop):
     """KerasRMSprop's update with its parts exposed, for the faults below. Sound as it stands."""
 
-    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
-        for slot in ("velocity", "momentum")[: 1 + (group["momentum"] > 0)]:
-            state.setdefault(slot, torch.zeros_like(parameter))
-        velocity = group["rho"] * state["velocity"] + (1 - group["rho"]) * gradient.square()
-        state["velocity"] = velocity
-        self.move(parameter, gradient, self.root(velocity, gradient, group), group)
+    def _increment(
+        self,
+        gradient: Tensor,
+        slots: dict[str, Tensor],
+        parameters: list[Tensor],  # noqa: ARG002
+        group: dict[str, Any],
+    ) -> Tensor:
+        rho = group["rho"]
+        velocity = slots["velocity"].mul_(rho).add_((1 - rho) * gradient.square())
+        return self.step_of(gradient, self.root(velocity, gradient, group), slots, group)
 
     def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
         """Return what the gradient is divided by."""
         return torch.sqrt(velocity + group["epsilon"])
 
-    def move(
-        self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
-    ) -> None:
-        """Update the momentum and the parameter."""
-        step = group["lr"] * gradient / root
-        if group["momentum"] > 0:
-            state = self.state[parameter]
-            step = state["momentum"] = group["momentum"] * state["momentum"] + step
-        parameter.sub_(step)
+    def step_of(
+        self, gradient: Tensor, root: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
+    ) -> Tensor:
+        """Update the momentum, and return what is subtracted from the parameters."""
+        increment: Tensor = group["lr"] * gradient / root
+        return self.accumulated(increment, slots, group)
+
+    def accumulated(
+        self, increment: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
+    ) -> Tensor:
+        """Add the increment to the momentum, where there is one."""
+        if group["momentum"] == 0:
+            return increment
+        return slots["momentum"].mul_(group["momentum"]).add_(increment)
 
 
 class EpsilonOutside(Variant):
@@ -60,14 +68,10 @@ class EpsilonOutside(Variant):
 class RateOutside(Variant):
     """Keeps the momentum without the learning rate."""
 
-    def move(
-        self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
-    ) -> None:
-        step = gradient / root
-        if group["momentum"] > 0:
-            state = self.state[parameter]
-            step = state["momentum"] = group["momentum"] * state["momentum"] + step
-        parameter.sub_(group["lr"] * step)
+    def step_of(
+        self, gradient: Tensor, root: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
+    ) -> Tensor:
+        return float(group["lr"]) * self.accumulated(gradient / root, slots, group)
 
 
 class Both(EpsilonOutside, RateOutside):
@@ -77,15 +81,14 @@ class Both(EpsilonOutside, RateOutside):
 class Nesterov(Variant):
     """Looks ahead by the new momentum."""
 
-    def move(
-        self, parameter: Tensor, gradient: Tensor, root: Tensor, group: dict[str, Any]
-    ) -> None:
-        step = increment = group["lr"] * gradient / root
-        if group["momentum"] > 0:
-            state = self.state[parameter]
-            state["momentum"] = group["momentum"] * state["momentum"] + increment
-            step = group["momentum"] * state["momentum"] + increment
-        parameter.sub_(step)
+    def step_of(
+        self, gradient: Tensor, root: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
+    ) -> Tensor:
+        increment: Tensor = group["lr"] * gradient / root
+        if group["momentum"] == 0:
+            return increment
+        ahead = self.accumulated(increment, slots, group).mul(group["momentum"])
+        return ahead.add_(increment)
 
 
 class Centered(Variant):
