@@ -11,8 +11,24 @@ class UserError(ValueError):
     """
 
 
-_WITH_KINDS = ("optimizer", "schedule", "regularizer")
+_WITH_KINDS = {
+    "optimizer": "rmsprop, nadam, adamax",
+    "schedule": "constant, inverse_time, exponential",
+    "regularizer": "l1, l2",
+}
 """Fields that hold one of several kinds of values."""
+_DECAY = "initial_learning_rate, decay_steps, decay_rate, staircase"
+SETTINGS = {
+    "rmsprop": "rho, momentum, epsilon",
+    "nadam": "beta_1, beta_2, epsilon",
+    "adamax": "beta_1, beta_2, epsilon",
+    "constant": "initial_learning_rate",
+    "inverse_time": _DECAY,
+    "exponential": _DECAY,
+    "l1": "strength, layers",
+    "l2": "strength, layers",
+}
+"""What each kind can be told."""
 
 
 def one_sentence(error: ValidationError) -> str:
@@ -21,9 +37,15 @@ def one_sentence(error: ValidationError) -> str:
 
 
 def _clause(detail: ErrorDetails) -> str:
+    path = _path(detail)
+    kind = str(detail["loc"][-2]) if len(detail["loc"]) > 1 else ""
+    if detail["type"] == "extra_forbidden" and kind in SETTINGS:
+        value = _shortened(detail["input"])
+        return f"{path} = {value}: {kind} has no such setting; accepted: {SETTINGS[kind]}"
     if detail["type"] == "union_tag_invalid":
-        expected = detail["ctx"]["expected_tags"].replace("'", "")
-        return f"{_path(detail)}.kind = {detail['ctx']['tag']!r}: accepted: {expected}"
+        return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {_WITH_KINDS[path]}"
+    if detail["type"] == "union_tag_not_found":
+        return f"{path} has no kind; accepted as its kind: {_WITH_KINDS[path]}"
     return f"{_subject(detail)}: {_reason(detail['msg'])}"
 
 

@@ -15,6 +15,9 @@ LayerKind = Literal["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
 Activation = Literal["relu", "sigmoid", "elu", "tanh", "softmax"]
 
 
+_MOST_PARAMETERS = 100_000_000
+
+
 class Convolution(Value):
     """A 2D convolution, stride 1, without padding, and its activation."""
 
@@ -74,7 +77,11 @@ class Network(Value):
                 f"pools has {len(self.pools)} entries for {len(self.convolutions)} convolutions;"
                 f" accepted: {between}, one fewer than convolutions"
             )
-        self.layers()
+        parameters = sum(layer.parameters for layer in self.layers())
+        if parameters > _MOST_PARAMETERS:
+            raise ValueError(
+                f"the layers have {parameters:,} parameters; accepted: at most {_MOST_PARAMETERS:,}"
+            )
         return self
 
     def layers(self) -> tuple[Layer, ...]:

@@ -1,8 +1,8 @@
 """Keras' optimizers with their settings; the learning rate comes from the experiment's schedule."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from cnn_experiment.value import Fraction, Positive, Value
 
@@ -21,33 +21,23 @@ class RMSprop(Value):
         return ("velocity", "momentum") if self.momentum > 0 else ("velocity",)
 
 
-class WithoutMomentum(Value):
-    """Refuses the `momentum` that the articles' compile function passes to every optimizer."""
+class AdamLike(Value):
+    """Settings of the two optimizers below, which have no momentum to set, unlike RMSprop."""
 
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
     epsilon: Positive = 1e-7
     slots: ClassVar[tuple[str, ...]]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_no_momentum(cls, settings: Any) -> Any:
-        if isinstance(settings, dict) and "momentum" in settings:
-            raise ValueError(
-                f"momentum = {settings['momentum']!r}: {cls.__name__} has none to set; accepted:"
-                " beta_1, beta_2, epsilon, or the optimizer rmsprop"
-            )
-        return settings
 
-
-class Nadam(WithoutMomentum):
+class Nadam(AdamLike):
     """Keras' Nadam: Adam with Nesterov's momentum, whose schedule is part of its equation."""
 
     kind: Literal["nadam"] = "nadam"
     slots: ClassVar[tuple[str, ...]] = ("momentum", "velocity")
 
 
-class Adamax(WithoutMomentum):
+class Adamax(AdamLike):
     """Keras' Adamax: Adam on the infinity norm."""
 
     kind: Literal["adamax"] = "adamax"

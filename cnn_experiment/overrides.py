@@ -12,7 +12,7 @@ from cnn_experiment.value import accepted
 
 OPTIMIZERS = {"rmsprop": RMSprop, "nadam": Nadam, "adamax": Adamax}
 SCHEDULES = {
-    "none": ConstantRate,
+    "constant": ConstantRate,
     "inverse_time": InverseTimeDecay,
     "exponential": ExponentialDecay,
 }
@@ -35,7 +35,8 @@ def with_overrides(
 ) -> Experiment:
     """Return the experiment with what is given changed, and everything else as it was.
 
-    Another optimizer or schedule begins with Keras' defaults, and keeps the initial learning rate.
+    Another optimizer begins with Keras' defaults, another schedule with those of its class here and
+    with the present initial learning rate.
     Raises `UserError` for a name that is unknown and for a setting that the chosen one has not.
     """
     changes = {

@@ -3,18 +3,24 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cnn_experiment.value import NotNegative, Value
 
 Regularized = Literal["convolutions", "hidden", "output"]
 
 
+def _each_once(layers: tuple[Regularized, ...]) -> tuple[Regularized, ...]:
+    if not layers or len(set(layers)) < len(layers):
+        raise ValueError("accepted: one or more of convolutions, hidden, output, each once")
+    return layers
+
+
 class Penalty(Value):
     """A strength, and the layers whose kernels are penalised; biases never are."""
 
     strength: NotNegative
-    layers: tuple[Regularized, ...] = ("hidden", "output")
+    layers: Annotated[tuple[Regularized, ...], AfterValidator(_each_once)] = ("hidden", "output")
 
     @property
     def rounded_strength(self) -> float:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cnn_experiment.errors import UserError, one_sentence
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=100_000)]
 Pair = tuple[Size, Size]
-"""Height and width, each at least 1."""
+"""Height and width."""
 
 
 def _fits_float32(value: float) -> float:
@@ -19,9 +20,16 @@ def _fits_float32(value: float) -> float:
     return value
 
 
+def _below_one_in_float32(value: float) -> float:
+    """Keras rounds these numbers to float32, and divides by what is missing to 1."""
+    if np.float32(value) >= 1:
+        raise ValueError("input should be less than 1 in float32 too: at most 0.99999994")
+    return value
+
+
 NotNegative = Annotated[float, Field(ge=0), AfterValidator(_fits_float32)]
 Positive = Annotated[float, Field(gt=0), AfterValidator(_fits_float32)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1), AfterValidator(_below_one_in_float32)]
 
 
 class Value(BaseModel):

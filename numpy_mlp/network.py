@@ -51,7 +51,7 @@ def gradients(
     found: list[Matrix] = []
     for number in reversed(range(len(weights))):
         matrix, below = weights[number], outputs[number]
-        found.append(delta @ below.T + penalty_gradient(matrix, l1, l2))
+        found.append(add_penalty_gradient(delta @ below.T, matrix, l1, l2))
         if number > 0:
             active = below[1:]
             delta = (matrix[:, 1:].T @ delta) * active * (1 - active)
@@ -73,9 +73,8 @@ def penalty(weights: Sequence[Matrix], *, l1: float = 0.0, l2: float = 0.0) -> f
     )
 
 
-def penalty_gradient(matrix: Matrix, l1: float, l2: float) -> Matrix:
-    """The penalty's gradient by one layer's weights; only what is asked for is computed."""
-    gradient = np.zeros_like(matrix)
+def add_penalty_gradient(gradient: Matrix, matrix: Matrix, l1: float, l2: float) -> Matrix:
+    """Add the penalty's gradient by one layer's weights, in place; only what is asked for."""
     if l2 > 0:
         gradient[:, 1:] += l2 * matrix[:, 1:]
     if l1 > 0:

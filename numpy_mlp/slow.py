@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from numpy_mlp.network import Matrix, penalty_gradient, sigmoid, with_ones
+from numpy_mlp.network import Matrix, add_penalty_gradient, sigmoid, with_ones
 
 
 class Detours(NamedTuple):
@@ -34,7 +34,8 @@ def propagate(
     delta = last - one_hot
     found: list[Matrix] = []
     for number in reversed(range(len(weights))):
-        found.append(delta @ outputs[number].T + penalty_gradient(weights[number], l1, l2))
+        gradient = delta @ outputs[number].T
+        found.append(add_penalty_gradient(gradient, weights[number], l1, l2))
         if number > 0 or detours.to_input_layer:
             active = outputs[number]
             if detours.sigmoid_again:

@@ -72,7 +72,7 @@ def train(
     The loss is the batch's sum, not its average, as in the article. `by` goes forward and back.
     """
     settings = settings or Settings()
-    images = images.astype(settings.dtype)
+    images = images.astype(settings.dtype, copy=False)
     one_hot = np.eye(10, dtype=settings.dtype)[:, labels]
     sizes = (images.shape[1], *settings.hidden, 10)
     weights = initial_weights(sizes, settings.seed, settings.dtype)

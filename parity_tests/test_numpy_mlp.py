@@ -1,17 +1,19 @@
-"""Gradients derived by hand, by PyTorch's autograd and by TensorFlow's tape: all three the same."""
-
-from typing import Any
+"""Gradients by hand, and by autograd and the tape through both backends' `mlp`: all the same."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import torch
 
-from cnn_experiment import Digits
+import keras_ref
+import torch_cnn
+from cnn_experiment import Digits, preset
 from numpy_mlp import forward, gradients, initial_weights, log_loss, penalty
 from numpy_mlp.slow import Detours, propagate
 from parity_tests.comparison import assert_close
+from torch_cnn.weights import neutral_name, to_neutral_layout
 
+MLP = preset("mlp").with_changes(dtype="float64")
 SIZES = (784, 70, 30, 10)
 STRENGTHS = [{"l1": 0.0, "l2": 0.0}, {"l1": 0.0, "l2": 0.01}, {"l1": 0.02, "l2": 0.0}]
 
@@ -36,37 +38,63 @@ def by_hand(images: np.ndarray, one_hot: np.ndarray, l1: float, l2: float) -> tu
     return loss, gradients(weights, outputs, one_hot, l1=l1, l2=l2)
 
 
+def neutral(weights: Weights) -> dict[str, np.ndarray]:
+    """The matrices as the backends' variables."""
+    named = {}
+    for number, matrix in enumerate(weights, start=1):
+        named[f"dense_{number}/kernel"] = matrix[:, 1:].T.copy()
+        named[f"dense_{number}/bias"] = matrix[:, 0].copy()
+    return named
+
+
+def as_matrices(gradients_by_name: dict[str, np.ndarray]) -> Weights:
+    """The other way round."""
+    numbers = range(1, len(gradients_by_name) // 2 + 1)
+    return [
+        np.column_stack(
+            [gradients_by_name[f"dense_{n}/bias"], gradients_by_name[f"dense_{n}/kernel"].T]
+        )
+        for n in numbers
+    ]
+
+
 def by_torch(
     images: np.ndarray, one_hot: np.ndarray, l1: float, l2: float
 ) -> tuple[float, Weights]:
-    weights = [torch.tensor(matrix, requires_grad=True) for matrix in start()]
-    features = torch.from_numpy(images)
-    for matrix in weights:
-        features = torch.sigmoid(features @ matrix[:, 1:].T + matrix[:, 0])
+    model = torch_cnn.build_model(MLP)
+    torch_cnn.load_neutral_weights(model, neutral(start()))
+    outputs = model(torch.from_numpy(images.reshape(-1, 1, 28, 28)))
     labels = torch.from_numpy(one_hot.T.copy())
-    loss = torch.nn.functional.binary_cross_entropy(features, labels, reduction="sum")
-    for matrix in weights:
-        loss = loss + l1 * matrix[:, 1:].abs().sum() + l2 / 2 * matrix[:, 1:].square().sum()
+    loss = torch.nn.functional.binary_cross_entropy(outputs, labels, reduction="sum")
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            loss = loss + l1 * parameter.abs().sum() + l2 / 2 * parameter.square().sum()
     loss.backward()  # type: ignore[no-untyped-call]
-    return loss.item(), [np.asarray(matrix.grad) for matrix in weights]
+    found = {
+        neutral_name(name): to_neutral_layout(np.asarray(parameter.grad))
+        for name, parameter in model.named_parameters()
+    }
+    return loss.item(), as_matrices(found)
 
 
 def by_tensorflow(
     images: np.ndarray, one_hot: np.ndarray, l1: float, l2: float
 ) -> tuple[float, Weights]:
-    weights = [tf.Variable(matrix) for matrix in start()]
+    model = keras_ref.build_model(MLP)
+    keras_ref.load_neutral_weights(model, neutral(start()))
+    variables = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape() as tape:
-        features: Any = tf.constant(images)
-        for number, matrix in enumerate(weights, start=1):
-            logits = features @ tf.transpose(matrix[:, 1:]) + matrix[:, 0]
-            features = logits if number == len(weights) else tf.sigmoid(logits)
+        outputs = model(tf.constant(images.reshape(-1, 28, 28, 1)))
         labels = tf.constant(one_hot.T.copy())
-        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=features)
-        loss = tf.reduce_sum(losses)
-        for matrix in weights:
-            kernel = matrix[:, 1:]
-            loss += l1 * tf.reduce_sum(tf.abs(kernel)) + l2 / 2 * tf.reduce_sum(kernel**2)
-    return float(loss), [gradient.numpy() for gradient in tape.gradient(loss, weights)]
+        of_ones, of_zeros = tf.math.log(outputs), tf.math.log(1 - outputs)
+        loss = -tf.reduce_sum(labels * of_ones + (1 - labels) * of_zeros)
+        for variable in variables:
+            if len(variable.shape) == 2:
+                loss += l1 * tf.reduce_sum(tf.abs(variable)) + l2 / 2 * tf.reduce_sum(variable**2)
+    gradients_in_order = tape.gradient(loss, variables)
+    names = neutral(start())
+    found = {n: g.numpy() for n, g in zip(names, gradients_in_order, strict=True)}
+    return float(loss), as_matrices(found)
 
 
 @pytest.mark.parametrize("strengths", STRENGTHS, ids=str)
@@ -91,7 +119,9 @@ def test_a_wrong_sign_of_the_regularizer_would_show(
         assert_close(ours[0], theirs[0], 1e-12)
 
 
-@pytest.mark.parametrize("detours", [Detours(), Detours(True), Detours(False, True)], ids=str)
+@pytest.mark.parametrize(
+    "detours", [Detours(), Detours(True), Detours(False, True), Detours(True, True)], ids=str
+)
 def test_the_detours_lead_to_the_same_gradients(
     detours: Detours, batch: tuple[np.ndarray, np.ndarray]
 ) -> None:

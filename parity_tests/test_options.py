@@ -92,3 +92,21 @@ def test_nadam_s_product_survives_a_reset() -> None:
     state = keras_ref.neutral_optimizer_state(model)
     assert state.keys() == experiment.initial_optimizer_state().keys()
     assert_variables_close(state, experiment.initial_optimizer_state(), 0.0)
+
+
+@pytest.mark.parametrize("name", ["regularizer: L1", "regularizer: L1, convolutions too"])
+def test_l1_has_no_gradient_where_a_kernel_is_zero(name: str) -> None:
+    experiment = OPTIONS[name]
+    reference, port = KerasReference(experiment), TorchPort(experiment)
+    state = reference.initial_state()
+    for kernel in experiment.regularized_kernels():
+        state.weights[kernel][..., :3] = 0
+    digits = reference.digits()
+    batch = digits.train_images_nhwc[:16], digits.train_labels[:16]
+    ours, theirs = (side.step(state, *batch).gradients for side in (port, reference))
+    assert_variables_close(ours, theirs, 1e-13)
+    plain = experiment.with_changes(regularizer=None)
+    without = TorchPort(plain).step(state, *batch).gradients
+    for kernel in experiment.regularized_kernels():
+        np.testing.assert_array_equal(ours[kernel][..., :3], without[kernel][..., :3])
+        assert (ours[kernel] != without[kernel]).any()

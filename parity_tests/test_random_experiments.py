@@ -2,33 +2,25 @@
 
     pytest parity_tests/test_random_experiments.py --hypothesis-profile thorough
 
-runs 300 of them. A failure is shrunk to a small experiment, which is printed as JSON.
+runs 300 of them. A failure is shrunk to a small experiment, which is printed as JSON; in a file it
+can be climbed again by `scripts/parity.py --experiment FILE --random-digits --steps 3`.
 """
 
 import contextlib
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import Phase, find, given, note, settings
 
-from cnn_experiment import Digits, Experiment
+from cnn_experiment import Experiment
 from parity_tests.evidence import teacher_forced
 from parity_tests.keras_implementation import KerasReference
 from parity_tests.known_differences import CATALOGUE
-from parity_tests.ladder import FirstDifference, Ladder
+from parity_tests.ladder import Ladder
+from parity_tests.random_digits import on_random_digits
 from parity_tests.random_experiments import experiments
 from parity_tests.torch_implementation import TorchPort
-
-
-def random_digits(experiment: Experiment) -> Digits:
-    """Images and labels of the network's own shape, from the seed."""
-    source = np.random.RandomState(experiment.seed)
-    count = experiment.data.train_images
-    images = source.standard_normal((count + 1, *experiment.network.input_shape))
-    labels = source.randint(0, experiment.network.output.units, count + 1)
-    return Digits(images[:count], labels[:count], images[count:], labels[count:])
 
 
 @contextlib.contextmanager
@@ -41,35 +33,30 @@ def without_compiling() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
-class OnRandomDigits(KerasReference):
-    """The reference, on images that fit any network."""
+def climbed(port_class: type[TorchPort], experiment: Experiment) -> Ladder:
+    """The ladder after the random experiment.
 
-    def digits(self) -> Digits:
-        """Return the seed's images."""
-        return random_digits(self.experiment)
-
-
-def first_difference(port_class: type[TorchPort], experiment: Experiment) -> FirstDifference | None:
-    """Where the port parts from Keras in a single step.
-
-    What comes of three free steps is not judged: an optimizer that divides a gradient by its own
-    size makes a difference of 1e-10 out of one of 1e-17, where the gradient would be 0.
+    What comes of three free steps is not to be judged: an optimizer that divides a gradient by its
+    own size makes a difference of 1e-10 out of one of 1e-17, where the gradient would be 0.
     """
-
-    class PortOnRandomDigits(port_class):  # type: ignore[misc, valid-type]
-        def digits(self) -> Digits:
-            return random_digits(self.experiment)
-
-    ladder = Ladder(PortOnRandomDigits(experiment), OnRandomDigits(experiment))
+    port = on_random_digits(port_class)(experiment)
+    ladder = Ladder(port, on_random_digits(KerasReference)(experiment))
     with without_compiling():
-        found = ladder.climb(teacher_forced(ladder.reference))
-    return found if found is None or found.rung != "trajectory" else None
+        ladder.climb(teacher_forced(ladder.reference))
+    return ladder
 
 
 @given(experiments())
 def test_both_frameworks_compute_the_same(experiment: Experiment) -> None:
     note(experiment.to_json())
-    assert first_difference(TorchPort, experiment) is None
+    ladder = climbed(TorchPort, experiment)
+    judged = [rung for rung in ladder.rungs.values() if rung.name != "trajectory"]
+    assert [rung.where for rung in judged if not rung.passed] == []
+
+
+def found_in(ladder: Ladder) -> bool:
+    found = ladder.first_difference
+    return found is not None and found.rung != "trajectory"
 
 
 @pytest.mark.parametrize("fault", ["rho 0.99", "flatten order"])
@@ -77,7 +64,7 @@ def test_a_planted_fault_is_found_and_shrunk(fault: str) -> None:
     """Not by luck: the smallest experiment has what the fault needs, and nothing else."""
     smallest = find(
         experiments(),
-        lambda experiment: first_difference(CATALOGUE[fault], experiment) is not None,
+        lambda experiment: found_in(climbed(CATALOGUE[fault], experiment)),
         settings=settings(max_examples=200, phases=[Phase.generate, Phase.shrink]),
     )
     assert Experiment.from_json(smallest.to_json()) == smallest

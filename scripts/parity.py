@@ -36,6 +36,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mutant", metavar="NAME", help="plant this known difference in the port")
     parser.add_argument("--seed", type=int, metavar="S")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--random-digits",
+        action="store_true",
+        help="random images of the network's own shape instead of MNIST",
+    )
     parser.add_argument("--list-mutants", action="store_true", help="list the known differences")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for parity.json")
     return parser.parse_args()
@@ -75,8 +80,12 @@ def climb(options: argparse.Namespace) -> int:
     from parity_tests.evidence import teacher_forced
     from parity_tests.keras_implementation import KerasReference
     from parity_tests.ladder import Ladder
+    from parity_tests.random_digits import on_random_digits
 
-    port, reference = port_class(experiment, options.device), KerasReference(experiment)
+    reference_class = KerasReference
+    if options.random_digits:
+        port_class, reference_class = on_random_digits(port_class), on_random_digits(KerasReference)
+    port, reference = port_class(experiment, options.device), reference_class(experiment)
     ladder = Ladder(port, reference, on_rung=lambda rung: tqdm.write(line(rung)))
     bar = partial(tqdm, unit="step", leave=False, disable=None)
     steps = options.steps
@@ -107,7 +116,7 @@ def climb(options: argparse.Namespace) -> int:
 
 def experiment_of(options: argparse.Namespace) -> Any:
     """Return the experiment in the dtype asked for, with an epoch of so many steps."""
-    from cnn_experiment import Experiment, UserError, preset
+    from cnn_experiment import Experiment, UserError, load_mnist, preset
     from parity_tests.small import short_epoch
 
     if options.experiment is not None:
@@ -120,7 +129,11 @@ def experiment_of(options: argparse.Namespace) -> Any:
     if not 1 <= options.steps <= most:
         raise UserError(f"steps = {options.steps}: accepted: 1 to {most}, an epoch of all images")
     changes = {} if options.seed is None else {"seed": options.seed}
-    return short_epoch(experiment.with_changes(dtype=options.dtype, **changes), options.steps)
+    experiment = experiment.with_changes(dtype=options.dtype, **changes)
+    experiment = short_epoch(experiment, options.steps)
+    if not options.random_digits:
+        load_mnist(experiment).must_fit(experiment)
+    return experiment
 
 
 def port_of(mutant: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""Train one backend on a published experiment.
+"""Train one backend on a published experiment, on a variation of it, or on one from a file.
 
     python scripts/train.py --backend torch --preset article-2 --out runs/article-2
 
@@ -54,7 +54,7 @@ def arguments() -> argparse.Namespace:
         "--out",
         type=folder,
         metavar="DIR",
-        help="the run's folder; default runs/PRESET-BACKEND-seedS",
+        help="the run's folder; default runs/NAME-BACKEND-seedS, of the preset or the file",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="move a run in the folder aside, into previous/"
@@ -62,10 +62,12 @@ def arguments() -> argparse.Namespace:
     settings = parser.add_argument_group("settings, instead of the preset's or the file's")
     settings.add_argument("--optimizer", metavar="NAME", help="rmsprop, nadam or adamax")
     settings.add_argument("--momentum", type=float, metavar="X", help="of rmsprop")
-    settings.add_argument("--schedule", metavar="NAME", help="none, inverse_time or exponential")
+    settings.add_argument(
+        "--schedule", metavar="NAME", help="constant, inverse_time or exponential"
+    )
     settings.add_argument("--learning-rate", type=float, metavar="X", help="the initial one")
-    settings.add_argument("--decay-steps", type=float, metavar="X")
-    settings.add_argument("--decay-rate", type=float, metavar="X")
+    settings.add_argument("--decay-steps", type=float, metavar="X", help="updates in a period")
+    settings.add_argument("--decay-rate", type=float, metavar="X", help="of a period")
     settings.add_argument("--staircase", action=argparse.BooleanOptionalAction)
     settings.add_argument("--l1", type=float, metavar="X", help="strength of an L1 regularizer")
     settings.add_argument("--l2", type=float, metavar="X", help="strength of an L2 regularizer")
@@ -104,6 +106,7 @@ def run(options: argparse.Namespace) -> None:
     run_folder = RunFolder(options.out or default_out)
     run_folder.must_be_free(overwrite=options.overwrite)
     digits = load_mnist(experiment, options.data_dir)
+    digits.must_fit(experiment)
     backend = load_backend(options.backend)
     device = backend.pick_device(options.device)
 

@@ -8,17 +8,24 @@ import pytest
 from pydantic import ValidationError
 
 from cnn_experiment import (
+    L1,
     L2,
     PRESETS,
+    Adamax,
+    ConstantRate,
     Convolution,
     Experiment,
+    ExponentialDecay,
     Hidden,
     InverseTimeDecay,
+    Nadam,
     Network,
     RMSprop,
     UserError,
     preset,
 )
+from cnn_experiment.errors import SETTINGS
+from cnn_experiment.value import Value
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -138,9 +145,13 @@ def changed(path: str, value: Any) -> str:
         (
             "optimizer",
             {"kind": "nadam", "momentum": 0.9},
-            "momentum = 0.9: Nadam has none to set; acc",
+            "optimizer.momentum = 0.9: nadam has no such setting; accepted: beta_1",
         ),
-        ("optimizer", {"kind": "adamax", "rho": 0.9}, "optimizer.rho = 0.9: extra inputs are not"),
+        (
+            "optimizer",
+            {"kind": "adamax", "rho": 0.9},
+            "optimizer.rho = 0.9: adamax has no such setting; accepted: beta_1",
+        ),
         ("regularizer.layers", ["pools"], "regularizer.layers[0] = 'pools': input should be 'conv"),
         ("regularizer.kind", "l3", "regularizer.kind = 'l3': accepted: l1, l2"),
         (
@@ -168,7 +179,20 @@ def changed(path: str, value: Any) -> str:
         ("epochs", True, "epochs = True: input should be a valid integer"),
         ("seed", -1, "seed = -1: input should be greater than or equal to 0"),
         ("dtype", "float16", "dtype = 'float16': input should be 'float32' or 'float64'"),
-        ("learning_rate", 0.1, "learning_rate = 0.1: extra inputs are not permitted"),
+        (
+            "learning_rate",
+            0.1,
+            "learning_rate = 0.1: extra inputs are not permitted",
+        ),
+        ("optimizer", {"momentum": 0.9}, "optimizer has no kind; accepted as its kind: rmsprop"),
+        ("optimizer", {"kind": "nadam", "beta_2": 0.99999999}, "less than 1 in float32 too"),
+        (
+            "regularizer.layers",
+            [],
+            "regularizer.layers = []: accepted: one or more of convolutions, hidden",
+        ),
+        ("network.hidden.0.units", 100_000, "accepted: at most 100,000,000"),
+        ("network.hidden.0.units", 10**12, "units = 1000000000000: input should be less than or"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_accepted(path: str, value: Any, sentence: str) -> None:
@@ -205,3 +229,14 @@ def test_a_network_without_convolutions_is_an_mlp() -> None:
 
 def test_the_l2_strength_is_rounded_as_keras_rounds_it() -> None:
     assert L2(strength=1e-3).rounded_strength == 0.0010000000474974513
+
+
+def test_the_settings_that_errors_list_are_those_there_are() -> None:
+    optimizers: list[type[Value]] = [RMSprop, Nadam, Adamax]
+    schedules: list[type[Value]] = [ConstantRate, InverseTimeDecay, ExponentialDecay]
+    kinds: list[type[Value]] = [*optimizers, *schedules, L1, L2]
+    listed = {kind: set(names.split(", ")) for kind, names in SETTINGS.items()}
+    fields = {
+        kind.model_fields["kind"].default: set(kind.model_fields) - {"kind"} for kind in kinds
+    }
+    assert listed == fields

@@ -32,7 +32,7 @@ def test_nothing_given_changes_nothing() -> None:
         ({"optimizer": "adamax"}, "optimizer", Adamax()),
         ({"optimizer": "rmsprop"}, "optimizer", RMSprop(momentum=0.9)),
         ({"momentum": 0.3}, "optimizer", RMSprop(momentum=0.3)),
-        ({"schedule": "none"}, "schedule", ConstantRate()),
+        ({"schedule": "constant"}, "schedule", ConstantRate()),
         (
             {"schedule": "exponential", "decay_rate": 0.5},
             "schedule",
@@ -82,8 +82,14 @@ def test_filters_and_units() -> None:
             "momentum = 0.9: nadam has none to set; accepted",
         ),
         ({"momentum": 1.5}, "momentum = 1.5: input should be less than 1"),
-        ({"schedule": "cosine"}, "schedule = 'cosine': accepted: none, inverse_time, exponential"),
-        ({"schedule": "none", "decay_rate": 0.5}, "decay_rate = 0.5: a constant learning rate has"),
+        (
+            {"schedule": "cosine"},
+            "schedule = 'cosine': accepted: constant, inverse_time, exponential",
+        ),
+        (
+            {"schedule": "constant", "decay_rate": 0.5},
+            "decay_rate = 0.5: a constant learning rate has",
+        ),
         ({"schedule": "exponential", "decay_rate": 1.5}, "decay_rate = 1.5: input should be less"),
         ({"l1": 0.1, "l2": 0.1}, "l1 = 0.1 and l2 = 0.1: accepted: one of both"),
         ({"l2": -1.0}, "strength = -1.0: input should be greater than or equal to 0"),

@@ -1,5 +1,7 @@
 """The data loss as Keras computes it; the penalty is `CNN.penalty`."""
 
+from typing import Literal
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -8,7 +10,9 @@ from torch_cnn.model import CNN, activate
 _KERAS_EPSILON = 1e-7
 
 
-def data_loss(model: CNN, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+def data_loss(
+    model: CNN, logits: Tensor, labels: Tensor, reduction: Literal["mean", "sum"] = "mean"
+) -> Tensor:
     """Categorical cross-entropy of (batch, classes) logits, without the penalty; a scalar.
 
     Of the logits, or of the output's normalised and clipped values: `Output.crossentropy_of`.

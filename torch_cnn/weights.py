@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cnn_experiment.errors import UserError
 from cnn_experiment.variables import Variables, must_match
 
 _AXES_TO_TORCH = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
@@ -93,8 +94,18 @@ def load_neutral_optimizer_state(
 ) -> None:
     """Put what `neutral_optimizer_state` gave into the optimizer of a model.
 
-    `iteration` is the count of updates made, which each parameter gets as `step`.
+    `iteration` is the count of updates made, which each parameter gets as `step`; arrays have the
+    variables' neutral shapes. Raises `UserError` for a name or a shape that the model has not; the
+    optimizer is then untouched.
     """
+    shapes = {name: array.shape for name, array in neutral_weights(model).items()}
+    for key, array in state.items():
+        expected = shapes.get(key.partition("/")[2]) if "/" in key else ()
+        if expected != array.shape:
+            raise UserError(
+                f"optimizer state {key} has shape {array.shape};"
+                f" accepted: {expected or 'none such'}"
+            )
     for name, parameter in model.named_parameters():
         slots: dict[str, Any] = {}
         for key, array in state.items():

@@ -1,0 +1,156 @@
+"""What makes the step fast changes nothing: each trick against the plain way, in float64."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.nn import functional
+
+from cnn_experiment import Convolution, Experiment, Hidden, Network, preset
+from torch_cnn import CNN, KerasRMSprop, build_model, train_step
+from torch_cnn.model import activate
+from torch_cnn.training import build_optimizer
+
+NETWORKS = {
+    "article": preset("article-3-addendum").network,
+    "odd": Network(
+        input_shape=(23, 19, 3),
+        convolutions=(
+            Convolution(filters=3, kernel_size=(5, 2), activation="elu"),
+            Convolution(filters=4, kernel_size=(1, 3), activation="tanh"),
+            Convolution(filters=2, activation="sigmoid"),
+        ),
+        pools=((3, 2), (2, 2)),
+        hidden=(Hidden(units=5),),
+    ),
+    "no pooling": Network(
+        convolutions=(Convolution(filters=2),), pools=(), hidden=(Hidden(units=5),)
+    ),
+    "no convolution": Network(convolutions=(), pools=(), hidden=(Hidden(units=5),)),
+}
+
+
+def experiment_with(network: Network) -> Experiment:
+    return preset("article-3-addendum").with_changes(network=network, dtype="float64")
+
+
+def plain_logits(model: CNN, images_nchw: Tensor) -> Tensor:
+    """Layer by layer on the whole input, each activation where Keras has it."""
+    features = images_nchw
+    for layer in model.layers[:-1]:
+        features = activate(layer.activation, model.get_submodule(layer.name)(features))
+    logits: Tensor = model.get_submodule(model.layers[-1].name)(features)
+    return logits
+
+
+def batch_for(network: Network, count: int = 8) -> tuple[Tensor, Tensor]:
+    height, width, channels = network.input_shape
+    source = np.random.RandomState(0)
+    images = torch.from_numpy(source.standard_normal((count, channels, height, width)))
+    return images, torch.from_numpy(source.randint(0, 10, count))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_logits_and_gradients_are_those_of_the_plain_way(name: str) -> None:
+    model = build_model(experiment_with(NETWORKS[name]))
+    images, labels = batch_for(NETWORKS[name])
+    ours, plain = model.logits(images), plain_logits(model, images)
+    torch.testing.assert_close(ours, plain, rtol=0, atol=1e-13)
+    gradients = [
+        torch.autograd.grad(functional.cross_entropy(logits, labels), list(model.parameters()))
+        for logits in (ours, plain)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("article", (26, 26)),
+        ("odd", (22, 17)),
+        ("no pooling", (28, 28)),
+        ("no convolution", (28, 28)),
+    ],
+)
+def test_what_is_cropped_reaches_no_output(name: str, seen: tuple[int, int]) -> None:
+    network = NETWORKS[name]
+    assert network.seen_input() == seen
+    model = build_model(experiment_with(network))
+    images, _ = batch_for(network)
+    images.requires_grad_()
+    plain_logits(model, images).sum().backward()  # type: ignore[no-untyped-call]
+    reached = images.grad.abs().sum((0, 1)) if images.grad is not None else torch.zeros(0)
+    assert not reached[seen[0] :].any()
+    assert not reached[:, seen[1] :].any()
+    assert reached[seen[0] - 1].any()
+    assert reached[:, seen[1] - 1].any()
+
+
+def test_images_of_another_size_are_refused_though_they_could_be_cropped() -> None:
+    model = build_model(preset("article-2"))
+    with pytest.raises(ValueError, match=r"accepted: \(batch, 1, 28, 28\)"):
+        model(torch.zeros(2, 1, 30, 30))
+
+
+def test_the_flat_update_is_that_of_each_parameter_on_its_own() -> None:
+    model = build_model(experiment_with(NETWORKS["article"]))
+    alone = copy.deepcopy(model)
+    together = build_optimizer(model)
+    decay = {id(p) for p in alone.regularized_kernels()}
+    each = [
+        KerasRMSprop([p], momentum=0.9, weight_decay=2 * float(np.float32(1e-3)) * (id(p) in decay))
+        for p in alone.parameters()
+    ]
+    for _ in range(5):
+        for one, other in zip(model.parameters(), alone.parameters(), strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        together.step()
+        for optimizer in each:
+            optimizer.step()
+    for one, other in zip(model.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_model_and_optimizer_copy_save_and_load_as_any_other() -> None:
+    network = NETWORKS["article"]
+    model = build_model(experiment_with(network))
+    optimizer = build_optimizer(model)
+    images, labels = batch_for(network)
+    train_step(model, optimizer, images, labels)
+
+    copied_model, copied_optimizer = copy.deepcopy((model, optimizer))
+    loaded = build_model(experiment_with(network))
+    loaded.load_state_dict(load(save(model.state_dict())))
+    loaded_optimizer = build_optimizer(loaded)
+    # As of any optimizer, the state dict shares its tensors.
+    loaded_optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for _ in range(2):
+        losses = [
+            train_step(m, o, images, labels)[0].item()
+            for m, o in (
+                (model, optimizer),
+                (copied_model, copied_optimizer),
+                (loaded, loaded_optimizer),
+            )
+        ]
+        assert len(set(losses)) == 1
+
+
+def test_a_parameter_without_a_gradient_is_left_alone_and_keeps_its_state() -> None:
+    first, second = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+    optimizer = KerasRMSprop([first, second], momentum=0.5)
+    first.grad = second.grad = torch.ones(3)
+    optimizer.step()
+    velocity, moved = optimizer.state[second]["velocity"].clone(), second.detach().clone()
+    second.grad = None
+    optimizer.step()
+    assert torch.equal(second, moved)
+    assert torch.equal(optimizer.state[second]["velocity"], velocity)
+    second.grad = torch.ones(3)
+    optimizer.step()
+    assert not torch.equal(optimizer.state[second]["velocity"], velocity)
