@@ -1,9 +1,9 @@
 """One experiment as one frozen value: everything that decides a run, and nothing else."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cnn_experiment.network import Layer, Network
 from cnn_experiment.optimizers import Nadam, Optimizer, RMSprop
@@ -38,6 +38,17 @@ class Experiment(Value):
     batch_size: Size = 64
     seed: Annotated[int, Field(ge=0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
+    precision: Literal["full", "bfloat16"] = "full"
+    """`bfloat16`: PyTorch computes the layers in bfloat16 on float32 weights, and updates these in
+    float32. Faster, and no longer the same computation as Keras'."""
+
+    @model_validator(mode="after")
+    def _mixes_with_float32_alone(self) -> Self:
+        if self.precision == "bfloat16" and self.dtype != "float32":
+            raise ValueError(
+                f"precision bfloat16 with dtype {self.dtype}; accepted: with dtype float32"
+            )
+        return self
 
     @property
     def steps_per_epoch(self) -> int:

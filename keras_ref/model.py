@@ -3,7 +3,16 @@
 import keras
 from keras import layers, losses, metrics, optimizers, regularizers
 
-from cnn_experiment import L1, L2, ConstantRate, Experiment, Layer, Output, initial_weights
+from cnn_experiment import (
+    L1,
+    L2,
+    ConstantRate,
+    Experiment,
+    Layer,
+    Output,
+    UserError,
+    initial_weights,
+)
 from cnn_experiment.schedules import Schedule
 from keras_ref.floatx import floatx
 from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
@@ -15,6 +24,10 @@ def build_model(experiment: Experiment) -> keras.Sequential:
     To call `fit`, `evaluate` or `predict` of a float64 model yourself, do it inside
     `keras_ref.floatx("float64")`: Keras reads arrays in its global floatx, float32 by default.
     """
+    if experiment.precision != "full":
+        raise UserError(
+            f"precision = {experiment.precision!r}: accepted by the Keras backend: full"
+        )
     with floatx(experiment.dtype):
         model = keras.Sequential([keras.Input(experiment.network.input_shape)])
         for layer in experiment.network.layers():

@@ -41,6 +41,11 @@ def arguments() -> argparse.Namespace:
         metavar="S",
         help="decides split, initial weights and batches; default 0",
     )
+    parser.add_argument(
+        "--precision",
+        choices=("full", "bfloat16"),
+        help="bfloat16: PyTorch computes in it on float32 weights; no longer the same as Keras",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--train-images", type=int, metavar="N", help="the first N; default 60000")
     parser.add_argument("--test-images", type=int, metavar="N", help="the first N; default 10000")
@@ -140,7 +145,7 @@ def experiment_of(options: argparse.Namespace) -> Any:
     images = given(train_images=options.train_images, test_images=options.test_images)
     experiment = experiment.with_changes(
         data=experiment.data.with_changes(**images),
-        **given(epochs=options.epochs, seed=options.seed),
+        **given(epochs=options.epochs, seed=options.seed, precision=options.precision),
     )
     return with_overrides(
         experiment,

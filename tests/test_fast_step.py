@@ -9,7 +9,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional
 
-from cnn_experiment import Convolution, Experiment, Hidden, Network, preset
+from cnn_experiment import Convolution, Experiment, Hidden, Network, UserError, preset
 from torch_cnn import CNN, KerasRMSprop, build_model, train_step
 from torch_cnn.model import activate
 from torch_cnn.training import build_optimizer
@@ -154,3 +154,25 @@ def test_a_parameter_without_a_gradient_is_left_alone_and_keeps_its_state() -> N
     second.grad = torch.ones(3)
     optimizer.step()
     assert not torch.equal(optimizer.state[second]["velocity"], velocity)
+
+
+def test_bfloat16_computes_layers_in_it_and_keeps_float32_weights() -> None:
+    experiment = preset("article-3-addendum")
+    mixed = build_model(experiment.with_changes(precision="bfloat16"))
+    images, labels = batch_for(experiment.network)
+    images = images.float()
+    optimizer = build_optimizer(mixed)
+    apart = (mixed.logits(images) - build_model(experiment).logits(images)).abs().max().item()
+    assert 1e-5 < apart < 0.1
+    loss, _ = train_step(mixed, optimizer, images, labels)
+    assert loss.dtype == torch.float32
+    tensors = [*mixed.parameters(), *(p.grad for p in mixed.parameters() if p.grad is not None)]
+    assert {tensor.dtype for tensor in tensors} == {torch.float32}
+    for _ in range(5):
+        train_step(mixed, optimizer, images, labels)
+    assert train_step(mixed, optimizer, images, labels)[0] < loss
+
+
+def test_bfloat16_is_refused_with_float64() -> None:
+    with pytest.raises(UserError, match="precision bfloat16 with dtype float64; accepted: with"):
+        experiment_with(NETWORKS["article"]).with_changes(precision="bfloat16")

@@ -213,6 +213,7 @@ def test_help_names_every_preset_and_every_flag() -> None:
         "data-dir",
         "out",
         "experiment",
+        "precision",
         "optimizer",
         "momentum",
         "schedule",

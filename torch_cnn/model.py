@@ -59,6 +59,7 @@ class CNN(nn.Module):
         super().__init__()
         self.experiment = experiment
         self.layers = experiment.network.layers()
+        self.mixed = experiment.precision == "bfloat16"
         self.seen_input = experiment.network.seen_input()
         for layer in self.layers:
             self.add_module(layer.name, _module(layer))
@@ -89,12 +90,13 @@ class CNN(nn.Module):
         height, width = self.seen_input
         features = images_nchw[:, :, :height, :width]
         activation: str | None = None
-        for layer, following in pairwise(self.layers):
-            features = self.apply_module(layer, features)
-            activation = activation if layer.kind == "MaxPooling2D" else layer.activation
-            if following.kind != "MaxPooling2D":
-                features = activate(activation, features)
-        return self.apply_module(self.layers[-1], features)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+            for layer, following in pairwise(self.layers):
+                features = self.apply_module(layer, features)
+                activation = activation if layer.kind == "MaxPooling2D" else layer.activation
+                if following.kind != "MaxPooling2D":
+                    features = activate(activation, features)
+            return self.apply_module(self.layers[-1], features).to(self.dtype)
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Name and output of each layer; maps are (batch, channels, height, width)."""

@@ -85,7 +85,7 @@ def train(
     model = build_model(experiment).to(target)
     optimizer = build_optimizer(model)
     schedule = keras_schedule(optimizer, experiment.schedule, experiment.dtype)
-    images_nchw = _images_nchw(digits.train_images_nhwc, model)
+    images_nchw = images_on_device(digits.train_images_nhwc, model)
     labels = torch.from_numpy(digits.train_labels).to(target)
 
     history = []
@@ -190,7 +190,7 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
     loss = torch.zeros((), dtype=torch.float64, device=model.device)
     hits = torch.zeros((), dtype=torch.int64, device=model.device)
     for images, part in zip(
-        torch.split(_images_nchw(images_nhwc, model), _EVALUATION_BATCH),
+        torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH),
         torch.split(all_labels, _EVALUATION_BATCH),
         strict=True,
     ):
@@ -205,7 +205,7 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
 @torch.inference_mode()
 def predict(model: CNN, images_nhwc: NDArray[Any]) -> NDArray[Any]:
     """Class probabilities, shape (count, classes)."""
-    parts = torch.split(_images_nchw(images_nhwc, model), _EVALUATION_BATCH)
+    parts = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
     return torch.cat([model(images) for images in parts]).cpu().numpy()
 
 
@@ -214,11 +214,11 @@ def layer_outputs(model: CNN, images_nhwc: NDArray[Any]) -> dict[str, NDArray[An
     """Each layer's output by name, after its activation; maps: (count, height, width, channels)."""
     return {
         name: (output.permute(0, 2, 3, 1) if output.ndim == 4 else output).cpu().numpy()
-        for name, output in model.outputs(_images_nchw(images_nhwc, model))
+        for name, output in model.outputs(images_on_device(images_nhwc, model))
     }
 
 
-def _images_nchw(images_nhwc: NDArray[Any], model: CNN) -> Tensor:
+def images_on_device(images_nhwc: NDArray[Any], model: CNN) -> Tensor:
     """The images on the model's device and in its dtype, as a view with the channels second."""
     images = torch.from_numpy(np.ascontiguousarray(images_nhwc))
     return images.to(model.device, model.dtype).permute(0, 3, 1, 2)

@@ -1,0 +1,43 @@
+"""Speed cannot rot unseen: a training step calls and allocates no more than was recorded.
+
+Counted by PyTorch's profiler, so the same on every machine; `scripts/benchmark.py` has the times.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from cnn_experiment import preset
+from torch_cnn import build_model, build_optimizer, train_step
+
+RECORDED = {"kernels": 397, "megabytes": 27.6}
+STEPS = 5
+
+
+def cost(work: Callable[[], object]) -> dict[str, float]:
+    """Calls into PyTorch's operators, and memory that they ask for."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        for _ in range(STEPS):
+            work()
+    operators = [event for event in profiled.events() or [] if event.name.startswith("aten::")]
+    allocated = sum(max(operator.self_cpu_memory_usage, 0) for operator in operators)
+    return {"kernels": len(operators) / STEPS, "megabytes": allocated / STEPS / 2**20}
+
+
+def test_a_step_costs_no_more_than_recorded() -> None:
+    model = build_model(preset("article-3-addendum"))
+    optimizer = build_optimizer(model)
+    images, labels = torch.randn(64, 1, 28, 28), torch.zeros(64, dtype=torch.int64)
+    train_step(model, optimizer, images, labels)
+    found = cost(lambda: train_step(model, optimizer, images, labels))
+    assert found["kernels"] <= RECORDED["kernels"]
+    assert found["megabytes"] <= RECORDED["megabytes"]
+
+
+def test_activations_before_the_poolings_would_show() -> None:
+    """The plain way through the layers, on the whole input, asks for more memory."""
+    model = build_model(preset("article-3-addendum"))
+    images = torch.randn(64, 1, 28, 28)
+    plain, ours = cost(lambda: list(model.outputs(images))), cost(lambda: model.logits(images))
+    assert plain["megabytes"] > 1.2 * ours["megabytes"]
