@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import keras_ref
-import torch_cnn
-from cnn_experiment import Digits, Experiment, Nadam
+from cnn_experiment import Digits, Nadam
 from parity_tests.comparison import assert_variables_close
 from parity_tests.evidence import teacher_forced
 from parity_tests.keras_implementation import KerasReference
@@ -13,6 +12,7 @@ from parity_tests.ladder import Ladder
 from parity_tests.options import STEPS, options
 from parity_tests.small import small_experiment
 from parity_tests.torch_implementation import TorchPort
+from parity_tests.training import assert_trained_alike
 
 OPTIONS = options()
 
@@ -41,20 +41,6 @@ def test_the_options_are_all_different() -> None:
     assert len(set(others)) == len(others)
 
 
-def trained_alike(experiment: Experiment, digits: Digits) -> None:
-    """Train both ways, and compare what is reported and the weights."""
-    our_model, our_history = torch_cnn.train(experiment, digits, device="cpu")
-    their_model, their_history = keras_ref.train(experiment, digits, device="cpu")
-    for ours, theirs in zip(our_history, their_history, strict=True):
-        assert ours.learning_rate == theirs.learning_rate
-        assert (ours.accuracy, ours.val_accuracy) == (theirs.accuracy, theirs.val_accuracy)
-        assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
-        assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0, abs=1e-12)
-    assert_variables_close(
-        torch_cnn.neutral_weights(our_model), keras_ref.neutral_weights(their_model), 1e-11
-    )
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -71,7 +57,7 @@ def trained_alike(experiment: Experiment, digits: Digits) -> None:
 def test_fit_and_train_run_alike(name: str) -> None:
     """Two epochs of Keras' own `fit`, whatever the ladder's eyes may see."""
     experiment = OPTIONS[name].with_changes(epochs=2)
-    trained_alike(experiment, TorchPort(experiment).digits())
+    assert_trained_alike(experiment, TorchPort(experiment).digits())
 
 
 def test_colour_images_run_alike() -> None:
@@ -83,7 +69,7 @@ def test_colour_images_run_alike() -> None:
     )
     data = experiment.data.with_changes(train_images=80, test_images=20)
     experiment = experiment.with_changes(network=network, data=data, epochs=2)
-    trained_alike(experiment, Digits(images[:80], labels[:80], images[80:], labels[80:]))
+    assert_trained_alike(experiment, Digits(images[:80], labels[:80], images[80:], labels[80:]))
 
 
 def test_nadam_s_product_survives_a_reset() -> None:

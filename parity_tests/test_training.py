@@ -11,6 +11,7 @@ import torch_cnn
 from cnn_experiment import Experiment, batch_order, load_mnist, preset
 from parity_tests.comparison import assert_variables_close
 from parity_tests.conftest import small
+from parity_tests.training import assert_trained_alike
 
 SHORT_LAST_BATCH = 1250  # 19 batches of 64 and one of 34
 
@@ -18,19 +19,8 @@ SHORT_LAST_BATCH = 1250  # 19 batches of 64 and one of 34
 @pytest.mark.parametrize("name", ["article-2", "article-3", "article-3-addendum"])
 def test_two_epochs_give_the_same_history_and_weights(name: str, device: str) -> None:
     experiment = small(name, train_images=SHORT_LAST_BATCH, epochs=2)
-    digits = load_mnist(experiment)
-    our_model, our_history = torch_cnn.train(experiment, digits, device=device)
-    their_model, their_history = keras_ref.train(experiment, digits, device="cpu")
-    assert [record.step for record in our_history] == [20, 40]
-    for ours, theirs in zip(our_history, their_history, strict=True):
-        assert (ours.epoch, ours.step) == (theirs.epoch, theirs.step)
-        assert ours.learning_rate == theirs.learning_rate
-        assert (ours.accuracy, ours.val_accuracy) == (theirs.accuracy, theirs.val_accuracy)
-        assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
-        assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0, abs=1e-12)
-    assert_variables_close(
-        torch_cnn.neutral_weights(our_model), keras_ref.neutral_weights(their_model), 1e-11
-    )
+    history = assert_trained_alike(experiment, load_mnist(experiment), device)
+    assert [record.step for record in history] == [20, 40]
 
 
 @pytest.mark.parametrize("backend", [torch_cnn, keras_ref], ids=["torch", "keras"])

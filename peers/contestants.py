@@ -54,10 +54,7 @@ def keras_fit(experiment: Experiment, digits: Digits) -> Contestant:
     import keras_ref
     from keras_ref.batches import one_hot
 
-    return _fit(keras_ref.build_model(experiment), experiment, digits, one_hot)
-
-
-def _fit(model: Any, experiment: Experiment, digits: Digits, one_hot: Any) -> Contestant:
+    model = keras_ref.build_model(experiment)
     labels = one_hot(digits.train_labels, experiment)
     order = batches(experiment, digits)
 
@@ -147,19 +144,7 @@ def multiplications(experiment: Experiment) -> int:
     input. Poolings, activations and the optimizer are not counted.
     """
     network = experiment.network
-    height, width = network.seen_input()
-    total, first = 0, True
-    for row in network.layers():
-        if row.kind == "Conv2D":
-            height, width = height - row.kernel_shape[0] + 1, width - row.kernel_shape[1] + 1
-            forward = height * width * math.prod(row.kernel_shape)
-        elif row.kind == "MaxPooling2D":
-            height, width = height // row.pool_size[0], width // row.pool_size[1]
-            continue
-        elif row.kind == "Dense":
-            forward = math.prod(row.kernel_shape)
-        else:
-            continue
-        total += forward * (2 if first else 3)
-        first = False
-    return total
+    seen = (*network.seen_input(), network.input_shape[2])
+    rows = [row for row in network.with_changes(input_shape=seen).layers() if row.kernel_shape]
+    forward = [math.prod(row.kernel_shape) * math.prod(row.output_shape[:-1]) for row in rows]
+    return 3 * sum(forward) - forward[0]

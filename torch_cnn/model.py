@@ -59,6 +59,7 @@ class CNN(nn.Module):
         super().__init__()
         self.experiment = experiment
         self.layers = experiment.network.layers()
+        self._regularized = tuple(torch_name(name) for name in experiment.regularized_kernels())
         self.mixed = experiment.precision == "bfloat16"
         self.seen_input = experiment.network.seen_input()
         for layer in self.layers:
@@ -124,7 +125,7 @@ class CNN(nn.Module):
 
     def regularized_kernels(self) -> list[nn.Parameter]:
         """Weights that the regularizer is laid on, in PyTorch's layout."""
-        return [self.get_parameter(torch_name(n)) for n in self.experiment.regularized_kernels()]
+        return [self.get_parameter(name) for name in self._regularized]
 
     def penalty(self) -> Tensor:
         """The regularizer's part of the loss, a scalar."""
