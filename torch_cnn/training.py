@@ -21,9 +21,10 @@ from cnn_experiment import (
     Watcher,
     batch_order,
 )
+from torch_cnn.flat_update import KerasOptimizer
 from torch_cnn.loss import data_loss
 from torch_cnn.model import CNN, activate, build_model
-from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasOptimizer, KerasRMSprop
+from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop
 from torch_cnn.schedule import keras_schedule
 
 _EVALUATION_BATCH = 1000
