@@ -30,9 +30,10 @@ def ours(experiment: Experiment, digits: Digits) -> Contestant:
     import torch
 
     import torch_cnn
+    from torch_cnn.process import prepare_process
     from torch_cnn.training import images_on_device
 
-    torch.set_flush_denormal(True)
+    prepare_process()
     model = torch_cnn.build_model(experiment)
     optimizer = torch_cnn.build_optimizer(model)
     schedule = torch_cnn.keras_schedule(optimizer, experiment.schedule)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from cnn_experiment import Data, Digits, Experiment, Network, Output, UserError, load_mnist, preset
-from cnn_experiment.mnist import standardised
+from cnn_experiment.mnist import standardisation
 from cnn_experiment.mnist_files import read_mnist_files
 
 
@@ -39,12 +39,12 @@ def test_pooled_has_all_images_in_keras_layout(pooled: Digits) -> None:
 def test_pooled_is_scikit_learn_s_standard_scaler_bit_for_bit(dtype: str) -> None:
     images, _ = raw()
     theirs = StandardScaler().fit_transform(images.reshape(-1, 784).astype(dtype))
-    np.testing.assert_array_equal(standardised(images, dtype).reshape(-1, 784), theirs)
+    np.testing.assert_array_equal(standardisation(images)(images, dtype).reshape(-1, 784), theirs)
 
 
 def test_pooled_has_population_variance_and_leaves_constant_pixels_at_zero() -> None:
     images, _ = raw()
-    pixels = standardised(images, "float64").reshape(-1, 784)
+    pixels = standardisation(images)(images, "float64").reshape(-1, 784)
     constant = images.reshape(-1, 784).std(axis=0) == 0
     assert constant.sum() == 65
     assert not pixels[:, constant].any()
@@ -63,7 +63,7 @@ def test_pooled_keeps_each_image_with_its_label(pooled: Digits) -> None:
             (row.tobytes(), int(label)) for row, label in zip(pixels, digits, strict=True)
         )
 
-    assert rows(both, both_labels) == rows(standardised(images, "float32"), labels)
+    assert rows(both, both_labels) == rows(standardisation(images)(images, "float32"), labels)
     assert not np.array_equal(both_labels, labels)
 
 

@@ -1,5 +1,6 @@
 """How an elementwise optimizer updates many parameters as one vector."""
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
@@ -15,6 +16,17 @@ class KerasOptimizer(Optimizer):
     An update is elementwise, so it is the same on one long vector as on each parameter, in far
     fewer operations. A parameter's state are views into such vectors.
     """
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As of any optimizer, but without the wrapper that keeps it out of `torch.compile`.
+
+        That wrapper loads the whole compiler: a second or two, and 150 MB, for every process.
+        """
+        inspect.unwrap(Optimizer.add_param_group)(self, param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """As of any optimizer, without that wrapper."""
+        inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
     @overload
     def step(self, closure: None = None) -> None: ...

@@ -25,9 +25,10 @@ from torch_cnn.flat_update import KerasOptimizer
 from torch_cnn.loss import data_loss
 from torch_cnn.model import CNN, activate, build_model
 from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop
+from torch_cnn.process import prepare_process
 from torch_cnn.schedule import keras_schedule
 
-_EVALUATION_BATCH = 1000
+_EVALUATION_BATCH = 250
 _REPORTS_PER_EPOCH = 50
 _OPTIMIZERS: dict[str, Callable[..., KerasOptimizer]] = {
     "rmsprop": KerasRMSprop,
@@ -77,12 +78,11 @@ def train(
     """Run the experiment from its initial weights; return the trained model and a record an epoch.
 
     `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there and for digits
-    that do not fit the network. Numbers too small for normal form count as 0 from here on, in the
-    whole process: dead units decay into such denormals, which are slow to compute with.
+    that do not fit the network. Settings of the whole process are changed: `prepare_process`.
     """
     digits.must_fit(experiment)
     target = pick_device(device)
-    torch.set_flush_denormal(True)
+    prepare_process()
     model = build_model(experiment).to(target)
     optimizer = build_optimizer(model)
     schedule = keras_schedule(optimizer, experiment.schedule, experiment.dtype)
