@@ -13,6 +13,9 @@ from cnn_experiment.experiment import Experiment
 from cnn_experiment.mnist_files import read_mnist_files
 from cnn_experiment.randomness import split_order
 
+Scaling = Callable[[NDArray[np.uint8], DTypeLike], NDArray[Any]]
+"""From the files' pixels to a network's, in a dtype."""
+
 
 @dataclass(frozen=True)
 class Digits:
@@ -57,7 +60,7 @@ def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Di
     images = np.concatenate([train_images, test_images])
     labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
     dealt = np.arange(len(images))
-    scaled = in_unit_range
+    scaled: Scaling = in_unit_range
     if experiment.data.protocol == "pooled":
         dealt = split_order(experiment.seed, len(images))
         scaled = standardisation(images)
@@ -78,9 +81,7 @@ def in_unit_range(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
     return scaled
 
 
-def standardisation(
-    images: NDArray[np.uint8],
-) -> Callable[[NDArray[np.uint8], DTypeLike], NDArray[Any]]:
+def standardisation(images: NDArray[np.uint8]) -> Scaling:
     """Return what brings each pixel to mean 0 and variance 1 over these images.
 
     A constant pixel becomes 0. The variance is the population's. Bit for bit scikit-learn's

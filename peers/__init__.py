@@ -1,5 +1,12 @@
 """What people would train with instead, for the benchmark: each as its users would write it."""
 
-from peers.contestants import CONTROL, PEERS, VARIANTS, Contestant, build, multiplications
+from peers.contestants import CONTROL, PEERS, VARIANTS, must_be_peers
+from peers.operations import multiplications
 
-__all__ = ["CONTROL", "PEERS", "VARIANTS", "Contestant", "build", "multiplications"]
+__all__ = [
+    "CONTROL",
+    "PEERS",
+    "VARIANTS",
+    "multiplications",
+    "must_be_peers",
+]

@@ -10,15 +10,11 @@ process of our own float32 step.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-THREADS = 2
-STARTED = time.perf_counter()
 RESAMPLES = 10_000
 
 
@@ -35,16 +31,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="the result for machines")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture of the ratios")
-    parser.add_argument("--worker", metavar="NAME", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, or be one of the contestants' processes."""
+    """Measure; exit with 1 and one sentence where that cannot be done."""
     options = arguments()
-    if options.worker is not None:
-        work(options)
-        return
     from cnn_experiment import UserError
 
     try:
@@ -53,110 +45,27 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def work(options: argparse.Namespace) -> None:
-    """Build one contestant, say how long that took, and train on demand."""
-    import resource
-
-    from cnn_experiment import load_mnist, preset
-    from peers import build
-
-    experiment = preset(options.preset)
-    digits = load_mnist(experiment)
-    begin = time.perf_counter()
-    contestant = build(options.worker, experiment, digits)
-    built = time.perf_counter()
-    contestant(1)
-    say(build=built - begin, first_step=time.perf_counter() - built)
-    contestant(options.steps)
-    contestant(options.steps)
-    for line in sys.stdin:
-        steps = int(line)
-        begin = time.perf_counter()
-        contestant(steps)
-        seconds = time.perf_counter() - begin
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # bytes; Linux counts KiB
-        say(seconds=seconds, peak_memory=peak)
-
-
-def say(**values: float) -> None:
-    """Answer the parent in one line."""
-    print(json.dumps(values), flush=True)
-
-
-class Worker:
-    """A contestant's process."""
-
-    def __init__(self, name: str, options: argparse.Namespace) -> None:
-        threads = {
-            name: str(THREADS)
-            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-        }
-        command = [sys.executable, __file__, "--worker", name, "--preset", options.preset]
-        self.name = name
-        self.begin = time.perf_counter()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--steps", str(options.steps)],
-            env=os.environ | threads,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.start_up = self._answer()
-        self.start_up["command_to_first_step"] = time.perf_counter() - self.begin
-        self.peak_memory = 0.0
-
-    def seconds_for(self, steps: int) -> float:
-        """Train so many steps; return how long they took."""
-        stdin = self._process.stdin
-        if stdin is not None:
-            stdin.write(f"{steps}\n")
-            stdin.flush()
-        answer = self._answer()
-        self.peak_memory = answer["peak_memory"]
-        return answer["seconds"]
-
-    def _answer(self) -> dict[str, float]:
-        from cnn_experiment import UserError
-
-        stdout = self._process.stdout
-        line = stdout.readline() if stdout is not None else ""
-        if not line:
-            raise UserError(
-                f"peers = {self.name!r}: its process ended early; run"
-                f" {Path(__file__).name} --worker {self.name} to see why"
-            )
-        found: dict[str, float] = json.loads(line)
-        return found
-
-    def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-
-
 def compare(options: argparse.Namespace) -> None:
     """Run the rounds; print the table, write and draw the result."""
     import numpy as np
     from tqdm import tqdm
 
     from cnn_experiment import UserError, preset
-    from peers import CONTROL, PEERS, VARIANTS, multiplications
+    from peers import CONTROL, VARIANTS, multiplications, must_be_peers
+    from peers.process import THREADS, ContestantProcess
 
     experiment = preset(options.preset)
     if options.steps < 1 or options.rounds < 1:
         raise UserError(f"steps = {options.steps}, rounds = {options.rounds}: accepted: 1 or more")
     peers = [name for name in options.peers.split(",") if name]
-    for name in peers:
-        if name not in PEERS:
-            raise UserError(f"peers = {name!r}: accepted: {', '.join(PEERS)}")
+    must_be_peers(peers)
     names = [*VARIANTS, CONTROL, *peers]
-    workers: dict[str, Worker] = {}
+    workers: dict[str, ContestantProcess] = {}
     seconds: dict[str, list[float]] = {name: [] for name in names}
     source = np.random.RandomState(0)
     try:
         for name in tqdm(names, desc="start", leave=False, disable=None):
-            workers[name] = Worker(name, options)
+            workers[name] = ContestantProcess(name, options.preset, options.steps)
         turns = [name for _ in range(options.rounds) for name in source.permutation(names)]
         for name in tqdm(turns, desc="turns", leave=False, disable=None):
             time.sleep(0.3)  # the last one's threads go to sleep
@@ -214,6 +123,8 @@ def interval(ratios: Any) -> dict[str, float]:
 def matrix_product_peak() -> dict[str, float]:
     """Best of ten 2048 x 2048 products by precision, in GFLOP/s."""
     import torch
+
+    from peers.process import THREADS
 
     torch.set_num_threads(THREADS)
     found = {}
