@@ -43,13 +43,13 @@ class ChannelsLastConv2d(nn.Conv2d):
     The parameters stay as in any module; the small kernel is laid out anew for each pass.
     """
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Convolve (batch, channels, height, width)."""
+    def forward(self, features: Tensor, *, biased: bool = True) -> Tensor:
+        """Convolve (batch, channels, height, width); the bias can be left to the caller."""
         if self.in_channels == 1:  # either layout then, so the strides have to tell which
             batch, _, row, column = features.stride()
             features = features.as_strided(features.shape, (batch, 1, row, column))
         kernel = self.weight.contiguous(memory_format=torch.channels_last)
-        return functional.conv2d(features, kernel, self.bias)
+        return functional.conv2d(features, kernel, self.bias if biased else None)
 
 
 class CNN(nn.Module):
@@ -76,9 +76,10 @@ class CNN(nn.Module):
         The way of training and evaluation, which computes only what reaches the output:
 
         - The input is cropped to `Network.seen_input`: what a pooling would drop is not convolved.
-        - A pooling comes before the activation of its convolution, which then has a fraction of the
-          values to work on. Activations never fall, so the largest stays the largest; where one is
-          flat, its gradient is 0 whichever of several equal values the pooling picks.
+        - A pooling comes before the bias and the activation of its convolution, which then have a
+          fraction of the values to work on. Neither turns the order of two values round, so the
+          largest stays the largest; where both make equals of two, they have one gradient, and the
+          pooling hands it to one of them, as it does anyway.
 
         `outputs` goes through the layers one by one, as Keras does; a test compares both.
         """
@@ -90,13 +91,18 @@ class CNN(nn.Module):
             )
         height, width = self.seen_input
         features = images_nchw[:, :, :height, :width]
-        activation: str | None = None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             for layer, following in pairwise(self.layers):
-                features = self.apply_module(layer, features)
-                activation = activation if layer.kind == "MaxPooling2D" else layer.activation
-                if following.kind != "MaxPooling2D":
-                    features = activate(activation, features)
+                module = self.get_submodule(layer.name)
+                if following.kind == "MaxPooling2D":
+                    bias, activation = module.get_parameter("bias"), layer.activation
+                    features = module(features, biased=False)
+                elif layer.kind == "MaxPooling2D":
+                    pooled = module(features)
+                    pooled += bias.to(pooled.dtype).view(-1, 1, 1)
+                    features = activate(activation, pooled)
+                else:
+                    features = activate(layer.activation, module(features))
             return self.apply_module(self.layers[-1], features).to(self.dtype)
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:

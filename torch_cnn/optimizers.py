@@ -81,10 +81,10 @@ class KerasRMSprop(KerasOptimizer):
         rho = group["rho"]
         velocity = slots["velocity"].mul_(rho).addcmul_(gradient, gradient, value=1 - rho)
         root = velocity.add(group["epsilon"]).sqrt_()
-        increment = gradient.mul_(group["lr"]).div_(root)
         if group["momentum"] > 0:
-            return slots["momentum"].mul_(group["momentum"]).add_(increment)
-        return increment
+            momentum = slots["momentum"].mul_(group["momentum"])
+            return momentum.addcdiv_(gradient, root, value=group["lr"])
+        return gradient.mul_(group["lr"]).div_(root)
 
 
 class _AdamLike(KerasOptimizer):
