@@ -13,7 +13,7 @@ from keras_ref.callbacks import EpochRecords, LearningRateHistory
 from keras_ref.floatx import floatx
 from keras_ref.model import build_model
 
-_EVALUATION_BATCH = 250
+_EVALUATION_BATCH = 100
 
 
 def pick_device(name: str = "auto") -> str:

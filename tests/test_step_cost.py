@@ -3,8 +3,12 @@
 Counted by PyTorch's profiler, so the same on every machine; `scripts/benchmark.py` has the times.
 """
 
+import platform
+import subprocess
+import sys
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -41,3 +45,38 @@ def test_activations_before_the_poolings_would_show() -> None:
     images = torch.randn(64, 1, 28, 28)
     plain, ours = cost(lambda: list(model.outputs(images))), cost(lambda: model.logits(images))
     assert plain["megabytes"] > 1.2 * ours["megabytes"]
+
+
+STEPS_IN_A_PROCESS = """
+import resource, torch
+from cnn_experiment import preset
+from torch_cnn import build_model, build_optimizer, train_step
+from torch_cnn.process import prepare_process
+{preparation}
+model = build_model(preset("article-3-addendum"))
+optimizer = build_optimizer(model)
+images, labels = torch.randn(64, 1, 28, 28), torch.zeros(64, dtype=torch.int64)
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    train_step(model, optimizer, images, labels)
+before = faults()
+for _ in range(20):
+    train_step(model, optimizer, images, labels)
+print((faults() - before) / 20)
+"""
+
+
+def test_a_step_asks_the_system_for_no_memory() -> None:
+    """Freed buffers stay with the process: new pages are cleared by the system, one by one."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another C library than glibc")
+    pages = {}
+    for preparation in ("prepare_process()", ""):
+        script = STEPS_IN_A_PROCESS.format(preparation=preparation)
+        run = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        pages[preparation] = float(run.stdout)
+    assert pages["prepare_process()"] < 100
+    assert pages[""] > 1000

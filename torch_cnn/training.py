@@ -28,7 +28,7 @@ from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop
 from torch_cnn.process import prepare_process
 from torch_cnn.schedule import keras_schedule
 
-_EVALUATION_BATCH = 250
+_EVALUATION_BATCH = 100
 _REPORTS_PER_EPOCH = 50
 _OPTIMIZERS: dict[str, Callable[..., KerasOptimizer]] = {
     "rmsprop": KerasRMSprop,
