@@ -30,6 +30,8 @@ class EpochRecord:
     val_accuracy: float
     seconds: float
     """Wall time of the epoch, its evaluation on the test images included."""
+    precision: str
+    """What the layers computed in: `Experiment.precision`."""
 
     def __str__(self) -> str:
         return (

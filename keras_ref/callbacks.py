@@ -62,6 +62,7 @@ class EpochRecords(keras.callbacks.Callback):
             step=self._rates.iterations[-1],
             learning_rate=self._rates.rates[-1],
             seconds=time.perf_counter() - self._begin,
+            precision="full",
             **values,
         )
         self.records.append(record)

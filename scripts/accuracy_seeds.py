@@ -1,14 +1,17 @@
-"""Measure how the accuracy of both backends spreads over seeds.
+r"""Measure how the accuracy spreads over seeds, of both backends or of torch's two precisions.
 
     python scripts/accuracy_seeds.py --seeds 20 --out results/first_epoch_accuracy.jsonl
+    python scripts/accuracy_seeds.py --contestants torch,torch-bfloat16 --epochs 5 --seeds 5 \
+        --out results/bfloat16_accuracy.jsonl
 
 Appends one JSON line a finished run; runs that the file already holds are not repeated. The suite's
-accuracy band comes from this file.
+accuracy band comes from the first file.
 """
 
 import argparse
 import json
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +23,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--preset", default="article-2", metavar="NAME")
     parser.add_argument("--epochs", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--contestants",
+        default="torch,keras",
+        metavar="NAMES",
+        help="of torch, torch-bfloat16 and keras; default torch,keras",
+    )
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1")
     parser.add_argument("--data-dir", type=Path, metavar="P")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
@@ -27,7 +36,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run every seed on both backends."""
+    """Run every seed with every contestant."""
     options = arguments()
     from cnn_experiment import UserError
 
@@ -39,13 +48,15 @@ def main() -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Train what the results file lacks and add a line for each run."""
-    import keras_ref
-    import torch_cnn
     from cnn_experiment import UserError, load_mnist, preset
     from cnn_experiment.atomic_file import write_atomically
 
-    backends = {"torch": torch_cnn, "keras": keras_ref}
-
+    contestants = options.contestants.split(",")
+    if not set(contestants) <= {"torch", "torch-bfloat16", "keras"}:
+        raise UserError(
+            f"contestants = {options.contestants!r}: accepted: torch, torch-bfloat16, keras, with"
+            " commas between"
+        )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     lines = options.out.read_text().splitlines() if options.out.exists() else []
     try:
@@ -55,7 +66,7 @@ def measure(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
         experiment = preset(options.preset).with_changes(seed=seed, epochs=options.epochs)
         digits = load_mnist(experiment, options.data_dir)
-        for name, backend in backends.items():
+        for name in contestants:
             run = {
                 "preset": options.preset,
                 "epochs": options.epochs,
@@ -64,7 +75,9 @@ def measure(options: argparse.Namespace) -> None:
             }
             if identity(run) in done:
                 continue
-            _, history = backend.train(experiment, digits)
+            backend = import_module("keras_ref" if name == "keras" else "torch_cnn")
+            precision = "bfloat16" if name == "torch-bfloat16" else "full"
+            _, history = backend.train(experiment.with_changes(precision=precision), digits)
             last = history[-1]
             result = {
                 "val_accuracy": round(last.val_accuracy, 4),

@@ -189,6 +189,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
                 )
     peers = list(result["ratios"]["float32"])
     axes.set_yticks(range(len(peers)), peers)
+    axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set(xlabel="time / time of our step")
     axes.legend()

@@ -47,6 +47,11 @@ def arguments() -> argparse.Namespace:
         help="bfloat16: PyTorch computes in it on float32 weights; no longer the same as Keras",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="pass PyTorch's network through torch.compile: for CUDA, where it was never measured",
+    )
     parser.add_argument("--train-images", type=int, metavar="N", help="the first N; default 60000")
     parser.add_argument("--test-images", type=int, metavar="N", help="the first N; default 10000")
     parser.add_argument(
@@ -103,7 +108,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prepare everything that can fail, then begin the run's folder, train and save."""
-    from cnn_experiment import ProgressBar, RunFolder, load_mnist
+    from cnn_experiment import ProgressBar, RunFolder, UserError, load_mnist
 
     experiment = experiment_of(options)
     name = options.experiment.stem if options.experiment else options.preset
@@ -114,6 +119,9 @@ def run(options: argparse.Namespace) -> None:
     digits.must_fit(experiment)
     backend = load_backend(options.backend)
     device = backend.pick_device(options.device)
+
+    if options.compile and options.backend != "torch":
+        raise UserError(f"compile: accepted by the torch backend, not by {options.backend}")
 
     run_folder.start(experiment)
     parameters = sum(layer.parameters for layer in experiment.network.layers())
@@ -127,6 +135,7 @@ def run(options: argparse.Namespace) -> None:
         digits,
         device=options.device,
         watchers=(run_folder, ProgressBar(experiment)),
+        **({"compiled": True} if options.compile else {}),
     )
     run_folder.finish(backend.neutral_weights(model))
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")

@@ -16,7 +16,7 @@ WEIGHTS = initial_weights(EXPERIMENT.network, 0, "float32")
 
 
 def record(epoch: int) -> EpochRecord:
-    return EpochRecord(epoch, 938 * epoch, 1e-3, 1 / 3, 0.1 + 0.2, 5e-324, 0.99, 12.5)
+    return EpochRecord(epoch, 938 * epoch, 1e-3, 1 / 3, 0.1 + 0.2, 5e-324, 0.99, 12.5, "full")
 
 
 def finished(path: Path) -> RunFolder:
@@ -44,6 +44,7 @@ def test_a_finished_run_reads_back_equal(tmp_path: Path) -> None:
             "val_loss",
             "val_accuracy",
             "seconds",
+            "precision",
         ]
     )
     types = {field.name: field.type for field in fields(EpochRecord)}

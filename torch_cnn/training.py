@@ -74,16 +74,20 @@ def train(
     *,
     device: str = "auto",
     watchers: Sequence[Watcher] = (),
+    compiled: bool = False,
 ) -> tuple[CNN, list[EpochRecord]]:
     """Run the experiment from its initial weights; return the trained model and a record an epoch.
 
-    `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there and for digits
-    that do not fit the network. Settings of the whole process are changed: `prepare_process`.
+    `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`, for CUDA:
+    on the CPU that is slower. Raises `UserError` for a device that is not there and for digits that
+    do not fit the network. Settings of the whole process are changed: `prepare_process`.
     """
     digits.must_fit(experiment)
     target = pick_device(device)
     prepare_process()
     model = build_model(experiment).to(target)
+    if compiled:
+        model.logits = torch.compile(model.logits)  # type: ignore[method-assign]
     optimizer = build_optimizer(model)
     schedule = keras_schedule(optimizer, experiment.schedule, experiment.dtype)
     images_nchw = images_on_device(digits.train_images_nhwc, model)
@@ -105,6 +109,7 @@ def train(
             val_loss=test.loss,
             val_accuracy=test.accuracy,
             seconds=time.perf_counter() - begin,
+            precision=experiment.precision,
         )
         history.append(record)
         for watcher in watchers:

@@ -1,0 +1,60 @@
+"""`scripts/benchmark.py` as a person runs it, and the count of operations it reports."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnn_experiment import UserError, preset
+from peers import PEERS, contestants, multiplications
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "benchmark.py"
+
+
+def benchmark(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_short_run_writes_ratios_table_and_picture(tmp_path: Path) -> None:
+    file, picture = tmp_path / "result.json", tmp_path / "result.png"
+    peers = ["--peers", "dataloader,torchvision"]
+    run = benchmark("--steps", "1", "--rounds", "2", *peers, "--json", file, "--plot", picture)
+    assert run.returncode == 0, run.stderr
+    result = json.loads(file.read_bytes())
+    assert list(result["ratios"]) == ["float32", "bfloat16"]
+    for ratios in result["ratios"].values():
+        assert {"dataloader", "torchvision"} <= set(ratios)
+        for found in ratios.values():
+            assert 0 < found["low"] <= found["median"] <= found["high"]
+    contestants = {"float32", "bfloat16", "control", "dataloader", "torchvision"}
+    assert set(result["contestants"]) == contestants
+    lines = run.stdout.splitlines()
+    assert {line.split()[0] for line in lines[1:6]} == contestants
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("names", ["gremlins", "keras,keras"])
+def test_peers_that_are_none_are_refused(names: str) -> None:
+    run = benchmark("--peers", names)
+    assert run.returncode == 1
+    assert run.stderr.strip() == (
+        f"error: peers = {names!r}: accepted: {', '.join(PEERS)}, each once"
+    )
+
+
+def test_a_peer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contestants, "find_spec", lambda name: None)  # noqa: ARG005
+    with pytest.raises(UserError, match=r"'lightning': torch is not installed here; pip install"):
+        contestants.must_be_peers(["lightning"])
+
+
+def test_operations_are_those_of_the_cropped_network() -> None:
+    """Counted by hand: 26x26 pixels reach the output."""
+    first, second = 24 * 24 * 32 * 9, 10 * 10 * 64 * 9 * 32
+    third, dense = 3 * 3 * 128 * 9 * 64, 1152 * 120 + 120 * 10
+    by_hand = 2 * first + 3 * (second + third + dense)
+    assert multiplications(preset("article-3-addendum")) == by_hand
