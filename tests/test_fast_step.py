@@ -1,6 +1,7 @@
 """What makes the step fast changes nothing: each trick against the plain way, in float64."""
 
 import copy
+import shutil
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional
 
-from cnn_experiment import Convolution, Experiment, Hidden, Network, UserError, preset
-from torch_cnn import CNN, KerasRMSprop, build_model, train_step
+from cnn_experiment import Convolution, Data, Digits, Experiment, Hidden, Network, UserError, preset
+from torch_cnn import CNN, KerasRMSprop, build_model, train, train_step
 from torch_cnn.model import activate
 from torch_cnn.training import build_optimizer
 
@@ -176,3 +177,21 @@ def test_bfloat16_computes_layers_in_it_and_keeps_float32_weights() -> None:
 def test_bfloat16_is_refused_with_float64() -> None:
     with pytest.raises(UserError, match="precision bfloat16 with dtype float64; accepted: with"):
         experiment_with(NETWORKS["article"]).with_changes(precision="bfloat16")
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_computes_the_same() -> None:
+    network = Network(
+        input_shape=(12, 12, 1),
+        convolutions=(Convolution(filters=2), Convolution(filters=3)),
+        pools=((2, 2),),
+        hidden=(Hidden(units=3),),
+    )
+    data = Data(train_images=16, test_images=8)
+    experiment = experiment_with(network).with_changes(epochs=1, batch_size=8, data=data)
+    source = np.random.RandomState(0)
+    images, labels = source.standard_normal((24, 12, 12, 1)), source.randint(0, 10, 24)
+    digits = Digits(images[:16], labels[:16], images[16:], labels[16:])
+    (plain,), (compiled,) = (train(experiment, digits, compiled=c)[1] for c in (False, True))
+    np.testing.assert_allclose(compiled.val_loss, plain.val_loss, rtol=1e-12)
+    np.testing.assert_allclose(compiled.loss, plain.loss, rtol=1e-12)
