@@ -1,8 +1,10 @@
 """The experiment, framework-neutral: what is run, on which data, in which order, from where."""
 
+from cnn_experiment.checkpoint import Checkpoint, read_checkpoint
 from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import Data, Experiment
-from cnn_experiment.history import EpochRecord, Evaluation
+from cnn_experiment.history import EpochRecord, Evaluation, Tally
+from cnn_experiment.keeper import Diverged, FolderKeeper, Keeper, Stopped
 from cnn_experiment.mnist import Digits, load_mnist
 from cnn_experiment.network import Convolution, Hidden, Layer, Network, Output
 from cnn_experiment.optimizers import Adamax, Nadam, RMSprop
@@ -18,16 +20,20 @@ __all__ = [
     "L2",
     "PRESETS",
     "Adamax",
+    "Checkpoint",
     "ConstantRate",
     "Convolution",
     "Data",
     "Digits",
+    "Diverged",
     "EpochRecord",
     "Evaluation",
     "Experiment",
     "ExponentialDecay",
+    "FolderKeeper",
     "Hidden",
     "InverseTimeDecay",
+    "Keeper",
     "Layer",
     "Nadam",
     "Network",
@@ -35,10 +41,13 @@ __all__ = [
     "ProgressBar",
     "RMSprop",
     "RunFolder",
+    "Stopped",
+    "Tally",
     "UserError",
     "Watcher",
     "batch_order",
     "initial_weights",
     "load_mnist",
     "preset",
+    "read_checkpoint",
 ]

@@ -13,6 +13,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`: through a new file beside it, flushed to disk, then renamed.
 
     Whoever reads `path` meanwhile or after a crash finds the old content or the new, never a part.
+    Its folder is flushed too, so that the new name outlives a power cut.
     """
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -21,7 +22,19 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
+        if os.name == "posix":  # elsewhere a folder cannot be opened
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
+        scratch.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left behind in the middle of `write_atomically`."""
+    for scratch in folder.glob(".*.partial"):
         scratch.unlink(missing_ok=True)
 
 

@@ -1,7 +1,10 @@
-"""What a run reports after every epoch."""
+"""What a run reports after every epoch, and the sums that it is made of."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from cnn_experiment.value import Value
 
 
 class Evaluation(NamedTuple):
@@ -11,8 +14,20 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
-@dataclass(frozen=True)
-class EpochRecord:
+class Tally(Value):
+    """Sums over an epoch's training images so far. Losses are added one by one, in float64."""
+
+    images: Annotated[int, Field(ge=0)] = 0
+    loss: float = 0.0
+    hits: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+
+    def averages(self) -> tuple[float, float]:
+        """Loss and accuracy by image, of which there is at least one."""
+        return self.loss / self.images, self.hits / self.images
+
+
+class EpochRecord(Value):
     """One epoch's row.
 
     `loss` and `accuracy` are averages over the epoch's training images, taken while the weights
@@ -28,9 +43,9 @@ class EpochRecord:
     accuracy: float
     val_loss: float
     val_accuracy: float
-    seconds: float
+    seconds: Annotated[float, Field(ge=0)]
     """Wall time of the epoch, its evaluation on the test images included."""
-    precision: str
+    precision: Literal["full", "bfloat16"] = "full"
     """What the layers computed in: `Experiment.precision`."""
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from typing import NoReturn, Protocol
 
 from tqdm import tqdm
 
+from cnn_experiment.checkpoint import Checkpoint
 from cnn_experiment.experiment import Experiment
 from cnn_experiment.history import EpochRecord
 
@@ -21,9 +22,9 @@ class Watcher(Protocol):
 class ProgressBar:
     """A `Watcher` that draws one bar an epoch, with the time left, and prints a line after it."""
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, start: Checkpoint | None = None) -> None:
         self._experiment = experiment
-        self._epoch = 1
+        self._epoch = 1 if start is None else start.epoch + 1
         self._bar = self._new_bar()
 
     def _new_bar(self) -> "tqdm[NoReturn]":

@@ -25,22 +25,23 @@ class SeededBatches(keras.utils.PyDataset):
         self._one_hot = one_hot(digits.train_labels, experiment)
         self.begin_epoch(0)
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Deal the batches of `epoch`, counted from 0, from now on."""
-        self._order = batch_order(self._experiment.seed, epoch, len(self._one_hot))
+    def begin_epoch(self, epoch: int, first: int = 0) -> None:
+        """Deal the batches of `epoch`, counted from 0, from batch `first` on."""
+        order = batch_order(self._experiment.seed, epoch, len(self._one_hot))
+        self._order = order[first * self._experiment.batch_size :]
 
-    def order_callback(self) -> keras.callbacks.Callback:
+    def order_callback(self, first: int = 0) -> keras.callbacks.Callback:
         """A callback that calls `begin_epoch` for each epoch of `fit`."""
         return keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch)  # noqa: ARG005
+            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch, first)  # noqa: ARG005
         )
 
     def __len__(self) -> int:
-        """Count of batches in an epoch."""
-        return math.ceil(len(self._one_hot) / self._experiment.batch_size)
+        """Count of batches that the present epoch still has."""
+        return math.ceil(len(self._order) / self._experiment.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Batch `index` of the present epoch."""
+        """Batch `index` of those."""
         size = self._experiment.batch_size
         batch = self._order[index * size : (index + 1) * size]
         return self._images_nhwc[batch], self._one_hot[batch]

@@ -1,5 +1,6 @@
 """What `fit` calls while it trains."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +8,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cnn_experiment import EpochRecord, Watcher
+from cnn_experiment import (
+    Checkpoint,
+    Diverged,
+    EpochRecord,
+    Experiment,
+    Keeper,
+    Tally,
+    Watcher,
+)
+from keras_ref.weights import neutral_optimizer_state, neutral_weights
 
 Logs = dict[str, Any] | None
 
@@ -31,40 +41,105 @@ class LearningRateHistory(keras.callbacks.Callback):
         self.rates.append(float(self._compiled_rate()))
 
 
-class EpochRecords(keras.callbacks.Callback):
-    """Turns Keras' logs into `EpochRecord`s and keeps the watchers informed.
+class Progress(keras.callbacks.Callback):
+    """Turns Keras' logs into `EpochRecord`s, informs the watchers and hands states to the keeper.
 
     Stands behind the `LearningRateHistory` in `fit`'s list, since it reads from it.
     """
 
-    def __init__(self, rates: LearningRateHistory, watchers: Sequence[Watcher]) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        rates: LearningRateHistory,
+        watchers: Sequence[Watcher],
+        keeper: Keeper | None,
+        start: Checkpoint | None,
+    ) -> None:
         super().__init__()
-        self.records: list[EpochRecord] = []
+        self.records: list[EpochRecord] = [] if start is None else list(start.history)
+        self._experiment = experiment
         self._rates = rates
         self._watchers = watchers
+        self._keeper = keeper
+        self._start = start
+        self._first, self._earlier = 0, 0.0
         self._begin = 0.0
+        self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
-        """Note the time."""
+        """Note the time; in an epoch that was begun before, go on with its sums."""
         self._begin = time.perf_counter()
+        self._epoch, self._first, self._earlier = epoch, 0, 0.0
+        if self._start is not None and self._start.epoch == epoch:
+            tally = self._start.tally
+            self._first, self._earlier = self._start.batch, tally.seconds
+            for metric, total in zip(_means(self.model), (tally.loss, tally.hits), strict=True):
+                metric.total.assign(total)
+                metric.count.assign(tally.images)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Pass on the averages of the epoch so far."""
+        """Pass on the averages of the epoch so far, and the state where it is wanted."""
         averages = {name: float(value) for name, value in (logs or {}).items()}
+        done = self._first + batch + 1
+        if not math.isfinite(averages["loss"]):
+            raise Diverged(averages["loss"], self._experiment, self._epoch, done - 1)
         for watcher in self._watchers:
-            watcher.batches_done(batch + 1, averages["loss"], averages["accuracy"])
+            watcher.batches_done(done, averages["loss"], averages["accuracy"])
+        iteration = self._epoch * self._experiment.steps_per_epoch + done
+        if (
+            self._keeper is not None
+            and done < self._experiment.steps_per_epoch
+            and self._keeper.is_due(iteration)
+        ):
+            self._keeper.keep(self._state(self._epoch, done, self._tally()))
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Add the epoch's record."""
+        """Add the epoch's record, and hand over the state."""
         values = {name: float(value) for name, value in (logs or {}).items()}
+        if not math.isfinite(values["val_loss"]):
+            last = self._experiment.steps_per_epoch
+            raise Diverged(values["val_loss"], self._experiment, epoch, last)
         record = EpochRecord(
             epoch=epoch + 1,
             step=self._rates.iterations[-1],
             learning_rate=self._rates.rates[-1],
-            seconds=time.perf_counter() - self._begin,
-            precision="full",
-            **values,
+            loss=values["loss"],
+            accuracy=values["accuracy"],
+            val_loss=values["val_loss"],
+            val_accuracy=values["val_accuracy"],
+            seconds=self._earlier + time.perf_counter() - self._begin,
         )
         self.records.append(record)
         for watcher in self._watchers:
             watcher.epoch_done(record)
+        if self._keeper is not None:
+            self._keeper.keep(self._state(epoch + 1, 0, Tally()))
+
+    def _tally(self) -> Tally:
+        """What Keras' two metrics have added up."""
+        loss, accuracy = _means(self.model)
+        return Tally(
+            images=int(loss.count),
+            loss=float(loss.total),
+            hits=int(accuracy.total),
+            seconds=self._earlier + time.perf_counter() - self._begin,
+        )
+
+    def _state(self, epoch: int, batch: int, tally: Tally) -> Checkpoint:
+        return Checkpoint(
+            self._experiment,
+            neutral_weights(self.model),
+            neutral_optimizer_state(self.model),
+            epoch,
+            batch,
+            tally,
+            tuple(self.records),
+        )
+
+
+def _means(model: keras.Model) -> tuple[keras.metrics.Mean, keras.metrics.Mean]:
+    """The running means of loss and accuracy that `fit` keeps over an epoch's images."""
+    (loss,) = (metric for metric in model.metrics if metric.name == "loss")
+    (compiled,) = (m for m in model.metrics if m.name == "compile_metrics")
+    (accuracy,) = compiled.metrics
+    return loss, accuracy

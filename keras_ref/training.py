@@ -7,11 +7,21 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import Digits, EpochRecord, Evaluation, Experiment, UserError, Watcher
+from cnn_experiment import (
+    Checkpoint,
+    Digits,
+    EpochRecord,
+    Evaluation,
+    Experiment,
+    Keeper,
+    UserError,
+    Watcher,
+)
 from keras_ref.batches import SeededBatches, one_hot
-from keras_ref.callbacks import EpochRecords, LearningRateHistory
+from keras_ref.callbacks import LearningRateHistory, Progress
 from keras_ref.floatx import floatx
 from keras_ref.model import build_model
+from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
 
 _EVALUATION_BATCH = 100
 
@@ -35,28 +45,54 @@ def train(
     *,
     device: str = "auto",
     watchers: Sequence[Watcher] = (),
+    keeper: Keeper | None = None,
+    start: Checkpoint | None = None,
 ) -> tuple[keras.Sequential, list[EpochRecord]]:
-    """Run the experiment from its initial weights; return the trained model and a record an epoch.
+    """Run the experiment; return the trained model and a record an epoch.
 
-    `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there and for digits
-    that do not fit the network.
+    It begins with its initial weights, or at `start`, a checkpoint of either backend, and then does
+    what the run would have done that made it. `keeper` is given a checkpoint after every epoch and
+    whenever it asks for one.
+
+    `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there, for digits and
+    for a checkpoint that do not fit the experiment, and `Diverged` for a loss that is not finite.
     """
     digits.must_fit(experiment)
+    if start is not None:
+        start.must_fit(experiment)
     rates = LearningRateHistory()
-    records = EpochRecords(rates, watchers)
+    progress = Progress(experiment, rates, watchers, keeper, start)
     with keras.device(pick_device(device)), floatx(experiment.dtype):
         model = build_model(experiment)
         batches = SeededBatches(experiment, digits)
-        model.fit(
-            batches,
-            epochs=experiment.epochs,
-            shuffle=False,  # the batches are shuffled by the seed
-            validation_data=(digits.test_images_nhwc, one_hot(digits.test_labels, experiment)),
-            validation_batch_size=_EVALUATION_BATCH,
-            callbacks=[batches.order_callback(), rates, records],
-            verbose=0,  # the watchers report
-        )
-    return model, records.records
+        first = (0, 0)
+        if start is not None:
+            first = (start.epoch, start.batch)
+            load_neutral_weights(model, start.weights)
+            load_neutral_optimizer_state(model, start.optimizer_state, start.iteration)
+        for epoch, batch, until in _stretches(*first, experiment.epochs):
+            batches.begin_epoch(epoch, batch)
+            model.fit(
+                batches,
+                initial_epoch=epoch,
+                epochs=until,
+                shuffle=False,  # the batches are shuffled by the seed
+                validation_data=(digits.test_images_nhwc, one_hot(digits.test_labels, experiment)),
+                validation_batch_size=_EVALUATION_BATCH,
+                callbacks=[batches.order_callback(batch), rates, progress],
+                verbose=0,  # the watchers report
+            )
+    return model, progress.records
+
+
+def _stretches(epoch: int, batch: int, epochs: int) -> list[tuple[int, int, int]]:
+    """First epoch, its first batch and last epoch of each call of `fit`.
+
+    `fit` asks for the count of batches once, so an epoch that is partly done is a call of its own.
+    """
+    if batch == 0:
+        return [(epoch, 0, epochs)] if epoch < epochs else []
+    return [(epoch, batch, epoch + 1), *_stretches(epoch + 1, 0, epochs)]
 
 
 def evaluate(

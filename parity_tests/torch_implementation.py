@@ -16,7 +16,7 @@ from cnn_experiment.variables import Variables
 from parity_tests.implementation import Implementation, State, Step
 from torch_cnn import CNN, build_optimizer, pick_device
 from torch_cnn.loss import data_loss
-from torch_cnn.training import add_l1_gradient, count_hits
+from torch_cnn.step import add_l1_gradient, count_hits
 from torch_cnn.weights import (
     load_neutral_optimizer_state,
     neutral_name,

@@ -7,8 +7,8 @@ import torch
 import torch_cnn
 from cnn_experiment import Digits, Experiment
 from peers.turns import Contestant, batches
+from torch_cnn.evaluation import images_on_device
 from torch_cnn.process import prepare_process
-from torch_cnn.training import images_on_device
 
 
 def ours(experiment: Experiment, digits: Digits) -> Contestant:

@@ -1,12 +1,16 @@
 """Train one backend on a published experiment, on a variation of it, or on one from a file.
 
     python scripts/train.py --backend torch --preset article-2 --out runs/article-2
+    python scripts/train.py --resume runs/article-2
 
-Writes experiment.json, history.csv and weights.safetensors (neutral names, Keras' layout) into the
-run's folder.
+Writes experiment.json, history.csv, checkpoints (latest.safetensors and, by validation accuracy,
+best.safetensors) and at the end weights.safetensors (neutral names, Keras' layout) into the run's
+folder. A run that was stopped or killed goes on with --resume, in either backend. Ctrl-C and
+SIGTERM finish the step and keep the state; a second one ends the process at once.
 """
 
 import argparse
+import contextlib
 import importlib
 import logging
 import sys
@@ -14,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+PRESET = "article-2"
 BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
 
 
@@ -26,7 +31,6 @@ def arguments() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--preset",
-        default="article-2",
         metavar="NAME",
         help="article-2 (the default), article-3-first, article-3, article-3-addendum, article-6"
         " or mlp",
@@ -34,7 +38,20 @@ def arguments() -> argparse.Namespace:
     what.add_argument(
         "--experiment", type=file, metavar="FILE", help="an experiment.json, for every setting"
     )
+    what.add_argument(
+        "--resume",
+        type=folder,
+        metavar="DIR",
+        help="go on with the run in this folder; --backend, --epochs, --device, --data-dir,"
+        " --compile and --checkpoint-every can be given anew",
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the preset's")
+    parser.add_argument(
+        "--checkpoint-every",
+        type=int,
+        metavar="N",
+        help="keep the state every N steps, besides after every epoch",
+    )
     parser.add_argument(
         "--seed",
         type=int,
@@ -95,51 +112,117 @@ def main() -> None:
     options = arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        from cnn_experiment import UserError
+        from cnn_experiment import Stopped, UserError
 
         try:
             run(options)
         except (UserError, OSError) as error:
             sys.exit(f"error: {error}")
+        except Stopped as stop:
+            print(f"{stop}; go on with: {sys.argv[0]} --resume {stop.folder}", file=sys.stderr)
+            sys.exit(128 + stop.number)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prepare everything that can fail, then begin the run's folder, train and save."""
-    from cnn_experiment import ProgressBar, RunFolder, UserError, load_mnist
+    """Prepare what can fail, then train in the run's folder, from its start or its checkpoint."""
+    from cnn_experiment import RunFolder, load_mnist
 
+    if options.resume is not None:
+        run_folder = must_be_resumable(options)
+        with run_folder.taken():
+            experiment, start = run_folder.read()
+            experiment = experiment.with_changes(**given(epochs=options.epochs))
+            if start is not None:
+                start.must_fit(experiment)
+            train(options, run_folder, experiment, load_mnist(experiment, options.data_dir), start)
+        return
     experiment = experiment_of(options)
-    name = options.experiment.stem if options.experiment else options.preset
-    default_out = Path("runs") / f"{name}-{options.backend}-seed{experiment.seed}"
+    default_out = Path("runs") / f"{name(options)}-{options.backend}-seed{experiment.seed}"
     run_folder = RunFolder(options.out or default_out)
     run_folder.must_be_free(overwrite=options.overwrite)
     digits = load_mnist(experiment, options.data_dir)
     digits.must_fit(experiment)
+    train(options, run_folder, experiment, digits, None)
+
+
+def train(
+    options: argparse.Namespace,
+    run_folder: Any,
+    experiment: Any,
+    digits: Any,
+    start: Any,
+) -> None:
+    """Train and save; `start` is the checkpoint to go on from."""
+    from cnn_experiment import Diverged, FolderKeeper, ProgressBar, UserError
+
     backend = load_backend(options.backend)
     device = backend.pick_device(options.device)
-
     if options.compile and options.backend != "torch":
         raise UserError(f"compile: accepted by the torch backend, not by {options.backend}")
-
-    run_folder.start(experiment)
-    parameters = sum(layer.parameters for layer in experiment.network.layers())
-    print(
-        f"{name} on {options.backend} ({device}): {parameters:,} parameters,"
-        f" epochs: {experiment.epochs}, batches in each: {experiment.steps_per_epoch}",
-        flush=True,
-    )
-    model, history = backend.train(
-        experiment,
-        digits,
-        device=options.device,
-        watchers=(run_folder, ProgressBar(experiment)),
-        **({"compiled": True} if options.compile else {}),
-    )
-    run_folder.finish(backend.neutral_weights(model))
+    keeper = FolderKeeper(run_folder, options.checkpoint_every)
+    with contextlib.ExitStack() as stack:
+        if options.resume is None:
+            stack.enter_context(run_folder.taken())
+            run_folder.must_be_free(overwrite=options.overwrite)
+            run_folder.start(experiment)
+        else:
+            run_folder.go_on(experiment, start)
+        parameters = sum(layer.parameters for layer in experiment.network.layers())
+        print(
+            f"{name(options)} on {options.backend} ({device}): {parameters:,} parameters,"
+            f" epochs: {experiment.epochs}, batches in each: {experiment.steps_per_epoch}"
+            + (f"; going on at {start}" if start is not None else ""),
+            flush=True,
+        )
+        try:
+            with keeper:
+                model, history = backend.train(
+                    experiment,
+                    digits,
+                    device=options.device,
+                    watchers=(ProgressBar(experiment, start),),
+                    keeper=keeper,
+                    start=start,
+                    **({"compiled": True} if options.compile else {}),
+                )
+        except (Diverged, OSError) as error:
+            raise UserError(f"{error}; {what_is_kept(run_folder)}") from error
+        run_folder.finish(backend.neutral_weights(model))
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
     print(f"wrote {', '.join(file.name for file in run_folder.files)} to {run_folder.path}")
+
+
+def must_be_resumable(options: argparse.Namespace) -> Any:
+    """Return the folder to go on in; raise `UserError` for options that are the run's already."""
+    from cnn_experiment import RunFolder, UserError
+
+    may_change = {"resume", "backend", "epochs", "device", "data_dir", "compile"}
+    may_change |= {"checkpoint_every"}
+    for option, value in vars(options).items():
+        if option not in may_change and value not in (None, False):
+            raise UserError(
+                f"{option} = {value}: it cannot be changed in the middle of a run; accepted with"
+                f" resume: {', '.join(sorted(may_change - {'resume'}))}"
+            )
+    return RunFolder(options.resume)
+
+
+def what_is_kept(run_folder: Any) -> str:
+    """Say which state there is to go on from."""
+    from cnn_experiment import read_checkpoint
+
+    if not run_folder.latest_file.exists():
+        return "no state was kept yet"
+    return f"{run_folder.latest_file} holds {read_checkpoint(run_folder.latest_file)}"
+
+
+def name(options: argparse.Namespace) -> str:
+    """What the run is called: the preset, the file or the folder."""
+    named = options.resume or options.experiment
+    return named.stem if named else options.preset or PRESET
 
 
 def experiment_of(options: argparse.Namespace) -> Any:
@@ -150,7 +233,7 @@ def experiment_of(options: argparse.Namespace) -> Any:
     if options.experiment is not None:
         experiment = Experiment.from_json(options.experiment.read_bytes())
     else:
-        experiment = preset(options.preset)
+        experiment = preset(options.preset or PRESET)
     images = given(train_images=options.train_images, test_images=options.test_images)
     experiment = experiment.with_changes(
         data=experiment.data.with_changes(**images),

@@ -13,7 +13,7 @@ from torch.nn import functional
 from cnn_experiment import Convolution, Data, Digits, Experiment, Hidden, Network, UserError, preset
 from torch_cnn import CNN, KerasRMSprop, build_model, train, train_step
 from torch_cnn.model import activate
-from torch_cnn.training import build_optimizer
+from torch_cnn.step import build_optimizer
 
 NETWORKS = {
     "article": preset("article-3-addendum").network,

@@ -1,29 +1,53 @@
 """A run's folder: files whole or not at all, and a finished run never lost unasked."""
 
 import csv
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cnn_experiment import EpochRecord, Experiment, RunFolder, UserError, initial_weights, preset
+from cnn_experiment import (
+    Checkpoint,
+    EpochRecord,
+    Experiment,
+    RunFolder,
+    UserError,
+    initial_weights,
+    preset,
+    read_checkpoint,
+)
 from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.variables import Variables
 
 EXPERIMENT = preset("article-2")
 WEIGHTS = initial_weights(EXPERIMENT.network, 0, "float32")
 
 
 def record(epoch: int) -> EpochRecord:
-    return EpochRecord(epoch, 938 * epoch, 1e-3, 1 / 3, 0.1 + 0.2, 5e-324, 0.99, 12.5, "full")
+    return EpochRecord(
+        epoch=epoch,
+        step=938 * epoch,
+        learning_rate=1e-3,
+        loss=1 / 3,
+        accuracy=0.1 + 0.2,
+        val_loss=5e-324,
+        val_accuracy=0.98 + epoch / 100 if epoch < 2 else 0.985,
+        seconds=12.5,
+    )
+
+
+def checkpoint(epochs: int, experiment: Experiment = EXPERIMENT) -> Checkpoint:
+    history = tuple(record(epoch + 1) for epoch in range(epochs))
+    state = experiment.initial_optimizer_state()
+    return Checkpoint(experiment, WEIGHTS, state, epochs, history=history)
 
 
 def finished(path: Path) -> RunFolder:
     run = RunFolder(path)
     run.start(EXPERIMENT)
-    run.epoch_done(record(1))
-    run.epoch_done(record(2))
+    run.keep(checkpoint(1))
+    run.keep(checkpoint(2))
     run.finish(WEIGHTS)
     return run
 
@@ -47,12 +71,23 @@ def test_a_finished_run_reads_back_equal(tmp_path: Path) -> None:
             "precision",
         ]
     )
-    types = {field.name: field.type for field in fields(EpochRecord)}
-    again = [EpochRecord(**{k: types[k](v) for k, v in row.items()}) for row in rows]  # type: ignore[operator]
-    assert again == [record(1), record(2)]
-    for name, array in load_file(run.weights_file).items():
-        np.testing.assert_array_equal(array, WEIGHTS[name])
-        assert array.dtype == WEIGHTS[name].dtype
+    types = {"epoch": int, "step": int, "precision": str}
+    again = [{name: types.get(name, float)(v) for name, v in row.items()} for row in rows]
+    assert again == [record(1).model_dump(), record(2).model_dump()]
+    for path, epoch in ((run.best_file, 1), (run.latest_file, 2)):
+        kept = read_checkpoint(path)
+        assert (kept.epoch, kept.iteration) == (epoch, 938 * epoch)
+        assert kept.history == checkpoint(epoch).history
+        assert_same(kept.weights, WEIGHTS)
+        assert_same(kept.optimizer_state, EXPERIMENT.initial_optimizer_state())
+    assert_same(load_file(run.weights_file), WEIGHTS)
+
+
+def assert_same(ours: Variables, theirs: Variables) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name])
+        assert array.dtype == theirs[name].dtype
 
 
 def test_transposed_weights_are_written_by_value_not_by_memory(tmp_path: Path) -> None:
@@ -77,18 +112,18 @@ def test_starting_again_puts_the_old_run_aside_whole(tmp_path: Path) -> None:
     run.start(EXPERIMENT.with_changes(seed=3))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["experiment.json", "previous"]
     assert {p.name: p.read_bytes() for p in (tmp_path / "previous").iterdir()} == old
-    run.epoch_done(record(1))
+    run.keep(checkpoint(1))
     assert len(run.history_file.read_text().splitlines()) == 2
     run.start(EXPERIMENT)
     kept = sorted(path.name for path in (tmp_path / "previous").iterdir())
-    assert kept == ["experiment.json", "history.csv"]
+    assert kept == ["best.safetensors", "experiment.json", "history.csv", "latest.safetensors"]
 
 
 def test_an_unfinished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.start(EXPERIMENT)
-    run.epoch_done(record(1))
-    with pytest.raises(UserError, match="it holds an unfinished run"):
+    run.keep(checkpoint(1))
+    with pytest.raises(UserError, match="it holds an unfinished run; accepted: --resume"):
         RunFolder(tmp_path).must_be_free()
     RunFolder(tmp_path).must_be_free(overwrite=True)
 

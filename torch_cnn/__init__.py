@@ -4,18 +4,12 @@ from cnn_experiment.import_order import settle_triton
 
 settle_triton()  # before torch and TensorFlow meet
 
+from torch_cnn.evaluation import evaluate, layer_outputs, predict  # noqa: E402
 from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402
 from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop  # noqa: E402
 from torch_cnn.schedule import keras_schedule  # noqa: E402
-from torch_cnn.training import (  # noqa: E402
-    build_optimizer,
-    evaluate,
-    layer_outputs,
-    pick_device,
-    predict,
-    train,
-    train_step,
-)
+from torch_cnn.step import build_optimizer, train_step  # noqa: E402
+from torch_cnn.training import pick_device, train  # noqa: E402
 from torch_cnn.weights import (  # noqa: E402
     load_neutral_optimizer_state,
     load_neutral_weights,

@@ -8,14 +8,19 @@ from cnn_experiment.schedules import Schedule
 
 
 def keras_schedule(
-    optimizer: Optimizer, schedule: Schedule, dtype: DTypeLike = "float32"
+    optimizer: Optimizer,
+    schedule: Schedule,
+    dtype: DTypeLike = "float32",
+    iteration: int = 0,
 ) -> LambdaLR:
     """Return a scheduler to be stepped after every batch; each rate is exactly Keras'.
 
     The optimizer's own learning rate is set to 1 in every group, so that the factor that `LambdaLR`
-    applies is the rate itself and no multiplication rounds it. `dtype` is the model's.
+    applies is the rate itself and no multiplication rounds it. `dtype` is the model's, `iteration`
+    the count of updates made before.
     """
     for group in optimizer.param_groups:
-        group["lr"] = 1.0
-        group.pop("initial_lr", None)
-    return LambdaLR(optimizer, lambda iteration: float(schedule.rates(iteration, dtype)))
+        group["lr"] = group["initial_lr"] = 1.0
+    return LambdaLR(
+        optimizer, lambda count: float(schedule.rates(count, dtype)), last_epoch=iteration - 1
+    )

@@ -1,0 +1,76 @@
+"""One update of the weights."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnn_experiment import L1, L2
+from torch_cnn.flat_update import KerasOptimizer
+from torch_cnn.loss import data_loss
+from torch_cnn.model import CNN, activate
+from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop
+
+_OPTIMIZERS: dict[str, Callable[..., KerasOptimizer]] = {
+    "rmsprop": KerasRMSprop,
+    "nadam": KerasNadam,
+    "adamax": KerasAdamax,
+}
+
+
+def build_optimizer(model: CNN) -> KerasOptimizer:
+    """The experiment's optimizer over the model's parameters.
+
+    L2 is weight decay on the regularized kernels; L1, which has no such form, is added to the
+    gradients by `train_step`.
+    """
+    experiment = model.experiment
+    regularized = model.regularized_kernels()
+    decaying = regularized if isinstance(experiment.regularizer, L2) else []
+    others = [p for p in model.parameters() if all(p is not kernel for kernel in decaying)]
+    groups: list[dict[str, Any]] = [{"params": others}] if others else []
+    if isinstance(experiment.regularizer, L2) and decaying:
+        decay = 2 * experiment.regularizer.rounded_strength
+        groups.append({"params": decaying, "weight_decay": decay})
+    settings = experiment.optimizer.model_dump(exclude={"kind"})
+    return _OPTIMIZERS[experiment.optimizer.kind](groups, **settings)
+
+
+def train_step(
+    model: CNN, optimizer: KerasOptimizer, images_nchw: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Update the weights on one batch; return its loss, the penalty included, and count of hits.
+
+    Both are scalars of the state before the update. No graph is built for the penalty: L2's
+    gradient is the optimizer's weight decay, L1's is added by hand.
+    """
+    logits = model.logits(images_nchw)
+    without_penalty = data_loss(model, logits, labels)
+    with torch.no_grad():
+        loss = without_penalty + model.penalty()
+        hits = count_hits(model, logits, labels)
+    optimizer.zero_grad()
+    without_penalty.backward()  # type: ignore[no-untyped-call]
+    add_l1_gradient(model)
+    optimizer.step()
+    return loss, hits
+
+
+@torch.no_grad()
+def add_l1_gradient(model: CNN) -> None:
+    """Add an L1 penalty's subgradient, strength * sign(kernel), which is 0 at 0 as in Keras."""
+    regularizer = model.experiment.regularizer
+    if isinstance(regularizer, L1):
+        for kernel in model.regularized_kernels():
+            if kernel.grad is not None:
+                kernel.grad.add_(kernel.sign(), alpha=regularizer.rounded_strength)
+
+
+def count_hits(model: CNN, logits: Tensor, labels: Tensor) -> Tensor:
+    """Count of images whose largest output is their label's, a scalar.
+
+    Of the outputs, not of the logits: a sigmoid can round several of them to 1.
+    """
+    outputs = activate(model.experiment.network.output.activation, logits)
+    return (outputs.argmax(1) == labels).sum()
