@@ -28,12 +28,15 @@ class LearningRateHistory(keras.callbacks.Callback):
     Source: article III, cell 6, `LrHistory`.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Compiled as in `fit`, where a schedule rounds otherwise than on its own.
+        self._compiled_rate = tf.function(lambda: self.model.optimizer.learning_rate * 1)
+
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
         """Begin with empty lists."""
         self.iterations: list[int] = []
         self.rates: list[float] = []
-        # Compiled as in `fit`, where a schedule rounds otherwise than on its own.
-        self._compiled_rate = tf.function(lambda: self.model.optimizer.learning_rate * 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Read both off the optimizer; a schedule shows as its present value."""
@@ -73,7 +76,8 @@ class Progress(keras.callbacks.Callback):
         if self._start is not None and self._start.epoch == epoch:
             tally = self._start.tally
             self._first, self._earlier = self._start.batch, tally.seconds
-            for metric, total in zip(_means(self.model), (tally.loss, tally.hits), strict=True):
+            totals = (tally.loss, tally.hits)
+            for metric, total in zip(_means(self.model), totals, strict=True):
                 metric.total.assign(total)
                 metric.count.assign(tally.images)
 
@@ -139,6 +143,10 @@ class Progress(keras.callbacks.Callback):
 
 def _means(model: keras.Model) -> tuple[keras.metrics.Mean, keras.metrics.Mean]:
     """The running means of loss and accuracy that `fit` keeps over an epoch's images."""
+    if len(model.metrics) < 2 or not model.metrics[1].metrics:  # made at their first use
+        nothing = keras.ops.zeros((1, *model.output_shape[1:]))
+        model.compute_metrics(None, nothing, nothing)
+        model.reset_metrics()
     (loss,) = (metric for metric in model.metrics if metric.name == "loss")
     (compiled,) = (m for m in model.metrics if m.name == "compile_metrics")
     (accuracy,) = compiled.metrics

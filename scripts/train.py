@@ -128,7 +128,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prepare what can fail, then train in the run's folder, from its start or its checkpoint."""
-    from cnn_experiment import RunFolder, load_mnist
+    from cnn_experiment import RunFolder, UserError, load_mnist
 
     if options.resume is not None:
         run_folder = must_be_resumable(options)
@@ -137,6 +137,11 @@ def run(options: argparse.Namespace) -> None:
             experiment = experiment.with_changes(**given(epochs=options.epochs))
             if start is not None:
                 start.must_fit(experiment)
+                if start.epoch == experiment.epochs and run_folder.weights_file.exists():
+                    raise UserError(
+                        f"resume = {run_folder.path}: the run is finished, after"
+                        f" {start.epoch} epochs; accepted: more --epochs"
+                    )
             train(options, run_folder, experiment, load_mnist(experiment, options.data_dir), start)
         return
     experiment = experiment_of(options)
