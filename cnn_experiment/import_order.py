@@ -31,10 +31,12 @@ class _TritonBeforeTensorFlow(MetaPathFinder):
     Not earlier: triton is 70 MB that training on the CPU has no use for.
     """
 
+    _loaded = False
+
     def find_spec(self, fullname: str, *_: object) -> None:
         """Find nothing, so that the import goes on as usual."""
-        if fullname == "tensorflow":
-            sys.meta_path.remove(self)
+        if fullname == "tensorflow" and not self._loaded:
+            self._loaded = True
             with contextlib.suppress(ImportError):
                 importlib.import_module("triton")
 

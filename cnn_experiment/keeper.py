@@ -71,7 +71,8 @@ class FolderKeeper:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # others may not
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._note)
+                if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and a shell's & set it
+                    self._handlers[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

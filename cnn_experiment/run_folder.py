@@ -111,6 +111,13 @@ class RunFolder:
             )
         return read_experiment(self.experiment_file), None
 
+    def must_hold_a_run(self) -> None:
+        """Raise `UserError` where nothing was begun."""
+        if not self.latest_file.exists() and not self.experiment_file.is_file():
+            raise UserError(
+                f"resume = {self.path}: there is no run in it; accepted: a run's folder"
+            )
+
     def go_on(self, experiment: Experiment, checkpoint: Checkpoint | None) -> None:
         """Bring all files to the state of the checkpoint; the run is unfinished from now on."""
         self.weights_file.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """What people would train with instead, for the benchmark: each as its users would write it."""
 
-from peers.contestants import CONTROL, PEERS, VARIANTS, must_be_peers
+from peers.contestants import CONTROL, PEERS, VARIANTS, must_be_comparable, must_be_peers
 from peers.operations import multiplications
 
 __all__ = [
@@ -8,5 +8,6 @@ __all__ = [
     "PEERS",
     "VARIANTS",
     "multiplications",
+    "must_be_comparable",
     "must_be_peers",
 ]

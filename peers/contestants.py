@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from cnn_experiment import Digits, Experiment, UserError
+from cnn_experiment import ConstantRate, Experiment, InverseTimeDecay, UserError
 from peers.turns import Contestant
 
 VARIANTS = ("float32", "bfloat16")
@@ -44,15 +44,28 @@ def must_be_peers(names: list[str]) -> None:
             )
 
 
-def build(name: str, experiment: Experiment, digits: Digits) -> Contestant:
+def must_be_comparable(experiment: Experiment, name: str) -> None:
+    """Raise `UserError` for a preset that the peers are not written for."""
+    if (
+        experiment.optimizer.kind != "rmsprop"
+        or not isinstance(experiment.schedule, ConstantRate | InverseTimeDecay)
+        or experiment.network.output.crossentropy_of != "logits"
+    ):
+        raise UserError(
+            f"preset = {name!r}: accepted: presets with rmsprop, a constant or inverse-time rate,"
+            " and the loss of logits, as article-3-addendum"
+        )
+
+
+def build(name: str, experiment: Experiment) -> Contestant:
     """Return the contestant of this name."""
     if name in (*VARIANTS, CONTROL):
         from peers.ours import ours
 
         precision = "bfloat16" if name == "bfloat16" else "full"
-        return ours(experiment.with_changes(precision=precision), digits)
+        return ours(experiment.with_changes(precision=precision))
     peer = PEERS[name]
     contestant: Contestant = getattr(import_module(f"peers.{peer.module}"), peer.function)(
-        experiment, digits
+        experiment
     )
     return contestant

@@ -6,6 +6,7 @@ builds the contestant, trains one step and warms up; then trains as many steps a
 input says. It answers each time in one line of JSON.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -21,38 +22,47 @@ class ContestantProcess:
     """Starts the process, and waits until it is warm."""
 
     def __init__(self, name: str, preset: str, steps: int) -> None:
-        variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+        threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+        on_cpu = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
         self.name = name
         begin = time.perf_counter()
         self._command = [sys.executable, "-m", "peers.process", name, preset, str(steps)]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             self._command,
-            env=os.environ | dict.fromkeys(variables, str(THREADS)),
+            env=os.environ | dict.fromkeys(threads, str(THREADS)) | on_cpu,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.start_up = self._answer()
-        """Seconds: import of the framework and building, first step; from the command to it."""
-        self.start_up["command_to_first_step"] = time.perf_counter() - begin
-        self.peak_memory = self._answer()["peak_memory"]
+        try:
+            self.start_up = self._answer()
+            """Seconds: loading data and framework and building, first step, both and the rest."""
+            self.start_up["command_to_first_step"] = time.perf_counter() - begin
+            warm = self._answer()
+        except UserError:
+            self.stop()
+            raise
+        self.peak_memory = warm["peak_memory"]
         """Bytes, of the whole process so far."""
+        self.loss = warm["loss"]
+        """Mean over the last turn."""
 
     def seconds_for(self, steps: int) -> float:
         """Train so many steps; return how long they took."""
         stdin = self._process.stdin
         if stdin is not None:
-            stdin.write(f"{steps}\n")
-            stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # then it does not answer either
+                stdin.write(f"{steps}\n")
+                stdin.flush()
         answer = self._answer()
-        self.peak_memory = answer["peak_memory"]
+        self.peak_memory, self.loss = answer["peak_memory"], answer["loss"]
         return answer["seconds"]
 
     def _answer(self) -> dict[str, float]:
         stdout = self._process.stdout
         for line in stdout or ():
-            if line.startswith("{"):  # and not a word of a framework's own
+            if line.startswith('{"'):  # and not a word of a framework's own
                 found: dict[str, float] = json.loads(line)
                 return found
         raise UserError(
@@ -70,14 +80,13 @@ def main() -> None:
     """Be the process."""
     import resource
 
-    from cnn_experiment import load_mnist, preset
+    from cnn_experiment import preset
     from peers.contestants import build
 
     name, preset_name, steps = sys.argv[1:]
     experiment = preset(preset_name)
-    digits = load_mnist(experiment)
     begin = time.perf_counter()
-    contestant = build(name, experiment, digits)
+    contestant = build(name, experiment)
     built = time.perf_counter()
     contestant(1)
     answer(build=built - begin, first_step=time.perf_counter() - built)
@@ -85,10 +94,10 @@ def main() -> None:
     contestant(count)
     while True:
         begin = time.perf_counter()
-        contestant(count)
+        loss = contestant(count)
         seconds = time.perf_counter() - begin
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # bytes; Linux counts KiB
-        answer(seconds=seconds, peak_memory=peak)
+        answer(seconds=seconds, peak_memory=peak, loss=loss)
         line = sys.stdin.readline()
         if not line:
             return

@@ -13,6 +13,7 @@ import json
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -51,7 +52,7 @@ def measure(options: argparse.Namespace) -> None:
     from cnn_experiment import UserError, load_mnist, preset
     from cnn_experiment.atomic_file import write_atomically
 
-    contestants = options.contestants.split(",")
+    contestants = list(dict.fromkeys(options.contestants.split(",")))
     if not set(contestants) <= {"torch", "torch-bfloat16", "keras"}:
         raise UserError(
             f"contestants = {options.contestants!r}: accepted: torch, torch-bfloat16, keras, with"
@@ -82,7 +83,7 @@ def measure(options: argparse.Namespace) -> None:
             result = {
                 "val_accuracy": round(last.val_accuracy, 4),
                 "val_loss": round(last.val_loss, 6),
-                "versions": {"torch": version("torch"), "keras": version("keras")},
+                "versions": {name: version(name) for name in ("torch", "keras") if find_spec(name)},
             }
             lines.append(json.dumps(run | result))
             print(lines[-1], flush=True)

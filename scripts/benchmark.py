@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--preset", metavar="NAME", default="article-3-addendum")
-    parser.add_argument("--steps", type=int, default=40, metavar="N", help="a turn; default 40")
+    parser.add_argument("--steps", type=int, default=200, metavar="N", help="a turn; default 200")
     parser.add_argument("--rounds", type=int, default=20, metavar="R", help="default 20")
     parser.add_argument(
         "--peers", default="keras,dataloader", metavar="NAMES", help="default keras,dataloader"
@@ -51,7 +52,7 @@ def compare(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from cnn_experiment import UserError, preset
-    from peers import CONTROL, VARIANTS, multiplications, must_be_peers
+    from peers import CONTROL, VARIANTS, multiplications, must_be_comparable, must_be_peers
     from peers.process import THREADS, ContestantProcess
 
     experiment = preset(options.preset)
@@ -59,6 +60,8 @@ def compare(options: argparse.Namespace) -> None:
         raise UserError(f"steps = {options.steps}, rounds = {options.rounds}: accepted: 1 or more")
     peers = [name for name in options.peers.split(",") if name]
     must_be_peers(peers)
+    must_be_comparable(experiment, options.preset)
+    must_be_drawable(options.plot)
     names = [*VARIANTS, CONTROL, *peers]
     workers: dict[str, ContestantProcess] = {}
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -100,6 +103,7 @@ def compare(options: argparse.Namespace) -> None:
             "gflops": flops / step / 1e9,
             "peak_memory_mb": workers[name].peak_memory / 2**20,
             "start_up": workers[name].start_up,
+            "loss": workers[name].loss,
         }
     report(result)
     if options.json is not None:
@@ -108,6 +112,18 @@ def compare(options: argparse.Namespace) -> None:
         write_atomically(options.json, (json.dumps(result, indent=2) + "\n").encode())
     if options.plot is not None:
         draw(result, options.plot)
+
+
+def must_be_drawable(path: Path | None) -> None:
+    """Raise `UserError` for a picture that could not be drawn once all is measured."""
+    from cnn_experiment import UserError
+
+    if path is None:
+        return
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise UserError(f"plot = {path}: accepted: a name that ends in .png, .svg or .pdf")
+    if find_spec("matplotlib") is None:
+        raise UserError("plot: matplotlib is not installed here; pip install '.[plots]'")
 
 
 def interval(ratios: Any) -> dict[str, float]:
@@ -143,12 +159,13 @@ def report(result: dict[str, Any]) -> None:
     """Print the tables."""
     print(
         f"{'':12} {'ms/step':>8} {'images/s':>9} {'GFLOP/s':>8} {'peak MB':>8}"
-        f" {'to first step':>14}"
+        f" {'to first step':>14} {'loss':>8}"
     )
     for name, row in result["contestants"].items():
         print(
             f"{name:12} {row['ms_a_step']:8.2f} {row['images_a_second']:9.0f} {row['gflops']:8.0f}"
             f" {row['peak_memory_mb']:8.0f} {row['start_up']['command_to_first_step']:12.1f} s"
+            f" {row['loss']:8.4f}"
         )
     print(f"\n{'faster than':12} {'float32':>24} {'bfloat16':>24}")
     for peer in result["ratios"]["float32"]:

@@ -130,6 +130,8 @@ def run(options: argparse.Namespace) -> None:
     """Prepare what can fail, then train in the run's folder, from its start or its checkpoint."""
     from cnn_experiment import RunFolder, UserError, load_mnist
 
+    if options.compile and options.backend != "torch":
+        raise UserError(f"compile: accepted by the torch backend, not by {options.backend}")
     if options.resume is not None:
         run_folder = must_be_resumable(options)
         with run_folder.taken():
@@ -165,8 +167,6 @@ def train(
 
     backend = load_backend(options.backend)
     device = backend.pick_device(options.device)
-    if options.compile and options.backend != "torch":
-        raise UserError(f"compile: accepted by the torch backend, not by {options.backend}")
     keeper = FolderKeeper(run_folder, options.checkpoint_every)
     with contextlib.ExitStack() as stack:
         if options.resume is None:
@@ -212,7 +212,9 @@ def must_be_resumable(options: argparse.Namespace) -> Any:
                 f"{option} = {value}: it cannot be changed in the middle of a run; accepted with"
                 f" resume: {', '.join(sorted(may_change - {'resume'}))}"
             )
-    return RunFolder(options.resume)
+    run_folder = RunFolder(options.resume)
+    run_folder.must_hold_a_run()
+    return run_folder
 
 
 def what_is_kept(run_folder: Any) -> str:

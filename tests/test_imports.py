@@ -45,12 +45,37 @@ def test_the_torch_backend_loads_no_keras() -> None:
     assert loaded("import torch_cnn") == {"torch"}
 
 
-def test_a_training_step_loads_no_compiler() -> None:
+def test_training_loads_no_compiler() -> None:
     """Which is 150 MB and more than a second, triton included."""
-    step = STEP_TORCH.rpartition("torch.optim.SGD")[0]
-    run = python("-c", f"import torch_cnn\n{step}\nimport sys\nprint(*sys.modules)")
+    run = python(
+        "-c",
+        "import sys, torch_cnn\n"
+        "from parity_tests.random_digits import random_digits\n"
+        "from parity_tests.small import small_experiment\n"
+        "experiment = small_experiment(3).with_changes(epochs=1)\n"
+        "torch_cnn.train(experiment, random_digits(experiment), device='cpu')\n"
+        "print(*sys.modules)",
+    )
     assert run.returncode == 0, run.stderr
-    assert not {"torch._dynamo", "triton", "sympy"} & set(run.stdout.split())
+    loaded_modules = set(run.stdout.split())
+    assert "torch" in loaded_modules
+    assert not {"torch._dynamo", "triton", "sympy"} & loaded_modules
+
+
+def test_tensorflow_is_found_as_if_nothing_stood_before_it() -> None:
+    """The hook that loads triton first keeps its place: taken out, it would hide the next one."""
+    run = python(
+        "-c",
+        "import sys, torch_cnn\n"
+        "class Asked:\n"
+        "    names = []\n"
+        "    def find_spec(self, name, *_):\n"
+        "        self.names.append(name)\n"
+        "sys.meta_path.insert(1, Asked())\n"
+        "import tensorflow\n"
+        "assert 'tensorflow' in Asked.names",
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_the_keras_backend_loads_no_torch() -> None:

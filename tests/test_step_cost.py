@@ -52,7 +52,7 @@ import resource, torch
 from cnn_experiment import preset
 from torch_cnn import build_model, build_optimizer, train_step
 from torch_cnn.process import prepare_process
-{preparation}
+prepare_process()
 model = build_model(preset("article-3-addendum"))
 optimizer = build_optimizer(model)
 images, labels = torch.randn(64, 1, 28, 28), torch.zeros(64, dtype=torch.int64)
@@ -71,12 +71,7 @@ def test_a_step_asks_the_system_for_no_memory() -> None:
     """Freed buffers stay with the process: new pages are cleared by the system, one by one."""
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("another C library than glibc")
-    pages = {}
-    for preparation in ("prepare_process()", ""):
-        script = STEPS_IN_A_PROCESS.format(preparation=preparation)
-        run = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        )
-        pages[preparation] = float(run.stdout)
-    assert pages["prepare_process()"] < 100
-    assert pages[""] > 1000
+    run = subprocess.run(
+        [sys.executable, "-c", STEPS_IN_A_PROCESS], capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout) < 100  # thousands without `prepare_process`, on most starts

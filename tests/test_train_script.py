@@ -3,11 +3,9 @@
 import csv
 import os
 import pty
-import signal
 import subprocess
 import sys
 import termios
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,23 +96,6 @@ def test_a_finished_run_is_refused_and_kept_then_replaced_when_told(tmp_path: Pa
     assert train(*FEW, "--out", tmp_path, "--seed", "1", "--overwrite").returncode == 0
     assert (tmp_path / "weights.safetensors").read_bytes() != before
     assert (tmp_path / "previous" / "weights.safetensors").read_bytes() == before
-
-
-def test_ctrl_c_keeps_the_epochs_that_were_done(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), *FEW, "--epochs", "2000", "--out", str(tmp_path)]
-    # A suite that runs in the background ignores SIGINT, and its children would too.
-    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
-    ) as run:
-        assert run.stdout is not None
-        assert run.stderr is not None
-        assert any(line.startswith("epoch 1:") for line in run.stdout)
-        run.send_signal(signal.SIGINT)
-        assert run.stderr.read().endswith("interrupted\n")
-    assert run.returncode == 130
-    assert len((tmp_path / "history.csv").read_text().splitlines()) >= 2
-    assert not (tmp_path / "weights.safetensors").exists()
 
 
 @pytest.mark.parametrize(("backend", "missing"), [("torch", "torch"), ("keras", "keras")])

@@ -78,8 +78,9 @@ class CNN(nn.Module):
         - The input is cropped to `Network.seen_input`: what a pooling would drop is not convolved.
         - A pooling comes before the bias and the activation of its convolution, which then have a
           fraction of the values to work on. Neither turns the order of two values round, so the
-          largest stays the largest; where both make equals of two, they have one gradient, and the
-          pooling hands it to one of them, as it does anyway.
+          largest stays the largest. Where rounding makes equals of two (x + bias for a bias that is
+          far larger than x), the output is the same, but the gradient goes to the larger x and not
+          to the first.
 
         `outputs` goes through the layers one by one, as Keras does; a test compares both.
         """
@@ -93,16 +94,16 @@ class CNN(nn.Module):
         features = images_nchw[:, :, :height, :width]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             for layer, following in pairwise(self.layers):
-                module = self.get_submodule(layer.name)
                 if following.kind == "MaxPooling2D":
-                    bias, activation = module.get_parameter("bias"), layer.activation
-                    features = module(features, biased=False)
+                    features = self.apply_module(layer, features, biased=False)
+                    features = self.apply_module(following, features)
+                    bias = self.get_parameter(f"{layer.name}.bias").to(features.dtype)
+                    features += bias.view(-1, 1, 1)
                 elif layer.kind == "MaxPooling2D":
-                    pooled = module(features)
-                    pooled += bias.to(pooled.dtype).view(-1, 1, 1)
-                    features = activate(activation, pooled)
+                    continue
                 else:
-                    features = activate(layer.activation, module(features))
+                    features = self.apply_module(layer, features)
+                features = activate(layer.activation, features)
             return self.apply_module(self.layers[-1], features).to(self.dtype)
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -115,9 +116,11 @@ class CNN(nn.Module):
     def _output_of(self, layer: Layer, features: Tensor) -> Tensor:
         return activate(layer.activation, self.apply_module(layer, features))
 
-    def apply_module(self, layer: Layer, features: Tensor) -> Tensor:
-        """Output of a layer before its activation."""
-        return self.get_submodule(layer.name)(features)  # type: ignore[no-any-return]
+    def apply_module(self, layer: Layer, features: Tensor, *, biased: bool = True) -> Tensor:
+        """Output of a layer before its activation; a convolution's may lack its bias."""
+        module = self.get_submodule(layer.name)
+        output: Tensor = module(features) if biased else module(features, biased=False)
+        return output
 
     @property
     def device(self) -> torch.device:

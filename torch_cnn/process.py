@@ -1,7 +1,4 @@
-"""What the training step needs from the process as a whole; no result depends on it but denormals.
-
-Both settings hold for everything that the process does from then on.
-"""
+"""What the training step needs from the process as a whole; only denormals change a result."""
 
 import contextlib
 import ctypes
@@ -17,9 +14,11 @@ def prepare_process() -> None:
     """Count denormals as 0, and keep freed memory for the next step.
 
     Dead units decay into denormals, numbers too small for normal form, which are slow to compute
-    with. And by default the C library gives a step's large buffers back to the system, which then
-    clears thousands of pages anew for the next step; where another C library than glibc is in use,
-    that stays as it is.
+    with. That holds for this thread and those started from now on, which PyTorch's workers are
+    unless something was computed before.
+
+    By default the C library gives a step's large buffers back to the system, which then clears
+    thousands of pages anew for the next step; where it is another one than glibc, it still does.
     """
     torch.set_flush_denormal(True)
     with contextlib.suppress(AttributeError, OSError, TypeError):  # no glibc

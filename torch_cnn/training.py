@@ -78,6 +78,8 @@ def train(
         run.model.logits = torch.compile(run.model.logits)  # type: ignore[method-assign]
     while run.epoch < experiment.epochs:
         run.finish_epoch()
+    if compiled:
+        del run.model.logits  # back to the class' own, so that the model copies and saves as any
     return run.model, run.history
 
 

@@ -83,10 +83,11 @@ class BFloat16(KnownDifference):
 class BFloat16CNN(CNN):
     """Casts inputs and parameters of a layer, and casts its output back."""
 
-    def apply_module(self, layer: Layer, features: Tensor) -> Tensor:
+    def apply_module(self, layer: Layer, features: Tensor, *, biased: bool = True) -> Tensor:
         module = self.get_submodule(layer.name)
         parameters = {name: p.bfloat16() for name, p in module.named_parameters()}
-        output: Tensor = functional_call(module, parameters, features.bfloat16())
+        settings = {} if biased else {"biased": False}
+        output: Tensor = functional_call(module, parameters, features.bfloat16(), settings)
         return output.to(self.dtype)
 
 

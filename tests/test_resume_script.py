@@ -1,0 +1,178 @@
+"""Runs that are stopped, starved or disturbed, as a person at `scripts/train.py` sees them."""
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cnn_experiment import RunFolder
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
+FEW = ["--train-images", "6400", "--test-images", "200", "--device", "cpu"]
+
+
+def command(*options: str | Path) -> list[str]:
+    return [sys.executable, str(SCRIPT), *map(str, options)]
+
+
+def train(
+    *options: str | Path, before: Callable[[], object] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*options), capture_output=True, text=True, check=False, preexec_fn=before
+    )
+
+
+def error_of(run: subprocess.CompletedProcess[str]) -> str:
+    assert run.returncode == 1, run.stderr
+    last: str = run.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    return last
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Two epochs that nobody disturbs."""
+    folder = RunFolder(tmp_path_factory.mktemp("alone"))
+    run = train(*FEW, "--epochs", "2", "--out", folder.path)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_finishes_the_step_and_says_how_to_go_on(
+    number: signal.Signals, status: int, alone: RunFolder, tmp_path: Path
+) -> None:
+    # A suite that runs in the background ignores SIGINT, and its children would too.
+    heed = partial(signal.signal, number, signal.SIG_DFL)
+    start = command(*FEW, "--epochs", "2", "--checkpoint-every", "10", "--out", tmp_path)
+    with subprocess.Popen(
+        start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline().startswith("article-2 on torch")
+        folder = RunFolder(tmp_path)
+        while not folder.latest_file.exists():
+            assert run.poll() is None, run.stderr.read()
+        second = train("--resume", tmp_path)
+        run.send_signal(number)
+        words = run.stderr.read()
+    assert "another process is training in it; accepted: a folder of its own" in error_of(second)
+    if run.returncode == 0:
+        pytest.fail("it was finished before the signal came; give it more to do")
+    assert run.returncode == status
+    kept = folder.read()[1]
+    assert kept is not None
+    assert words.splitlines()[-1] == (
+        f"{number.name}: stopped at {kept}; go on with: {SCRIPT} --resume {tmp_path}"
+    )
+    assert not folder.weights_file.exists()
+
+    on = train("--resume", tmp_path)
+    assert on.returncode == 0, on.stderr
+    assert f"; going on at {kept}" in on.stdout.splitlines()[0]
+    assert folder.weights_file.read_bytes() == alone.weights_file.read_bytes()
+    assert "the run is finished, after 2 epochs" in error_of(train("--resume", tmp_path))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
+    run = train(*FEW, "--epochs", "1", "--learning-rate", "1e30", "--out", tmp_path)
+    words = error_of(run)
+    assert words.startswith("error: the loss is ")
+    assert " at step " in words
+    assert words.endswith("; no state was kept yet")
+    with_states = [*FEW, "--epochs", "1", "--learning-rate", "1e30", "--checkpoint-every", "1"]
+    words = error_of(train(*with_states, "--out", tmp_path / "2"))
+    kept = RunFolder(tmp_path / "2").read()[1]
+    assert kept is not None
+    assert words.endswith(f"latest.safetensors holds {kept}")
+
+
+def limit_files_to(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_no_room_for_a_file_ends_the_run_and_keeps_the_last_state(
+    alone: RunFolder, tmp_path: Path
+) -> None:
+    assert train(*FEW, "--epochs", "1", "--out", tmp_path).returncode == 0
+    folder = RunFolder(tmp_path)
+    before = folder.latest_file.read_bytes()
+    half = partial(limit_files_to, len(before) // 2)
+    words = error_of(train("--resume", tmp_path, "--epochs", "2", before=half))
+    assert "File too large" in words
+    assert words.endswith(f"{folder.latest_file} holds epoch 2, batch 0, step 100")
+    assert folder.latest_file.read_bytes() == before
+    assert not list(tmp_path.glob(".*.partial"))
+    assert train("--resume", tmp_path, "--epochs", "2").returncode == 0
+    assert folder.weights_file.read_bytes() == alone.weights_file.read_bytes()
+
+
+def may_mount() -> bool:
+    run = subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],  # noqa: S607
+        capture_output=True,
+        check=False,
+    )
+    return run.returncode == 0
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not may_mount(), reason="a file system may not be mounted here"
+)
+def test_a_full_and_a_read_only_file_system_lose_nothing(tmp_path: Path) -> None:
+    """A file system of 12 MB in a name space of its own, filled up, and then made read-only."""
+    run = tmp_path / "disk" / "run"
+    resume = f"{sys.executable} {SCRIPT} --resume {run} --epochs 2"
+    script = f"""
+set -e
+mkdir {run.parent}; mount -t tmpfs -o size=12m tmpfs {run.parent}
+{" ".join(command(*FEW, "--epochs", "1", "--out", run))} > /dev/null
+sha256sum {run}/latest.safetensors
+dd if=/dev/zero of={run.parent}/ballast bs=1k 2> /dev/null || true
+{resume} 2>&1 > /dev/null | tail -1
+sha256sum {run}/latest.safetensors
+mount -o remount,ro {run.parent}
+{resume} 2>&1 > /dev/null | tail -1
+sha256sum {run}/latest.safetensors
+"""
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0] == lines[2] == lines[4]
+    assert lines[1].startswith("error: [Errno 28] No space left on device")
+    assert lines[3].startswith("error: [Errno 30] Read-only file system")
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--seed", "3"], "seed = 3: it cannot be changed in the middle of a run; accepted with"),
+        (["--epochs", "1"], "epochs = 1: the checkpoint is at epoch 3, batch 0, step 200; accepte"),
+        (["--checkpoint-every", "0", "--epochs", "3"], "checkpoint_every = 0: accepted: 1 or mor"),
+    ],
+)
+def test_what_cannot_be_resumed_is_named(
+    options: list[str], sentence: str, alone: RunFolder
+) -> None:
+    before = {path: path.read_bytes() for path in alone.files}
+    assert sentence in error_of(train("--resume", alone.path, *options))
+    assert {path: path.read_bytes() for path in alone.files} == before
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    assert "there is no run in it; accepted: a run's folder" in error_of(
+        train("--resume", tmp_path / "nothing")
+    )
+    assert not (tmp_path / "nothing").exists()
