@@ -87,7 +87,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The file's content; raises `UserError` where a number is not finite."""
         arrays = {
-            f"{part}/{name}": np.ascontiguousarray(array)
+            f"{part}/{name}": np.asarray(array, order="C")  # a scalar stays one
             for part, variables in (("weights", self.weights), ("optimizer", self.optimizer_state))
             for name, array in variables.items()
         }
