@@ -1,5 +1,5 @@
 # make train   install, fetch MNIST, train the PyTorch CNN of article II, print its test accuracy
-# make test    install, then the whole test suite
+# make test    install, then the whole test suite, on two processes of one thread each
 # make lint    format check, lint and types
 # A second call installs and downloads nothing.
 
@@ -13,7 +13,8 @@ train: $(INSTALLED)
 		--out runs/article-2 --overwrite
 
 test: $(INSTALLED)
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
+		.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED)
 	.venv/bin/ruff format --check

@@ -15,9 +15,11 @@ from parity_tests.torch_implementation import TorchPort
 from parity_tests.training import assert_trained_alike
 
 OPTIONS = options()
+DIFFERENT = {experiment: name for name, experiment in OPTIONS.items()}
+"""Some are what the base experiment has anyway; it is climbed once."""
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", DIFFERENT.values())
 def test_the_ladder_holds_for_twenty_steps(name: str, device: str) -> None:
     experiment = OPTIONS[name]
     assert experiment.steps_per_epoch == STEPS
