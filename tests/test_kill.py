@@ -13,7 +13,16 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "kill_test.py"
 @pytest.mark.parametrize(("backend", "runs"), [("torch", 12), ("keras", 2)])
 def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    command = [sys.executable, SCRIPT, "--backend", backend, "--runs", str(runs), "--out", out]
+    command: list[str | Path] = [
+        sys.executable,
+        SCRIPT,
+        "--backend",
+        backend,
+        "--runs",
+        str(runs),
+        "--out",
+        out,
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     result = json.loads(out.read_bytes())
