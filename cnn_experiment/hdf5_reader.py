@@ -1,9 +1,10 @@
 """The child process that opens an HDF5 file, which may be damaged or hostile.
 
-    python -P hdf5_reader.py FILE > arrays.safetensors
+    python -P hdf5_reader.py FILE
 
 Writes the float arrays below `layers` and `model_weights` under their paths, and the attribute
-`model_config` in the metadata, as safetensors. Refuses with `REFUSED` and one sentence on stderr.
+`model_config` in the metadata, as safetensors into the pipe that is its stdout. What it refuses it
+says in one sentence on stderr, with exit status 3.
 
 The HDF5 library can be made to crash, to hang and to use up memory, so it runs here, within limits,
 and never in the process that asks (`hdf5_process`). Nothing else of this package is imported: that
@@ -26,6 +27,7 @@ _MOST_OBJECTS = 10_000
 _DEEPEST = 8
 _MOST_AXES = 4
 _LONGEST_CONFIG = 2**20
+_LONGEST_SENTENCE = 400
 _BASE_MEMORY = 768 * 2**20
 """Address space of Python with its libraries, of which 0.2 GB were measured, and some room."""
 
@@ -43,6 +45,11 @@ def read(path: str) -> bytes:
             if file.id.links.exists(part.encode()):  # `in` would follow a link to another file
                 walk.into(file, part, part, arrays)
         config = _config(file)
+    if not arrays and config is None:
+        raise RefusedError(
+            "it holds neither a model_config nor layers; accepted: what today's Keras writes by"
+            " save('x.h5') or save_weights('x.weights.h5')"
+        )
     return save(arrays, {} if config is None else {"model_config": config})
 
 
@@ -162,7 +169,7 @@ def main() -> None:
     else:
         sys.stdout.buffer.write(content)
         return
-    sys.stderr.write(" ".join(reason.split()))
+    sys.stderr.write(" ".join(reason.split())[:_LONGEST_SENTENCE])
     sys.exit(REFUSED)
 
 

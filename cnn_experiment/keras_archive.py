@@ -17,6 +17,7 @@ _LONGEST_CONFIG = 2**20
 _HIGHEST_RATIO = 20
 """Of unpacked to packed bytes. Keras packs without compression, and trained weights hardly yield to
 any; zeros, of which bombs are made, would give 1,000."""
+_LARGEST_WEIGHTS = 4 * 2**30
 _END_LENGTH, _LOCATOR_LENGTH = 22, 20
 _PIECE = 2**20
 
@@ -27,16 +28,22 @@ def opened(path: Path) -> Iterator[tuple[bytes, Path]]:
 
     Raises `UserError` for a file that is not such an archive, or not all of one.
     """
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / _WEIGHTS
+        yield _read(path, copy), copy
+
+
+def _read(path: Path, copy_of_weights: Path) -> bytes:
     try:
         _must_end_as_a_short_list(path)
-        with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
+        with zipfile.ZipFile(path) as archive:
             config, weights = _found(archive)
-            copy = Path(folder) / _WEIGHTS
-            _unpack(archive, weights, copy)
+            _unpack(archive, weights, copy_of_weights)
             with archive.open(config) as member:
-                text = member.read(_LONGEST_CONFIG)
-            yield text, copy
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                return member.read(_LONGEST_CONFIG)
+    except UserError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         raise UserError(f"it is no zip archive, or a damaged one ({error})") from error
 
 
@@ -69,25 +76,23 @@ def _found(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
             zipfile.ZIP_DEFLATED,
         ):
             raise UserError(f"{name} is encrypted or packed; accepted: stored or deflated")
-        if member.file_size > _HIGHEST_RATIO * member.compress_size:
-            raise UserError(
-                f"{name} would grow from {member.compress_size} to {member.file_size} bytes;"
-                f" accepted: {_HIGHEST_RATIO} times at most"
-            )
     missing = {_CONFIG, _WEIGHTS} - members.keys()
     if missing or len(members) < len(archive.infolist()):
         raise UserError(
             f"it holds {sorted(m.filename for m in archive.infolist())};"
             f" {accepted(_MEMBERS)}, once each"
         )
-    if members[_CONFIG].file_size > _LONGEST_CONFIG:
+    config, weights = members[_CONFIG], members[_WEIGHTS]
+    if config.file_size > _LONGEST_CONFIG:
         raise UserError(
-            f"{_CONFIG} has {members[_CONFIG].file_size} bytes; accepted: at most {_LONGEST_CONFIG}"
+            f"{_CONFIG} has {config.file_size} bytes; accepted: at most {_LONGEST_CONFIG}"
         )
-    packed = sum(member.compress_size for member in members.values())
-    if packed > Path(str(archive.filename)).stat().st_size:
-        raise UserError(f"its members have {packed} bytes, more than the file; accepted: no more")
-    return members[_CONFIG], members[_WEIGHTS]
+    if weights.file_size > min(_HIGHEST_RATIO * weights.compress_size, _LARGEST_WEIGHTS):
+        raise UserError(
+            f"{_WEIGHTS} would grow from {weights.compress_size} to {weights.file_size} bytes;"
+            f" accepted: {_HIGHEST_RATIO} times at most, and {_LARGEST_WEIGHTS}"
+        )
+    return config, weights
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:

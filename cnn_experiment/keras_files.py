@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cnn_experiment import keras_archive
-from cnn_experiment.errors import UserError
+from cnn_experiment.errors import UserError, shortened
 from cnn_experiment.hdf5_process import must_have_h5py, read_hdf5
 from cnn_experiment.keras_config import read_config
 from cnn_experiment.network import Network
@@ -45,11 +45,6 @@ def read_keras_hdf5(path: Path, network: Network | None) -> tuple[Network | None
     if config is not None:
         own, names = read_config(config)
         return own, _of_whole_model(arrays, own, names)
-    if not any(place.startswith("layers/") for place in arrays):
-        raise UserError(
-            "it holds neither a model_config nor layers; accepted: what today's Keras writes by"
-            " save('x.h5') or save_weights('x.weights.h5')"
-        )
     if network is None:
         raise UserError("it holds weights alone; accepted: together with an experiment")
     return None, _renamed(arrays, _places(network))
@@ -110,7 +105,7 @@ def _of_whole_model(arrays: Arrays, network: Network, names: list[str]) -> Array
             ]
             if len(found) != 1:
                 raise UserError(
-                    f"layer {name!r} has {len(found)} arrays named {variable}; accepted: 1"
+                    f"layer {shortened(name)} has {len(found)} arrays named {variable}; accepted: 1"
                 )
             places[found[0]] = f"{layer}/{variable}"
     return _renamed(arrays, places)

@@ -3,7 +3,7 @@
 Conversion is of weights alone: the optimizer's state and the position in a run stay behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cnn_experiment.checkpoint import Checkpoint, read_arrays, read_checkpoint, 
 from cnn_experiment.errors import UserError, shortened
 from cnn_experiment.experiment import Experiment
 from cnn_experiment.keras_files import (
+    Arrays,
     keras_weights_file,
     read_keras_archive,
     read_keras_hdf5,
@@ -56,6 +57,7 @@ def read_weights(
         _must_be_a_file(path)
         experiment, weights = _read(path, experiment)
         experiment = experiment.with_changes(dtype=_dtype(weights))
+        _must_be_named(weights, experiment.network.variable_shapes())
         must_match(weights, _of_right_shapes(experiment))
         must_be_finite(weights)
     except UserError as error:
@@ -95,7 +97,7 @@ def _must_be_a_file(path: Path) -> None:
         raise UserError(f"it has {path.stat().st_size} bytes; accepted: at most {_LARGEST}")
 
 
-def _read(path: Path, experiment: Experiment | None) -> tuple[Experiment, dict[str, NDArray[Any]]]:
+def _read(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
     with path.open("rb") as file:
         beginning = file.read(9)
     if beginning.startswith(keras_archive.MAGIC):
@@ -139,9 +141,7 @@ def _plain(value: object) -> str:
     return shortened(value, limit=200)
 
 
-def _read_safetensors(
-    path: Path, experiment: Experiment | None
-) -> tuple[Experiment, dict[str, NDArray[Any]]]:
+def _read_safetensors(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
     metadata, index = read_index(path)
     if "twin_cnn" in metadata:
         checkpoint = read_checkpoint(path)
@@ -160,10 +160,9 @@ def _read_safetensors(
     return experiment, _from_torch(arrays, experiment)
 
 
-def _from_torch(state_dict: Mapping[str, NDArray[Any]], experiment: Experiment) -> Any:
+def _from_torch(state_dict: Variables, experiment: Experiment) -> Arrays:
     neutral = {torch_name(name): name for name in experiment.network.variable_shapes()}
-    if state_dict.keys() != neutral.keys():
-        raise UserError(f"tensors are {_plain(sorted(state_dict))}; accepted: {sorted(neutral)}")
+    _must_be_named(state_dict, neutral)
     for name, array in state_dict.items():
         wanted = len(experiment.network.variable_shapes()[neutral[name]])
         if array.ndim != wanted:
@@ -172,6 +171,14 @@ def _from_torch(state_dict: Mapping[str, NDArray[Any]], experiment: Experiment) 
         neutral[name]: np.ascontiguousarray(to_neutral_layout(array))
         for name, array in state_dict.items()
     }
+
+
+def _must_be_named(arrays: Collection[str], names: Collection[str]) -> None:
+    """Raise `UserError` unless the arrays have exactly these names, in any order."""
+    for name in [*arrays, *names]:
+        if (name in arrays) != (name in names):
+            state = "is unknown" if name in arrays else "is missing"
+            raise UserError(f"{shortened(name)} {state}; {accepted([*names])}")
 
 
 def _dtype(weights: Variables) -> str:
