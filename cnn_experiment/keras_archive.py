@@ -43,8 +43,16 @@ def _read(path: Path, copy_of_weights: Path) -> bytes:
                 return member.read(_LONGEST_CONFIG)
     except UserError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-        raise UserError(f"it is no zip archive, or a damaged one ({error})") from error
+    except (  # OSError: from a place outside the file that it points to
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+    ) as error:
+        reason = shortened(str(error), limit=200)
+        raise UserError(f"it cannot be read as a zip archive: {reason}") from error
 
 
 def _must_end_as_a_short_list(path: Path) -> None:

@@ -23,6 +23,7 @@ from cnn_experiment import (
     UserError,
     hdf5_process,
     initial_weights,
+    keras_files,
     load_mnist,
     preset,
     read_weights,
@@ -320,6 +321,23 @@ def test_damaged_hdf5_is_read_or_refused(saved: Saved, tmp_path: Path) -> None:
         except UserError:
             refused += 1
     assert refused >= 5
+
+
+def test_a_damaged_archive_is_read_or_refused(
+    saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_files, "read_hdf5", lambda _: (None, {}))
+    content = (saved.folder / "cnn.keras").read_bytes()
+    numbers = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in numbers.integers(1, 260, 3):  # the list of members stands last
+            damaged[-place] = numbers.integers(256)
+        path = tmp_path / "cnn.keras"
+        path.write_bytes(damaged)
+        with pytest.raises(UserError) as caught:  # for want of weights, if for nothing else
+            read_weights(path)
+        assert len(str(caught.value)) < 500
 
 
 CRASH = """
