@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,10 @@ def external_link(file: h5py.File, elsewhere: Path) -> None:
     file["layers"] = h5py.ExternalLink(elsewhere, "layers")
 
 
+def link_to_nothing(file: h5py.File, elsewhere: Path) -> None:
+    file["layers"] = h5py.ExternalLink(elsewhere.with_name("missing.h5"), "layers")
+
+
 def soft_link(file: h5py.File, _: Path) -> None:
     file["elsewhere/vars/0"] = np.zeros(3, "float32")
     file["layers/dense"] = h5py.SoftLink("/elsewhere")
@@ -53,6 +58,10 @@ def many_groups(file: h5py.File, _: Path) -> None:
 
 def never_written(file: h5py.File, _: Path) -> None:
     file.create_dataset("layers/0", (1_000_000_000,), "float32")
+
+
+def small_and_never_written(file: h5py.File, _: Path) -> None:
+    file.create_dataset("layers/0", (8,), "float32")
 
 
 def compressed(file: h5py.File, _: Path) -> None:
@@ -93,17 +102,23 @@ def json_array(file: h5py.File, _: Path) -> None:
     file.attrs["model_config"] = ["{}", "{}"]
 
 
+def no_text(file: h5py.File, _: Path) -> None:
+    file.attrs["model_config"] = np.bytes_(b"\xff\xfe")
+
+
 def other_contents(file: h5py.File, _: Path) -> None:
     file["measurements"] = np.zeros(3)
 
 
 HOSTILE: dict[Callable[[h5py.File, Path], None], str] = {
     external_link: "layers is a link to elsewhere; accepted",
+    link_to_nothing: "layers is a link to elsewhere; accepted",
     soft_link: "layers/dense is a link to elsewhere; accepted",
     cycle: "layers/again.* lies too deep; accepted",
     one_dataset_many_times: "has 4000000 bytes by its shape .*; accepted",
     many_groups: "more than 10000 objects; accepted",
     never_written: r"layers/0 has 4000000000 bytes by its shape \(1000000000,\); accepted",
+    small_and_never_written: r"layers/0 has 32 bytes by its shape \(8,\); accepted",
     compressed: "layers/0 is stored in chunks",
     outside: "layers/0 is stored in chunks, virtually or in another file; accepted",
     virtual: "layers/0 is stored in chunks, virtually",
@@ -113,6 +128,7 @@ HOSTILE: dict[Callable[[h5py.File, Path], None], str] = {
     deep_json: "invalid JSON: recursion limit exceeded",
     long_json: "model_config: accepted: JSON text of at most",
     json_array: r"model_config has shape \(2,\); accepted: one JSON text",
+    no_text: "it is no HDF5 file, or a damaged one",
     other_contents: "it holds neither a model_config nor layers; accepted: what today's Keras",
 }
 
@@ -167,9 +183,12 @@ def test_a_reader_that_ends_badly_is_one_sentence(
     program: str, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hdf5_process, "READER", (sys.executable, "-c", program))
-    monkeypatch.setattr(hdf5_process, "_SECONDS", 0.5)
+    if "sleep" in program:
+        monkeypatch.setattr(hdf5_process, "_SECONDS", 0.5)
+    start = time.monotonic()
     with pytest.raises(UserError, match=ENDS[program]):
         read_weights(saved, EXPERIMENT)
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize(
