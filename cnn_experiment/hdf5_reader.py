@@ -42,7 +42,7 @@ def read(path: str) -> bytes:
     with h5py.File(path, "r") as file:
         walk = _Walk(Path(path).stat().st_size)
         for part in PARTS:
-            if file.id.links.exists(part.encode()):  # `in` would follow a link to another file
+            if file.id.links.exists(part.encode()):  # looks at the name, follows no link
                 walk.into(file, part, part, arrays)
         config = _config(file)
     if not arrays and config is None:
