@@ -205,6 +205,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: save_file({"dense_1/bias": WEIGHTS["dense_1/bias"]}, path),
         "'conv2d_1/kernel' is missing; accepted: ",
     ),
+    "another member": (
+        lambda path: archive(path, config__json=b"{}", model__weights__h5=b"x", other=b""),
+        "it holds 'other'; accepted: metadata.json, config.json, model.weights.h5",
+    ),
     "no weights": (lambda path: archive(path, config__json=b"{}"), "it holds ['config.json'];"),
 }
 
