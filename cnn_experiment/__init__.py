@@ -14,6 +14,7 @@ from cnn_experiment.randomness import batch_order, initial_weights
 from cnn_experiment.regularizers import L1, L2
 from cnn_experiment.run_folder import RunFolder
 from cnn_experiment.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
+from cnn_experiment.weight_files import read_weights
 
 __all__ = [
     "L1",
@@ -50,4 +51,5 @@ __all__ = [
     "load_mnist",
     "preset",
     "read_checkpoint",
+    "read_weights",
 ]

@@ -21,7 +21,7 @@ from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import Experiment
 from cnn_experiment.history import EpochRecord, Tally
 from cnn_experiment.value import Value
-from cnn_experiment.variables import Variables
+from cnn_experiment.variables import Variables, must_be_finite
 
 _HEADER = "twin_cnn"
 _LONGEST_HEADER = 16 * 2**20
@@ -91,7 +91,7 @@ class Checkpoint:
             for part, variables in (("weights", self.weights), ("optimizer", self.optimizer_state))
             for name, array in variables.items()
         }
-        _must_be_finite(arrays)
+        must_be_finite(arrays)
         header = Header(
             experiment=self.experiment,
             iteration=self.iteration,
@@ -126,7 +126,7 @@ def _read(path: Path) -> Checkpoint:
     expected = _expected(experiment, path.stat().st_size)
     _must_be_these(shapes, expected)
     arrays = read_arrays(path)
-    _must_be_finite(arrays)
+    must_be_finite(arrays)
     parts: dict[str, dict[str, NDArray[Any]]] = {"weights": {}, "optimizer": {}}
     for name, array in arrays.items():
         part, _, variable = name.partition("/")
@@ -199,12 +199,6 @@ def _must_be_these(
                 for each in (given, expected)
             )
             raise UserError(f"{name} is {found}; accepted: {wanted}")
-
-
-def _must_be_finite(arrays: Variables) -> None:
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise UserError(f"{name} holds a number that is not finite")
 
 
 def _must_agree(header: Header) -> None:

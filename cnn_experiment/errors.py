@@ -40,7 +40,7 @@ def _clause(detail: ErrorDetails) -> str:
     path = _path(detail)
     kind = str(detail["loc"][-2]) if len(detail["loc"]) > 1 else ""
     if detail["type"] == "extra_forbidden" and kind in SETTINGS:
-        value = _shortened(detail["input"])
+        value = shortened(detail["input"])
         return f"{path} = {value}: {kind} has no such setting; accepted: {SETTINGS[kind]}"
     if detail["type"] == "union_tag_invalid":
         return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {_WITH_KINDS[path]}"
@@ -65,11 +65,13 @@ def _subject(detail: ErrorDetails) -> str:
     path = _path(detail)
     if detail["type"] == "missing" or isinstance(detail["input"], dict | BaseModel):
         return path or "the experiment"
-    return f"{path} = {_shortened(detail['input'])}" if path else _shortened(detail["input"])
+    return f"{path} = {shortened(detail['input'])}" if path else shortened(detail["input"])
 
 
-def _shortened(value: object, limit: int = 60) -> str:
+def shortened(value: object, limit: int = 60, *, quoted: bool = True) -> str:
+    """The value as it stands in a message: of whatever size it is, one short line."""
     text = repr(value)
+    text = text[1:-1] if isinstance(value, str) and not quoted else text
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

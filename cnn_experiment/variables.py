@@ -7,6 +7,7 @@ kernels (height, width, in, out) or (in, out), biases (out,).
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cnn_experiment.errors import UserError
@@ -24,3 +25,10 @@ def must_match(given: Variables, own: Variables) -> None:
                 f"{name} is {array.dtype} {array.shape};"
                 f" accepted: {own[name].dtype} {own[name].shape}"
             )
+
+
+def must_be_finite(variables: Variables) -> None:
+    """Raise `UserError` where a number is NaN or infinite."""
+    for name, array in variables.items():
+        if not np.isfinite(array).all():
+            raise UserError(f"{name} holds a number that is not finite")

@@ -1,0 +1,82 @@
+"""Read HDF5 files in a process of their own, so that a hostile one brings down no more than that.
+
+See `hdf5_reader` for what that process accepts and its limits.
+"""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from pydantic_core import from_json
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from cnn_experiment.errors import UserError
+
+READER: Sequence[str | Path] = (
+    sys.executable,
+    "-P",  # the modules beside the reader are not for h5py to import
+    Path(__file__).with_name("hdf5_reader.py"),
+)
+_REFUSED = 3
+_SECONDS = 20.0
+"""For the smallest file, on a busy machine; 0.2 are needed on an idle one."""
+_BYTES_A_SECOND = 10e6
+
+
+def read_hdf5(path: Path) -> tuple[str | None, dict[str, NDArray[Any]]]:
+    """The attribute `model_config` and every array below `layers` and `model_weights`, by path.
+
+    The arrays are float32 or float64. Raises `UserError` for what the reader refuses, for what ends
+    it, and where h5py is not installed.
+    """
+    must_have_h5py()
+    seconds = _SECONDS + path.stat().st_size / _BYTES_A_SECOND
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # whose buffers count as memory
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command, and a path
+            [*READER, path.absolute()],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"reading it as HDF5 was not done after {seconds:.0f} s; accepted: a sound file"
+        ) from None
+    if done.returncode == _REFUSED:
+        raise UserError(done.stderr.decode(errors="replace"))
+    if done.returncode:
+        raise UserError(
+            f"reading it as HDF5 ended with {_way_to_end(done.returncode)};"
+            " accepted: a file that is neither damaged nor hostile"
+        )
+    return _unpacked(done.stdout)
+
+
+def must_have_h5py() -> None:
+    """Raise `UserError` where h5py is not installed."""
+    if importlib.util.find_spec("h5py") is None:
+        raise UserError("HDF5 files need h5py, which is not installed here; pip install '.[hdf5]'")
+
+
+def _unpacked(content: bytes) -> tuple[str | None, dict[str, NDArray[Any]]]:
+    try:
+        length = int.from_bytes(content[:8], "little")
+        arrays = load(content)
+        metadata = from_json(content[8 : 8 + length]).get("__metadata__") or {}
+    except (SafetensorError, ValueError) as error:
+        raise UserError(f"reading it as HDF5 gave no arrays ({error})") from error
+    return metadata.get("model_config"), arrays
+
+
+def _way_to_end(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"

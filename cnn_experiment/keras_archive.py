@@ -1,0 +1,110 @@
+"""The members of a `.keras` archive, a zip, of which nothing is believed before it is checked."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cnn_experiment.errors import UserError, shortened
+from cnn_experiment.value import accepted
+
+MAGIC = b"PK\x03\x04"
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_MEMBERS = ("metadata.json", _CONFIG, _WEIGHTS)
+_LONGEST_CONFIG = 2**20
+_HIGHEST_RATIO = 20
+"""Of unpacked to packed bytes. Keras packs without compression, and trained weights hardly yield to
+any; zeros, of which bombs are made, would give 1,000."""
+_LARGEST_WEIGHTS = 4 * 2**30
+_END_LENGTH, _LOCATOR_LENGTH = 22, 20
+_PIECE = 2**20
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[bytes, Path]]:
+    """The JSON of the model and the path of a copy of its weights' HDF5 file, while it is open.
+
+    Raises `UserError` for a file that is not such an archive, or not all of one.
+    """
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / _WEIGHTS
+        yield _read(path, copy), copy
+
+
+def _read(path: Path, copy_of_weights: Path) -> bytes:
+    try:
+        _must_end_as_a_short_list(path)
+        with zipfile.ZipFile(path) as archive:
+            config, weights = _found(archive)
+            _unpack(archive, weights, copy_of_weights)
+            with archive.open(config) as member:
+                return member.read(_LONGEST_CONFIG)
+    except UserError:
+        raise
+    except (  # OSError: from a place outside the file that it points to
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+    ) as error:
+        reason = shortened(str(error), limit=200)
+        raise UserError(f"it cannot be read as a zip archive: {reason}") from error
+
+
+def _must_end_as_a_short_list(path: Path) -> None:
+    """Raise `UserError` where the list of members may be long: `zipfile` reads it whole.
+
+    The record at the end of the file tells its length; one that a comment follows, or one of the
+    64-bit form in front of it, Keras does not write.
+    """
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, _END_LENGTH + _LOCATOR_LENGTH), 2)
+        last = file.read()
+    end = last[-_END_LENGTH:]
+    if not end.startswith(b"PK\x05\x06") or last.startswith(b"PK\x06\x07"):
+        raise UserError("it is no zip archive as Keras writes it, or not all of one")
+    count = int.from_bytes(end[10:12], "little")
+    length = int.from_bytes(end[12:16], "little")
+    if count > len(_MEMBERS) or length > _PIECE:
+        raise UserError(f"it has {count} members; {accepted(_MEMBERS)}")
+
+
+def _found(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
+    """The entries of configuration and weights, once all entries are found to be harmless."""
+    members = {member.filename: member for member in archive.infolist()}
+    for name, member in members.items():
+        if name not in _MEMBERS:
+            raise UserError(f"it holds {shortened(name)}; {accepted(_MEMBERS)}")
+        if member.flag_bits & 1 or member.compress_type not in (
+            zipfile.ZIP_STORED,
+            zipfile.ZIP_DEFLATED,
+        ):
+            raise UserError(f"{name} is encrypted or packed; accepted: stored or deflated")
+    missing = {_CONFIG, _WEIGHTS} - members.keys()
+    if missing or len(members) < len(archive.infolist()):
+        raise UserError(
+            f"it holds {sorted(m.filename for m in archive.infolist())};"
+            f" {accepted(_MEMBERS)}, once each"
+        )
+    config, weights = members[_CONFIG], members[_WEIGHTS]
+    if config.file_size > _LONGEST_CONFIG:
+        raise UserError(
+            f"{_CONFIG} has {config.file_size} bytes; accepted: at most {_LONGEST_CONFIG}"
+        )
+    if weights.file_size > min(_HIGHEST_RATIO * weights.compress_size, _LARGEST_WEIGHTS):
+        raise UserError(
+            f"{_WEIGHTS} would grow from {weights.compress_size} to {weights.file_size} bytes;"
+            f" accepted: {_HIGHEST_RATIO} times at most, and {_LARGEST_WEIGHTS}"
+        )
+    return config, weights
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    """Copy a member; `zipfile` reads no more of it than its declared size."""
+    with archive.open(member) as source, target.open("xb") as copy:
+        while piece := source.read(_PIECE):
+            copy.write(piece)
