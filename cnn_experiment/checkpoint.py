@@ -23,6 +23,7 @@ from cnn_experiment.history import EpochRecord, Tally
 from cnn_experiment.value import Value
 from cnn_experiment.variables import Variables, must_be_finite
 
+Backend = Literal["torch", "keras"]
 _HEADER = "twin_cnn"
 _LONGEST_HEADER = 16 * 2**20
 _NUMPY_NAMES = {"F32": "float32", "F64": "float64"}
@@ -33,6 +34,7 @@ class Header(Value):
     """What a checkpoint holds beside its arrays."""
 
     format: Literal[1] = 1
+    backend: Backend | None
     experiment: Experiment
     iteration: Count
     epoch: Count
@@ -57,6 +59,8 @@ class Checkpoint:
     batch: int = 0
     tally: Tally = field(default_factory=Tally)
     history: tuple[EpochRecord, ...] = ()
+    backend: Backend | None = None
+    """Which trained it so far, if any."""
 
     @property
     def iteration(self) -> int:
@@ -64,7 +68,10 @@ class Checkpoint:
         return self.epoch * self.experiment.steps_per_epoch + self.batch
 
     def __str__(self) -> str:
-        return f"epoch {self.epoch + 1}, batch {self.batch}, step {self.iteration}"
+        done = f"{self.epoch} epoch{'s' * (self.epoch != 1)}"
+        if self.batch:
+            done += f" and {self.batch} batch{'es' * (self.batch != 1)}"
+        return f"{done}, step {self.iteration}"
 
     def must_fit(self, experiment: Experiment) -> None:
         """Raise `UserError` unless this is a state of that experiment; the epochs may be more."""
@@ -81,7 +88,8 @@ class Checkpoint:
             )
         if (self.epoch, self.batch) > (experiment.epochs, 0):
             raise UserError(
-                f"epochs = {experiment.epochs}: the checkpoint is at {self}; accepted: more"
+                f"epochs = {experiment.epochs}: the checkpoint has {self}; accepted: at least"
+                f" {self.epoch + (self.batch > 0)}"
             )
 
     def to_bytes(self) -> bytes:
@@ -93,6 +101,7 @@ class Checkpoint:
         }
         must_be_finite(arrays)
         header = Header(
+            backend=self.backend,
             experiment=self.experiment,
             iteration=self.iteration,
             epoch=self.epoch,
@@ -134,6 +143,8 @@ def _read(path: Path) -> Checkpoint:
     for name, array in parts["optimizer"].items():
         if name.startswith(("velocity/", "norm/")) and array.size and array.min() < 0:
             raise UserError(f"optimizer/{name} is below 0; accepted: 0 or more")
+        if name == "u_product" and not 0 < array <= 1:
+            raise UserError(f"optimizer/{name} = {array}: accepted: above 0 and at most 1")
     return Checkpoint(
         experiment,
         parts["weights"],
@@ -142,6 +153,7 @@ def _read(path: Path) -> Checkpoint:
         header.batch,
         header.tally,
         header.history,
+        header.backend,
     )
 
 
@@ -150,6 +162,8 @@ def read_index(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, tuple[i
 
     Raises `UserError` for a file that is not safetensors through and through.
     """
+    if not path.is_file():  # reading from a pipe would wait for ever
+        raise UserError("it is no file; accepted: a safetensors file")
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     if not 0 < length <= min(_LONGEST_HEADER, path.stat().st_size - 8):
@@ -211,12 +225,17 @@ def _must_agree(header: Header) -> None:
         ("iteration", header.iteration, header.epoch * steps + header.batch),
         ("history", len(header.history), header.epoch),
         ("tally.images", header.tally.images, seen),
+        ("tally.loss", header.tally.loss, header.tally.loss if seen else 0.0),
         ("tally.hits", header.tally.hits, min(header.tally.hits, seen)),
         ("epoch", header.epoch, min(header.epoch, experiment.epochs)),
         *(
             (f"history[{index}].{name}", getattr(record, name), count)
             for index, record in enumerate(header.history)
-            for name, count in (("epoch", index + 1), ("step", (index + 1) * steps))
+            for name, count in (
+                ("epoch", index + 1),
+                ("step", (index + 1) * steps),
+                ("precision", experiment.precision),
+            )
         ),
     ):
         if found != accepted:

@@ -79,4 +79,7 @@ def _unpacked(content: bytes) -> tuple[str | None, dict[str, NDArray[Any]]]:
 
 
 def _way_to_end(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+    if code >= 0:
+        return f"exit status {code}"
+    known = -code in set(signal.Signals)
+    return f"signal {signal.Signals(-code).name if known else -code}"

@@ -148,7 +148,7 @@ def _limit_this_process(file_size: int) -> None:
         resource.RLIMIT_FSIZE: 0,  # it writes into a pipe alone
         # The arrays, each of them as bytes, and the file made of these.
         resource.RLIMIT_AS: _BASE_MEMORY + 3 * file_size,
-        resource.RLIMIT_CPU: 2 + file_size // 50_000_000,
+        resource.RLIMIT_CPU: 1 + file_size // 50_000_000,
     }
     for kind, amount in limits.items():
         _, hard = resource.getrlimit(kind)

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from cnn_experiment.value import Value
 
+NotNegative = Annotated[float, Field(ge=0)]
+Accuracy = Annotated[float, Field(ge=0, le=1)]
+
 
 class Evaluation(NamedTuple):
     """Loss, the penalty included, and accuracy (0 to 1), both averaged by sample."""
@@ -18,9 +21,9 @@ class Tally(Value):
     """Sums over an epoch's training images so far. Losses are added one by one, in float64."""
 
     images: Annotated[int, Field(ge=0)] = 0
-    loss: float = 0.0
+    loss: NotNegative = 0.0
     hits: Annotated[int, Field(ge=0)] = 0
-    seconds: Annotated[float, Field(ge=0)] = 0.0
+    seconds: NotNegative = 0.0
 
     def averages(self) -> tuple[float, float]:
         """Loss and accuracy by image, of which there is at least one."""
@@ -38,12 +41,12 @@ class EpochRecord(Value):
     epoch: int
     """From 1."""
     step: int
-    learning_rate: float
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: Annotated[float, Field(ge=0)]
+    learning_rate: NotNegative
+    loss: NotNegative
+    accuracy: Accuracy
+    val_loss: NotNegative
+    val_accuracy: Accuracy
+    seconds: NotNegative
     """Wall time of the epoch, its evaluation on the test images included."""
     precision: Literal["full", "bfloat16"] = "full"
     """What the layers computed in: `Experiment.precision`."""

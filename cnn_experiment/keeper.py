@@ -23,13 +23,13 @@ class Keeper(Protocol):
 
 
 class Diverged(UserError):  # noqa: N818 - named for what happened, as Stopped
-    """A loss that is not finite: from here on nothing but NaN would be learned."""
+    """A number that is not finite: from here on nothing but NaN would be learned."""
 
-    def __init__(self, loss: float, experiment: Experiment, epoch: int, batch: int) -> None:
-        step = epoch * experiment.steps_per_epoch + batch + 1
+    def __init__(self, what: str, experiment: Experiment, epoch: int, batch: int) -> None:
+        step = epoch * experiment.steps_per_epoch + batch
         super().__init__(
-            f"the loss is {loss} at step {step} (epoch {epoch + 1}, batch {batch + 1}); accepted:"
-            " finite ones, which a smaller learning rate may give"
+            f"{what} at step {step} (epoch {epoch + 1}, batch {batch}); accepted: finite numbers,"
+            " which a smaller learning rate may give"
         )
 
 
@@ -37,7 +37,7 @@ class Stopped(Exception):  # noqa: N818 - no error
     """The run was asked to stop by a signal of this number, and has kept its state."""
 
     def __init__(self, number: int, checkpoint: Checkpoint, folder: RunFolder) -> None:
-        super().__init__(f"{signal.Signals(number).name}: stopped at {checkpoint}")
+        super().__init__(f"{signal.Signals(number).name}: stopped after {checkpoint}")
         self.number, self.folder = number, folder.path
 
 
@@ -63,8 +63,15 @@ class FolderKeeper:
         return by_count or self._signal is not None
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Write the state, then raise `Stopped` if a signal has come."""
-        self._folder.keep(checkpoint)
+        """Write the state, then raise `Stopped` if a signal has come.
+
+        Raises `Diverged` for a state that is not finite; the one before it is still there.
+        """
+        try:
+            self._folder.keep(checkpoint)
+        except UserError as error:
+            at = (checkpoint.epoch, checkpoint.batch)
+            raise Diverged(str(error), checkpoint.experiment, *at) from error
         if self._signal is not None:
             raise Stopped(self._signal, checkpoint, self._folder)
 

@@ -1,5 +1,6 @@
 """The folder of one run: `experiment.json`, `history.csv`, checkpoints and the final weights."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,11 @@ from cnn_experiment.atomic_file import (
     write_atomically,
     write_table_atomically,
 )
-from cnn_experiment.checkpoint import Checkpoint, read_checkpoint
+from cnn_experiment.checkpoint import Backend, Checkpoint, read_checkpoint
 from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import Experiment
 from cnn_experiment.history import EpochRecord
+from cnn_experiment.randomness import initial_weights
 from cnn_experiment.variables import Variables
 
 _LONGEST_JSON = 2**20
@@ -36,10 +38,13 @@ class RunFolder:
         self.latest_file = self.path / "latest.safetensors"
         self.best_file = self.path / "best.safetensors"
         self.weights_file = self.path / "weights.safetensors"
+        self._previous = self.path / "previous"
+        self._moving = self.path / ".moving"  # on its way into previous/
+        self._outdated = self.path / ".outdated"  # was previous/ until now
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that a finished run has; whatever is missing, the ones before it tell of the run."""
+        """All that a finished run has."""
         return (
             self.experiment_file,
             self.history_file,
@@ -52,7 +57,7 @@ class RunFolder:
         """Raise `UserError` if this is no folder, or one with a run that may not be replaced."""
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"out = {self.path}: it is a file; accepted: a folder, new or old")
-        if not overwrite and any(file.exists() for file in self.files):
+        if not overwrite and self._has_files():
             finished = self.weights_file.exists()
             state = "a finished run" if finished else "an unfinished run"
             others = "another folder," if finished else "--resume to go on with it, another folder,"
@@ -61,11 +66,23 @@ class RunFolder:
                 " to put it aside into previous/"
             )
 
+    def must_hold_a_run(self) -> None:
+        """Raise `UserError` where nothing was begun that could go on."""
+        if not self.latest_file.is_file() and not self._moving.exists():
+            raise UserError(
+                f"resume = {self.path}: there is no run to go on with in it; accepted: a run's"
+                " folder, which has latest.safetensors"
+            )
+
+    def _has_files(self) -> bool:
+        return self._moving.exists() or any(file.exists() for file in self.files)
+
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Keep other processes out of the folder; raise `UserError` if one is in it already.
 
-        The system ends that with the process, however that ends.
+        The system ends that with the process, however that ends. What a killed process left half
+        done is tidied up first.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock", timeout=0)
@@ -77,53 +94,70 @@ class RunFolder:
             ) from None
         try:
             remove_unfinished(self.path)
+            self._undo_half_a_move()
             yield
         finally:
             lock.release()
 
-    def start(self, experiment: Experiment) -> None:
-        """Begin a run here; the files of a run that was here are moved into `previous/`."""
+    def start(self, experiment: Experiment, backend: Backend) -> None:
+        """Begin a run here; the files of a run that was here are moved into `previous/`.
+
+        The state before the first step is kept at once: whatever comes, the run can go on.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        if any(file.exists() for file in self.files):
+        if self._has_files():
             self._put_aside()
+        weights = initial_weights(experiment.network, experiment.seed, experiment.dtype)
+        state = experiment.initial_optimizer_state()
+        first = Checkpoint(experiment, weights, state, backend=backend)
+        write_atomically(self.latest_file, first.to_bytes())
         write_atomically(self.experiment_file, experiment.to_json().encode())
 
     def _put_aside(self) -> None:
-        previous = self.path / "previous"
-        previous.mkdir(exist_ok=True)
+        """Move the run into `previous/`, all of it or, if that is cut short, none of it."""
+        self._moving.mkdir(exist_ok=True)
         for file in self.files:
-            (previous / file.name).unlink(missing_ok=True)
-        for file in reversed(self.files):  # so that what is left at any time is a run
             if file.exists():
-                file.replace(previous / file.name)
+                file.replace(self._moving / file.name)
+        if self._previous.exists():
+            self._previous.replace(self._outdated)
+        self._moving.replace(self._previous)
+        if self._outdated.exists():
+            shutil.rmtree(self._outdated)
 
-    def read(self) -> tuple[Experiment, Checkpoint | None]:
-        """The experiment of the run that is here and its latest state, if it has one yet.
+    def _undo_half_a_move(self) -> None:
+        if self._outdated.exists():
+            if self._previous.exists():
+                shutil.rmtree(self._outdated)
+            else:
+                self._outdated.replace(self._previous)
+        if self._moving.exists():
+            for file in self.files:
+                if (self._moving / file.name).exists():
+                    (self._moving / file.name).replace(file)
+            self._moving.rmdir()
 
-        Raises `UserError` where there is no run, and for files that cannot be one's.
+    def read(self) -> Checkpoint:
+        """The latest state of the run that is here, its experiment included.
+
+        Raises `UserError` where there is no run, and for a file that cannot be one's.
         """
-        if self.latest_file.exists():
-            checkpoint = read_checkpoint(self.latest_file)
-            return checkpoint.experiment, checkpoint
-        if not self.experiment_file.is_file():
-            raise UserError(
-                f"resume = {self.path}: there is no run in it; accepted: a run's folder"
-            )
-        return read_experiment(self.experiment_file), None
+        self.must_hold_a_run()
+        return read_checkpoint(self.latest_file)
 
-    def must_hold_a_run(self) -> None:
-        """Raise `UserError` where nothing was begun."""
-        if not self.latest_file.exists() and not self.experiment_file.is_file():
-            raise UserError(
-                f"resume = {self.path}: there is no run in it; accepted: a run's folder"
-            )
+    def go_on(self, checkpoint: Checkpoint) -> None:
+        """Bring all files to this state; the run is unfinished from now on.
 
-    def go_on(self, experiment: Experiment, checkpoint: Checkpoint | None) -> None:
-        """Bring all files to the state of the checkpoint; the run is unfinished from now on."""
+        Its experiment may ask for another count of epochs than the latest state's.
+        """
+        write_atomically(self.latest_file, checkpoint.to_bytes())
+        write_atomically(self.experiment_file, checkpoint.experiment.to_json().encode())
+        if self.best_file.exists():
+            best = read_checkpoint(self.best_file).history
+            if best != checkpoint.history[: len(best)]:  # of epochs that are to be done anew
+                self.best_file.unlink()
+        self._write_history(checkpoint.history)
         self.weights_file.unlink(missing_ok=True)
-        write_atomically(self.experiment_file, experiment.to_json().encode())
-        if checkpoint is not None:
-            self._write_history(checkpoint.history)
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Replace the latest state by this one, and after an epoch the history, and maybe the best.
@@ -133,13 +167,15 @@ class RunFolder:
         content = checkpoint.to_bytes()
         if checkpoint.batch == 0 and checkpoint.history:
             *before, last = (record.val_accuracy for record in checkpoint.history)
-            if last > max(before, default=-1.0):
+            if last > max(before, default=-1.0) or not self.best_file.exists():
                 write_atomically(self.best_file, content)
             self._write_history(checkpoint.history)
         write_atomically(self.latest_file, content)
 
     def _write_history(self, history: tuple[EpochRecord, ...]) -> None:
-        if history:
+        if not history:
+            self.history_file.unlink(missing_ok=True)
+        else:
             write_table_atomically(self.history_file, [row.model_dump() for row in history])
 
     def finish(self, weights: Variables) -> None:
@@ -150,6 +186,8 @@ class RunFolder:
 
 def read_experiment(path: Path) -> Experiment:
     """The experiment in a JSON file; raises `UserError` for anything else that is in there."""
+    if not path.is_file():
+        raise UserError(f"{path}: it is no file; accepted: an experiment.json")
     if path.stat().st_size > _LONGEST_JSON:
         raise UserError(f"{path}: it has {path.stat().st_size} bytes; accepted: an experiment.json")
     try:

@@ -86,7 +86,8 @@ class Progress(keras.callbacks.Callback):
         averages = {name: float(value) for name, value in (logs or {}).items()}
         done = self._first + batch + 1
         if not math.isfinite(averages["loss"]):
-            raise Diverged(averages["loss"], self._experiment, self._epoch, done - 1)
+            what = f"the epoch's loss is {averages['loss']}"
+            raise Diverged(what, self._experiment, self._epoch, done)
         for watcher in self._watchers:
             watcher.batches_done(done, averages["loss"], averages["accuracy"])
         iteration = self._epoch * self._experiment.steps_per_epoch + done
@@ -101,8 +102,8 @@ class Progress(keras.callbacks.Callback):
         """Add the epoch's record, and hand over the state."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(values["val_loss"]):
-            last = self._experiment.steps_per_epoch
-            raise Diverged(values["val_loss"], self._experiment, epoch, last)
+            what = f"the validation loss is {values['val_loss']}"
+            raise Diverged(what, self._experiment, epoch, self._experiment.steps_per_epoch)
         record = EpochRecord(
             epoch=epoch + 1,
             step=self._rates.iterations[-1],
@@ -138,6 +139,7 @@ class Progress(keras.callbacks.Callback):
             batch,
             tally,
             tuple(self.records),
+            "keras",
         )
 
 

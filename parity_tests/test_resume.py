@@ -132,7 +132,10 @@ def test_a_state_of_another_experiment_is_refused(
     digits = random_digits(experiment)
     with pytest.raises(UserError, match="of another experiment: seed differ; accepted: its own"):
         backend.train(experiment.with_changes(seed=1), digits, start=alone[3])
-    with pytest.raises(UserError, match="epochs = 1: the checkpoint is at epoch 2, batch 2"):
+    with pytest.raises(
+        UserError,
+        match="epochs = 1: the checkpoint has 1 epoch and 2 batches, step 7; accepted: at least 2",
+    ):
         backend.train(experiment.with_changes(epochs=1), digits, start=alone[STEPS + 2])
 
 

@@ -74,7 +74,7 @@ def convert(options: argparse.Namespace) -> None:
 
 def kind_of_target(options: argparse.Namespace) -> str:
     """What to write; raises `UserError` where it is not told, or where something is in the way."""
-    from cnn_experiment import UserError
+    from cnn_experiment import RunFolder, UserError
 
     target: Path = options.target
     is_keras = target.name.endswith(KERAS_ENDING)
@@ -90,6 +90,9 @@ def kind_of_target(options: argparse.Namespace) -> str:
         raise UserError(f"out = {target}: it is a folder; accepted: a file")
     if target.exists() and not options.overwrite:
         raise UserError(f"out = {target}: it is there; accepted: another name, or --overwrite")
+    run_folder = RunFolder(target.parent)
+    if target in run_folder.files and run_folder.experiment_file.exists():
+        raise UserError(f"out = {target}: it is part of a run; accepted: a folder of its own")
     if not target.parent.is_dir():
         raise UserError(f"out = {target}: its folder is not there; accepted: in one that is")
     return kind

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -280,6 +281,7 @@ def in_a_process(folder: Path, name: str, content: bytes) -> str:
     child = os.fork()
     if child == 0:
         os.close(reading)
+        signal.alarm(30)  # ends a child that waits for ever, which costs no processor time
         word = "it did not end"
         try:
             word = opened(path, len(content))

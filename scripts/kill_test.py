@@ -4,17 +4,20 @@
 
 Each training is a process of its own that does what `scripts/train.py` does, on real images, and
 is ended with SIGKILL: half of the kills fall into a step, half into a save, which is slowed down
-for it between any two of its system calls. After every kill the folder must hold a state that loads
-(or none, if none was kept yet). A run is resumed and killed until two kills fell into one epoch;
-then it may finish. Its weights, optimizer state and history, but for the seconds, must be those of
-the run that was left alone, bit for bit. Exit status: 0 where all were.
+for it around each flush and rename. After every kill the folder must hold a state that loads (or
+none, where not even the first was kept). A run is resumed and killed until two kills fell into one
+epoch; then it may finish. Its files, but for the seconds in them, must be those of the run that was
+left alone, bit for bit: weights, optimizer state and history, latest and best. Exit status: 0 where
+all were.
 """
 
 import argparse
 import contextlib
+import csv
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,9 +29,9 @@ from typing import Any
 IMAGES, BATCH, EPOCHS, EVERY = 640, 64, 3, 3
 STEPS = IMAGES // BATCH
 PAUSE = 0.01
-"""Seconds between the system calls of a save."""
-CALLS = 4
-"""Pauses in the save of a file."""
+"""Seconds before and after each flush and rename of a save."""
+FLUSHES = 8
+"""In the save after an epoch: file and folder of best, history, latest, and at last the weights."""
 
 
 def arguments() -> argparse.Namespace:
@@ -94,11 +97,16 @@ def kill_twice_in_an_epoch(
         begin = 0 if kept is None else kept.iteration
         epoch = begin // STEPS
         first_kill = not kills
-        last = EPOCHS * STEPS - 1 if first_kill else (epoch + 1) * STEPS - 1
-        step = source.randint(begin + 1, max(begin + 1, last))
+        last = EPOCHS * STEPS if first_kill else (epoch + 1) * STEPS
         in_save = source.random() < 0.5
+        step = source.randint(begin + (not in_save), max(begin + 1, min(last, EPOCHS * STEPS)))
         reached, unfinished_file = trainer.kill(name, step, in_save=in_save, source=source)
-        kills[(reached - 1) // STEPS] += 1
+        if trainer.is_done(name):
+            counts["kills that came too late"] += 1  # the run is no use, and begins anew
+            shutil.rmtree(trainer.scratch / name)
+            kills.clear()
+            continue
+        kills[max(reached - 1, 0) // STEPS] += 1
         counts["kills"] += 1
         counts["kills in a save" if in_save else "kills in a step"] += 1
         counts["files left unfinished"] += unfinished_file
@@ -128,13 +136,29 @@ class Trainer:
         _, status = os.waitpid(child, 0)
         if status != 0:
             raise ValueError(f"it ended with status {status}: {self._last_words(name)}")
-        state = self.kept(name)
-        return [
-            {name: array.tobytes() for name, array in state.weights.items()},
-            {name: array.tobytes() for name, array in state.optimizer_state.items()},
-            [record.model_dump(exclude={"seconds"}) for record in state.history],
-            (self.scratch / name / "weights.safetensors").read_bytes(),
-        ]
+        return self.result(name)
+
+    def is_done(self, name: str) -> bool:
+        """Whether the run has written all of its files."""
+        return (self.scratch / name / "weights.safetensors").exists()
+
+    def result(self, name: str) -> Any:
+        """What is in the files of a finished run, its seconds left out."""
+        from cnn_experiment import read_checkpoint
+
+        folder = self.scratch / name
+        rows = list(csv.DictReader((folder / "history.csv").open()))
+        found: list[Any] = [(folder / "weights.safetensors").read_bytes()]
+        found += [[{k: v for k, v in row.items() if k != "seconds"} for row in rows]]
+        for kept in ("latest", "best"):
+            state = read_checkpoint(folder / f"{kept}.safetensors")
+            found += [
+                state.epoch,
+                {name: array.tobytes() for name, array in state.weights.items()},
+                {name: array.tobytes() for name, array in state.optimizer_state.items()},
+                [record.model_dump(exclude={"seconds"}) for record in state.history],
+            ]
+        return found
 
     def _last_words(self, name: str) -> str:
         return (self.scratch / f"{name}.txt").read_text().strip().rpartition("\n")[2]
@@ -144,28 +168,28 @@ class Trainer:
         from cnn_experiment import RunFolder
 
         folder = RunFolder(self.scratch / name)
-        return folder.read()[1] if folder.experiment_file.exists() else None
+        return folder.read() if folder.latest_file.exists() else None
 
     def kill(
         self, name: str, step: int, *, in_save: bool, source: random.Random
     ) -> tuple[int, bool]:
-        """Kill a training in a step, or in the first save from it on.
+        """Kill a training in a step, or in a save from it on, somewhere between its flushes.
 
         Returns the last step that was done, and whether a file was left unfinished.
         """
         child, events = self._start(name, slow=True)
-        reached = 0
+        reached, flushes_left = 0, source.randint(1, FLUSHES) if in_save else 0
         with events:
             for line in events:
                 word, _, number = line.strip().partition(" ")
                 reached = int(number) if word == "step" else reached
-                if reached >= step and (not in_save or word == "save"):
-                    break
-            else:
-                os.waitpid(child, 0)
-                raise ValueError(f"it ended before step {step}: {self._last_words(name)}")
-            time.sleep(source.uniform(0, CALLS * PAUSE if in_save else PAUSE))
-            os.kill(child, signal.SIGKILL)
+                if reached >= step:
+                    flushes_left -= word == "flush"
+                    if flushes_left <= 0:
+                        break
+            time.sleep(source.uniform(0, 2 * PAUSE if in_save else PAUSE))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
             for line in events:  # what it had said meanwhile
                 word, _, number = line.strip().partition(" ")
                 reached = int(number) if word == "step" else reached
@@ -173,7 +197,7 @@ class Trainer:
         return reached, any((self.scratch / name).glob(".*.partial"))
 
     def _start(self, name: str, *, slow: bool) -> tuple[int, Any]:
-        """Fork a process that trains; it writes `step N` and `save` into the returned file."""
+        """Fork a process that trains; it writes `step N` and `flush` into the returned file."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -208,12 +232,13 @@ class Trainer:
             return bool(is_due(keeper, iteration))
 
         def slow_fsync(file: int) -> None:
-            os.write(pipe, b"save\n")
+            os.write(pipe, b"flush\n")
             time.sleep(PAUSE)
             fsync(file)
             time.sleep(PAUSE)
 
         def slow_replace(path: Path, target: Path) -> Path:
+            time.sleep(PAUSE)
             found = replace(path, target)
             time.sleep(PAUSE)
             return found
@@ -225,7 +250,7 @@ class Trainer:
         folder = self.scratch / name
         new = ["--preset", "article-2", "--train-images", str(IMAGES), "--test-images", "100"]
         new += ["--epochs", str(EPOCHS), "--out", str(folder)]
-        known = (folder / "experiment.json").exists()
+        known = (folder / "latest.safetensors").exists()
         what = ["--resume", str(folder)] if known else new
         often = ["--checkpoint-every", str(EVERY), "--device", "cpu"]
         sys.argv = ["train.py", "--backend", self.backend, *what, *often]

@@ -10,16 +10,19 @@ SIGTERM finish the step and keep the state; a second one ends the process at onc
 """
 
 import argparse
-import contextlib
 import importlib
 import logging
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 PRESET = "article-2"
 BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
+MAY_CHANGE = ("backend", "epochs", "device", "data_dir", "compile", "checkpoint_every")
+"""Options that a resumed run takes anew."""
 
 
 def arguments() -> argparse.Namespace:
@@ -27,7 +30,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--backend", choices=tuple(BACKENDS), default="torch")
+    parser.add_argument(
+        "--backend", choices=tuple(BACKENDS), help="default: torch, or the resumed run's own"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--preset",
@@ -36,7 +41,7 @@ def arguments() -> argparse.Namespace:
         " or mlp",
     )
     what.add_argument(
-        "--experiment", type=file, metavar="FILE", help="an experiment.json, for every setting"
+        "--experiment", type=Path, metavar="FILE", help="an experiment.json, for every setting"
     )
     what.add_argument(
         "--resume",
@@ -119,7 +124,7 @@ def main() -> None:
         except (UserError, OSError) as error:
             sys.exit(f"error: {error}")
         except Stopped as stop:
-            print(f"{stop}; go on with: {sys.argv[0]} --resume {stop.folder}", file=sys.stderr)
+            print(f"{stop}; go on with: {command_to_go_on(options, stop.folder)}", file=sys.stderr)
             sys.exit(128 + stop.number)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -128,102 +133,127 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prepare what can fail, then train in the run's folder, from its start or its checkpoint."""
-    from cnn_experiment import RunFolder, UserError, load_mnist
+    from cnn_experiment import RunFolder, load_mnist
 
-    if options.compile and options.backend != "torch":
-        raise UserError(f"compile: accepted by the torch backend, not by {options.backend}")
     if options.resume is not None:
-        run_folder = must_be_resumable(options)
+        must_be_resumable(options)
+        run_folder = RunFolder(options.resume)
+        run_folder.must_hold_a_run()
         with run_folder.taken():
-            experiment, start = run_folder.read()
-            experiment = experiment.with_changes(**given(epochs=options.epochs))
-            if start is not None:
-                start.must_fit(experiment)
-                if start.epoch == experiment.epochs and run_folder.weights_file.exists():
-                    raise UserError(
-                        f"resume = {run_folder.path}: the run is finished, after"
-                        f" {start.epoch} epochs; accepted: more --epochs"
-                    )
-            train(options, run_folder, experiment, load_mnist(experiment, options.data_dir), start)
+            start = start_of(options, run_folder)
+            backend = backend_for(options, start.experiment)
+            digits = load_mnist(start.experiment, options.data_dir)
+            train(options, run_folder, start, digits, backend)
         return
+    options.backend = options.backend or "torch"
     experiment = experiment_of(options)
     default_out = Path("runs") / f"{name(options)}-{options.backend}-seed{experiment.seed}"
     run_folder = RunFolder(options.out or default_out)
     run_folder.must_be_free(overwrite=options.overwrite)
     digits = load_mnist(experiment, options.data_dir)
     digits.must_fit(experiment)
-    train(options, run_folder, experiment, digits, None)
+    backend = backend_for(options, experiment)
+    with run_folder.taken():
+        run_folder.must_be_free(overwrite=options.overwrite)
+        run_folder.start(experiment, options.backend)
+        train(options, run_folder, run_folder.read(), digits, backend)
+
+
+def start_of(options: argparse.Namespace, run_folder: Any) -> Any:
+    """The state to go on from, with the epochs of the command line; sets the backend to go on with.
+
+    Raises `UserError` where there is nothing left to do.
+    """
+    from cnn_experiment import UserError
+
+    kept = run_folder.read()
+    experiment = kept.experiment.with_changes(**given(epochs=options.epochs))
+    kept.must_fit(experiment)
+    if kept.epoch == experiment.epochs and run_folder.weights_file.exists():
+        raise UserError(
+            f"resume = {run_folder.path}: the run is finished, after {kept.epoch} epochs;"
+            " accepted: more --epochs"
+        )
+    options.backend = options.backend or kept.backend or "torch"
+    return replace(kept, experiment=experiment)
+
+
+def backend_for(options: argparse.Namespace, experiment: Any) -> ModuleType:
+    """The backend's module; raises `UserError` where it cannot train this, before it is begun."""
+    from cnn_experiment import UserError
+
+    if options.backend != "torch":
+        if options.compile:
+            raise UserError(f"compile: accepted by the torch backend, not by {options.backend}")
+        if experiment.precision != "full":
+            raise UserError(
+                f"precision = {experiment.precision!r}: accepted by the Keras backend: full"
+            )
+    backend = load_backend(options.backend)
+    backend.pick_device(options.device)
+    return backend
 
 
 def train(
-    options: argparse.Namespace,
-    run_folder: Any,
-    experiment: Any,
-    digits: Any,
-    start: Any,
+    options: argparse.Namespace, run_folder: Any, start: Any, digits: Any, backend: ModuleType
 ) -> None:
-    """Train and save; `start` is the checkpoint to go on from."""
+    """Train from the checkpoint `start` on, and save."""
     from cnn_experiment import Diverged, FolderKeeper, ProgressBar, UserError
 
-    backend = load_backend(options.backend)
-    device = backend.pick_device(options.device)
     keeper = FolderKeeper(run_folder, options.checkpoint_every)
-    with contextlib.ExitStack() as stack:
-        if options.resume is None:
-            stack.enter_context(run_folder.taken())
-            run_folder.must_be_free(overwrite=options.overwrite)
-            run_folder.start(experiment)
-        else:
-            run_folder.go_on(experiment, start)
+    experiment = start.experiment
+    try:
+        if options.resume is not None:
+            run_folder.go_on(start)
         parameters = sum(layer.parameters for layer in experiment.network.layers())
         print(
-            f"{name(options)} on {options.backend} ({device}): {parameters:,} parameters,"
-            f" epochs: {experiment.epochs}, batches in each: {experiment.steps_per_epoch}"
-            + (f"; going on at {start}" if start is not None else ""),
+            f"{name(options)} on {options.backend} ({backend.pick_device(options.device)}):"
+            f" {parameters:,} parameters, epochs: {experiment.epochs},"
+            f" batches in each: {experiment.steps_per_epoch}"
+            + (f"; going on after {start}" if start.iteration else ""),
             flush=True,
         )
-        try:
-            with keeper:
-                model, history = backend.train(
-                    experiment,
-                    digits,
-                    device=options.device,
-                    watchers=(ProgressBar(experiment, start),),
-                    keeper=keeper,
-                    start=start,
-                    **({"compiled": True} if options.compile else {}),
-                )
-        except (Diverged, OSError) as error:
-            raise UserError(f"{error}; {what_is_kept(run_folder)}") from error
+        with keeper:
+            model, history = backend.train(
+                experiment,
+                digits,
+                device=options.device,
+                watchers=(ProgressBar(experiment, start),),
+                keeper=keeper,
+                start=start,
+                **({"compiled": True} if options.compile else {}),
+            )
         run_folder.finish(backend.neutral_weights(model))
+    except (Diverged, OSError) as error:
+        file = run_folder.latest_file
+        raise UserError(f"{error}; {file} holds the run after {run_folder.read()}") from error
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
     print(f"wrote {', '.join(file.name for file in run_folder.files)} to {run_folder.path}")
 
 
-def must_be_resumable(options: argparse.Namespace) -> Any:
-    """Return the folder to go on in; raise `UserError` for options that are the run's already."""
-    from cnn_experiment import RunFolder, UserError
+def must_be_resumable(options: argparse.Namespace) -> None:
+    """Raise `UserError` for options that are the run's already."""
+    from cnn_experiment import UserError
 
-    may_change = {"resume", "backend", "epochs", "device", "data_dir", "compile"}
-    may_change |= {"checkpoint_every"}
     for option, value in vars(options).items():
-        if option not in may_change and value not in (None, False):
+        is_given = value is not None and value is not False
+        if option == "staircase":
+            is_given = value is not None
+        if is_given and option not in ("resume", *MAY_CHANGE):
             raise UserError(
                 f"{option} = {value}: it cannot be changed in the middle of a run; accepted with"
-                f" resume: {', '.join(sorted(may_change - {'resume'}))}"
+                f" resume: {', '.join(MAY_CHANGE)}"
             )
-    run_folder = RunFolder(options.resume)
-    run_folder.must_hold_a_run()
-    return run_folder
 
 
-def what_is_kept(run_folder: Any) -> str:
-    """Say which state there is to go on from."""
-    from cnn_experiment import read_checkpoint
-
-    if not run_folder.latest_file.exists():
-        return "no state was kept yet"
-    return f"{run_folder.latest_file} holds {read_checkpoint(run_folder.latest_file)}"
+def command_to_go_on(options: argparse.Namespace, folder: Path) -> str:
+    """What to type to go on with the run as it was."""
+    words = [sys.executable, sys.argv[0], "--resume", str(folder)]
+    for option in ("checkpoint_every", "device", "data_dir", "compile"):
+        value = getattr(options, option)
+        if value not in (None, False, "auto"):
+            words += [f"--{option.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)
 
 
 def name(options: argparse.Namespace) -> str:
@@ -234,11 +264,12 @@ def name(options: argparse.Namespace) -> str:
 
 def experiment_of(options: argparse.Namespace) -> Any:
     """Return the preset or the file's experiment, with the settings of the command line."""
-    from cnn_experiment import Experiment, preset
+    from cnn_experiment import preset
     from cnn_experiment.overrides import with_overrides
+    from cnn_experiment.run_folder import read_experiment
 
     if options.experiment is not None:
-        experiment = Experiment.from_json(options.experiment.read_bytes())
+        experiment = read_experiment(options.experiment)
     else:
         experiment = preset(options.preset or PRESET)
     images = given(train_images=options.train_images, test_images=options.test_images)
@@ -278,13 +309,6 @@ def folder(text: str) -> Path:
     """Return the path; an empty one is refused, since it would mean the present folder."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty; accepted: a folder")
-    return Path(text)
-
-
-def file(text: str) -> Path:
-    """Return the path of a file that exists."""
-    if not Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"{text!r} is no file; accepted: an experiment.json")
     return Path(text)
 
 

@@ -1,6 +1,7 @@
 """Runs that are stopped, starved or disturbed, as a person at `scripts/train.py` sees them."""
 
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_a_signal_finishes_the_step_and_says_how_to_go_on(
         assert run.stderr is not None
         assert run.stdout.readline().startswith("article-2 on torch")
         folder = RunFolder(tmp_path)
-        while not folder.latest_file.exists():
+        while folder.read().iteration == 0:
             assert run.poll() is None, run.stderr.read()
         second = train("--resume", tmp_path)
         run.send_signal(number)
@@ -67,16 +68,14 @@ def test_a_signal_finishes_the_step_and_says_how_to_go_on(
     if run.returncode == 0:
         pytest.fail("it was finished before the signal came; give it more to do")
     assert run.returncode == status
-    kept = folder.read()[1]
-    assert kept is not None
-    assert words.splitlines()[-1] == (
-        f"{number.name}: stopped at {kept}; go on with: {SCRIPT} --resume {tmp_path}"
-    )
+    kept = folder.read()
+    go_on = f"{sys.executable} {SCRIPT} --resume {tmp_path} --checkpoint-every 10 --device cpu"
+    assert words.splitlines()[-1] == (f"{number.name}: stopped after {kept}; go on with: {go_on}")
     assert not folder.weights_file.exists()
 
-    on = train("--resume", tmp_path)
+    on = subprocess.run(shlex.split(go_on), capture_output=True, text=True, check=False)
     assert on.returncode == 0, on.stderr
-    assert f"; going on at {kept}" in on.stdout.splitlines()[0]
+    assert f"; going on after {kept}" in on.stdout.splitlines()[0]
     assert folder.weights_file.read_bytes() == alone.weights_file.read_bytes()
     assert "the run is finished, after 2 epochs" in error_of(train("--resume", tmp_path))
 
@@ -86,12 +85,33 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
     words = error_of(run)
     assert words.startswith("error: the loss is ")
     assert " at step " in words
-    assert words.endswith("; no state was kept yet")
+    assert words.endswith("latest.safetensors holds the run after 0 epochs, step 0")
     with_states = [*FEW, "--epochs", "1", "--learning-rate", "1e30", "--checkpoint-every", "1"]
     words = error_of(train(*with_states, "--out", tmp_path / "2"))
-    kept = RunFolder(tmp_path / "2").read()[1]
-    assert kept is not None
-    assert words.endswith(f"latest.safetensors holds {kept}")
+    kept = RunFolder(tmp_path / "2").read()
+    assert words.endswith(f"latest.safetensors holds the run after {kept}")
+
+
+def test_a_state_that_is_not_finite_ends_the_run_too(tmp_path: Path) -> None:
+    """The loss is still a number when the squares in the optimizer no longer are."""
+    options = ["--learning-rate", "1e5", "--epochs", "2", "--checkpoint-every", "20"]
+    words = error_of(train(*FEW, *options, "--out", tmp_path))
+    assert " at step " in words
+    assert f"latest.safetensors holds the run after {RunFolder(tmp_path).read()}" in words
+
+
+def test_a_run_goes_on_in_its_own_backend_and_a_refusal_changes_nothing(tmp_path: Path) -> None:
+    few = ["--train-images", "300", "--test-images", "100", "--epochs", "1"]
+    assert train("--precision", "bfloat16", *few, "--out", tmp_path).returncode == 0
+    before = {path: path.read_bytes() for path in RunFolder(tmp_path).files}
+    longer = train("--resume", tmp_path, "--backend", "keras", "--epochs", "2")
+    assert "precision = 'bfloat16': accepted by the Keras backend: full" in error_of(longer)
+    assert {path: path.read_bytes() for path in before} == before
+    out = tmp_path / "of keras"
+    assert train("--backend", "keras", *few, "--out", out).returncode == 0
+    longer = train("--resume", out, "--epochs", "2")
+    assert longer.returncode == 0, longer.stderr
+    assert longer.stdout.startswith("of keras on keras (cpu:0): ")
 
 
 def limit_files_to(size: int) -> None:
@@ -107,7 +127,8 @@ def test_no_room_for_a_file_ends_the_run_and_keeps_the_last_state(
     half = partial(limit_files_to, len(before) // 2)
     words = error_of(train("--resume", tmp_path, "--epochs", "2", before=half))
     assert "File too large" in words
-    assert words.endswith(f"{folder.latest_file} holds epoch 2, batch 0, step 100")
+    assert words.endswith(f"{folder.latest_file} holds the run after 1 epoch, step 100")
+    assert all(file.exists() for file in folder.files)
     assert folder.latest_file.read_bytes() == before
     assert not list(tmp_path.glob(".*.partial"))
     assert train("--resume", tmp_path, "--epochs", "2").returncode == 0
@@ -158,8 +179,13 @@ sha256sum {run}/latest.safetensors
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        (["--seed", "0"], "seed = 0: it cannot be changed in the middle of a run; accepted with"),
+        (["--no-staircase"], "staircase = False: it cannot be changed in the middle of a run; ac"),
         (["--seed", "3"], "seed = 3: it cannot be changed in the middle of a run; accepted with"),
-        (["--epochs", "1"], "epochs = 1: the checkpoint is at epoch 3, batch 0, step 200; accepte"),
+        (
+            ["--epochs", "1"],
+            "epochs = 1: the checkpoint has 2 epochs, step 200; accepted: at least",
+        ),
         (["--checkpoint-every", "0", "--epochs", "3"], "checkpoint_every = 0: accepted: 1 or mor"),
     ],
 )
@@ -172,7 +198,7 @@ def test_what_cannot_be_resumed_is_named(
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
-    assert "there is no run in it; accepted: a run's folder" in error_of(
+    assert "there is no run to go on with in it; accepted: a run's folder" in error_of(
         train("--resume", tmp_path / "nothing")
     )
     assert not (tmp_path / "nothing").exists()

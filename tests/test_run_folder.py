@@ -1,6 +1,8 @@
 """A run's folder: files whole or not at all, and a finished run never lost unasked."""
 
 import csv
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,11 @@ def checkpoint(epochs: int, experiment: Experiment = EXPERIMENT) -> Checkpoint:
 
 def finished(path: Path) -> RunFolder:
     run = RunFolder(path)
-    run.start(EXPERIMENT)
+    run.start(EXPERIMENT, "torch")
+    return finished_in(run)
+
+
+def finished_in(run: RunFolder) -> RunFolder:
     run.keep(checkpoint(1))
     run.keep(checkpoint(2))
     run.finish(WEIGHTS)
@@ -92,7 +98,7 @@ def assert_same(ours: Variables, theirs: Variables) -> None:
 
 def test_transposed_weights_are_written_by_value_not_by_memory(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    run.start(EXPERIMENT)
+    run.start(EXPERIMENT, "torch")
     kernel = np.arange(6.0).reshape(2, 3)
     run.finish({"dense_1/kernel": kernel.T})
     np.testing.assert_array_equal(load_file(run.weights_file)["dense_1/kernel"], kernel.T)
@@ -109,19 +115,92 @@ def test_a_finished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
 def test_starting_again_puts_the_old_run_aside_whole(tmp_path: Path) -> None:
     run = finished(tmp_path)
     old = {file.name: file.read_bytes() for file in run.files}
-    run.start(EXPERIMENT.with_changes(seed=3))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["experiment.json", "previous"]
+    run.start(EXPERIMENT.with_changes(seed=3), "keras")
+    new = ["experiment.json", "latest.safetensors", "previous"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == new
+    assert run.read().experiment.seed == 3
+    assert (run.read().backend, run.read().iteration) == ("keras", 0)
     assert {p.name: p.read_bytes() for p in (tmp_path / "previous").iterdir()} == old
     run.keep(checkpoint(1))
     assert len(run.history_file.read_text().splitlines()) == 2
-    run.start(EXPERIMENT)
+    run.start(EXPERIMENT, "torch")
     kept = sorted(path.name for path in (tmp_path / "previous").iterdir())
     assert kept == ["best.safetensors", "experiment.json", "history.csv", "latest.safetensors"]
 
 
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("calls", range(12))
+def test_putting_aside_can_be_cut_short_anywhere(
+    calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was done last, the next process finds the old run whole: here, or put aside."""
+    first = finished(tmp_path)
+    first.start(EXPERIMENT, "torch")  # so that there is a previous/ to replace
+    run = finished_in(first)
+    old = {file.name: file.read_bytes() for file in run.files}
+    left, move, remove = [calls], Path.replace, shutil.rmtree
+
+    def counted() -> None:
+        if left[0] == 0:
+            raise KilledError
+        left[0] -= 1
+
+    def counted_move(path: Path, target: Path) -> Path:
+        if not path.name.endswith(".partial"):
+            counted()
+        return move(path, target)
+
+    def counted_remove(path: Path) -> None:
+        counted()
+        remove(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", counted_move)
+        patched.setattr(shutil, "rmtree", counted_remove)
+        try:
+            with run.taken():
+                run.start(EXPERIMENT.with_changes(seed=3), "torch")
+        except KilledError:
+            pass
+    with run.taken():
+        here = {file.name: file.read_bytes() for file in run.files if file.exists()}
+        aside = {file.name: file.read_bytes() for file in (tmp_path / "previous").iterdir()}
+        assert old in (here, aside)
+        run.start(EXPERIMENT.with_changes(seed=4), "torch")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".lock",
+        "experiment.json",
+        "latest.safetensors",
+        "previous",
+    }
+
+
+def test_a_longer_run_stays_longer(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    longer = EXPERIMENT.with_changes(epochs=9)
+    run.go_on(replace(run.read(), experiment=longer))
+    assert run.read().experiment == longer
+    assert Experiment.from_json(run.experiment_file.read_bytes()) == longer
+    assert not run.weights_file.exists()
+    assert read_checkpoint(run.best_file).epoch == 1
+
+
+def test_going_on_forgets_what_was_not_kept(tmp_path: Path) -> None:
+    """The best and the history of an epoch, whose state itself was not written any more."""
+    run = finished(tmp_path)
+    run.go_on(checkpoint(0))
+    assert not run.history_file.exists()
+    assert not run.best_file.exists()
+    run.keep(checkpoint(1))
+    assert read_checkpoint(run.best_file).epoch == 1
+
+
 def test_an_unfinished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    run.start(EXPERIMENT)
+    run.start(EXPERIMENT, "torch")
     run.keep(checkpoint(1))
     with pytest.raises(UserError, match="it holds an unfinished run; accepted: --resume"):
         RunFolder(tmp_path).must_be_free()

@@ -151,8 +151,8 @@ class _Run:
             zip(losses, counts, results, strict=True)
         ):
             if not math.isfinite(loss):
-                batch = self.batch - len(results) + index
-                raise Diverged(loss, self.experiment, self.epoch, batch)
+                batch = self.batch - len(results) + index + 1
+                raise Diverged(f"the loss is {loss}", self.experiment, self.epoch, batch)
             images, total, hits = images + size, total + loss * size, hits + count
         self.tally = Tally(images=images, loss=total, hits=hits, seconds=tally.seconds + seconds)
 
@@ -160,7 +160,8 @@ class _Run:
         test = evaluate(self.model, self.digits.test_images_nhwc, self.digits.test_labels)
         loss, accuracy = self.tally.averages()
         if not math.isfinite(test.loss):
-            raise Diverged(test.loss, self.experiment, self.epoch, self.batch)
+            what = f"the validation loss is {test.loss}"
+            raise Diverged(what, self.experiment, self.epoch, self.batch)
         record = EpochRecord(
             epoch=self.epoch + 1,
             step=self.schedule.last_epoch,
@@ -188,4 +189,5 @@ class _Run:
             self.batch,
             self.tally,
             tuple(self.history),
+            "torch",
         )
