@@ -43,10 +43,15 @@ def _clause(detail: ErrorDetails) -> str:
         value = shortened(detail["input"])
         return f"{path} = {value}: {kind} has no such setting; accepted: {SETTINGS[kind]}"
     if detail["type"] == "union_tag_invalid":
-        return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {_WITH_KINDS[path]}"
+        return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {_WITH_KINDS[_field(path)]}"
     if detail["type"] == "union_tag_not_found":
-        return f"{path} has no kind; accepted as its kind: {_WITH_KINDS[path]}"
+        return f"{path} has no kind; accepted as its kind: {_WITH_KINDS[_field(path)]}"
     return f"{_subject(detail)}: {_reason(detail['msg'])}"
+
+
+def _field(path: str) -> str:
+    """`optimizer` of `experiment.optimizer`."""
+    return path.rpartition(".")[2]
 
 
 def _path(detail: ErrorDetails) -> str:
