@@ -21,21 +21,21 @@ def benchmark(*options: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_short_run_writes_ratios_table_and_picture(tmp_path: Path) -> None:
     file, picture = tmp_path / "result.json", tmp_path / "result.png"
-    peers = ["--peers", "dataloader,torchvision"]
-    run = benchmark("--steps", "20", "--rounds", "2", *peers, "--json", file, "--plot", picture)
+    peers = ["--peers", "dataloader"]
+    run = benchmark("--steps", "10", "--rounds", "2", *peers, "--json", file, "--plot", picture)
     assert run.returncode == 0, run.stderr
     result = json.loads(file.read_bytes())
     assert list(result["ratios"]) == ["float32", "bfloat16"]
     for ratios in result["ratios"].values():
-        assert {"dataloader", "torchvision"} <= set(ratios)
+        assert "dataloader" in ratios
         for found in ratios.values():
             assert 0 < found["low"] <= found["median"] <= found["high"]
-    names = {"float32", "bfloat16", "control", "dataloader", "torchvision"}
+    names = {"float32", "bfloat16", "control", "dataloader"}
     assert set(result["contestants"]) == names
-    # All of them train: 60 steps from a loss of ln 10 and a penalty of about 1.
+    # All of them train: 30 steps from a loss of ln 10 and a penalty of about 1.
     assert all(0 < row["loss"] < 2.3 for row in result["contestants"].values())
     lines = run.stdout.splitlines()
-    assert {line.split()[0] for line in lines[1:6]} == names
+    assert {line.split()[0] for line in lines[1:5]} == names
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
