@@ -21,6 +21,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -30,6 +31,8 @@ IMAGES, BATCH, EPOCHS, EVERY = 640, 64, 3, 3
 STEPS = IMAGES // BATCH
 PAUSE = 0.01
 """Seconds before and after each flush and rename of a save."""
+HANG = 120
+"""Seconds after which a training that still runs is ended, and counted as wrong."""
 FLUSHES = 8
 """In the save after an epoch: file and folder of best, history, latest, and at last the weights."""
 
@@ -193,7 +196,9 @@ class Trainer:
             for line in events:  # what it had said meanwhile
                 word, _, number = line.strip().partition(" ")
                 reached = int(number) if word == "step" else reached
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) not in (-signal.SIGKILL, 0):  # 0: it came too late
+            raise ValueError(f"it ended with status {status}: {self._last_words(name)}")
         return reached, any((self.scratch / name).glob(".*.partial"))
 
     def _start(self, name: str, *, slow: bool) -> tuple[int, Any]:
@@ -220,10 +225,14 @@ class Trainer:
     def _train(self, name: str, pipe: int, *, slow: bool) -> None:
         """Be that process: call `scripts/train.py`, with ears in it."""
         import train
+        from tqdm import tqdm
 
         import cnn_experiment
         from cnn_experiment import FolderKeeper, atomic_file
 
+        signal.alarm(HANG)
+        # tqdm's lock is shared with forked processes; one killed in it would stop all later ones.
+        tqdm.set_lock(threading.RLock())
         cnn_experiment.load_mnist = lambda *_: self.digits
         is_due, fsync, replace = FolderKeeper.is_due, os.fsync, Path.replace
 
