@@ -5,7 +5,8 @@ from cnn_experiment.errors import UserError
 from cnn_experiment.experiment import Data, Experiment
 from cnn_experiment.history import EpochRecord, Evaluation, Tally
 from cnn_experiment.keeper import Diverged, FolderKeeper, Keeper, Stopped
-from cnn_experiment.mnist import Digits, load_mnist
+from cnn_experiment.live_curves import LiveCurves
+from cnn_experiment.mnist import Digits, Pixels, load_mnist, load_pixels
 from cnn_experiment.network import Convolution, Hidden, Layer, Network, Output
 from cnn_experiment.optimizers import Adamax, Nadam, RMSprop
 from cnn_experiment.presets import PRESETS, preset
@@ -36,9 +37,11 @@ __all__ = [
     "InverseTimeDecay",
     "Keeper",
     "Layer",
+    "LiveCurves",
     "Nadam",
     "Network",
     "Output",
+    "Pixels",
     "ProgressBar",
     "RMSprop",
     "RunFolder",
@@ -49,6 +52,7 @@ __all__ = [
     "batch_order",
     "initial_weights",
     "load_mnist",
+    "load_pixels",
     "preset",
     "read_checkpoint",
     "read_weights",

@@ -50,12 +50,35 @@ class Digits:
                 )
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """MNIST's own pixels, uint8, (count, 28, 28), dealt out as an experiment asks for it."""
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    scaled: Scaling
+    """From these, or another image's, (..., 28, 28), to the network's."""
+
+
 def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Digits:
     """Return MNIST as `experiment.data` asks for it, fetched on first use.
 
     `data_dir` is the cache folder; the default is the environment's `MNIST_DIR`, else the user's
     cache. Raises `UserError` where no source can be reached.
     """
+    pixels = load_pixels(experiment, data_dir)
+    return Digits(
+        pixels.scaled(pixels.train_images, experiment.dtype)[..., np.newaxis],
+        pixels.train_labels,
+        pixels.scaled(pixels.test_images, experiment.dtype)[..., np.newaxis],
+        pixels.test_labels,
+    )
+
+
+def load_pixels(experiment: Experiment, data_dir: Path | str | None = None) -> Pixels:
+    """Return the same digits as `load_mnist` as they are in the files, to be looked at."""
     train_images, train_labels, test_images, test_labels = read_mnist_files(data_dir)
     images = np.concatenate([train_images, test_images])
     labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
@@ -66,12 +89,7 @@ def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Di
         scaled = standardisation(images)
     train = dealt[: experiment.data.train_images]
     test = dealt[len(train_images) :][: experiment.data.test_images]
-    return Digits(
-        scaled(images[train], experiment.dtype)[..., np.newaxis],
-        labels[train],
-        scaled(images[test], experiment.dtype)[..., np.newaxis],
-        labels[test],
-    )
+    return Pixels(images[train], labels[train], images[test], labels[test], scaled)
 
 
 def in_unit_range(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:

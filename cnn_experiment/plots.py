@@ -201,7 +201,7 @@ def _scale(rows: Sequence[Looked], *, differences: bool) -> tuple[float, float]:
     if not values:
         return 0, 1
     if differences:
-        furthest = max(float(np.abs(value).max()) for value in values) or 1e-9
+        furthest = max(float(np.abs(value).max()) for value in values) or 1.0
         return -furthest, furthest
     low, high = (
         float(end(np.concatenate([v.ravel() for v in values]))) for end in (np.min, np.max)

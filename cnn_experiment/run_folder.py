@@ -38,16 +38,18 @@ class RunFolder:
         self.latest_file = self.path / "latest.safetensors"
         self.best_file = self.path / "best.safetensors"
         self.weights_file = self.path / "weights.safetensors"
+        self.curves_file = self.path / "curves.png"
         self._previous = self.path / "previous"
         self._moving = self.path / ".moving"  # on its way into previous/
         self._outdated = self.path / ".outdated"  # was previous/ until now
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that a finished run has."""
+        """All that a finished run has; the curves only where they were drawn."""
         return (
             self.experiment_file,
             self.history_file,
+            self.curves_file,
             self.best_file,
             self.latest_file,
             self.weights_file,

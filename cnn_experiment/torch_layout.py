@@ -27,6 +27,11 @@ def to_torch_layout(variable: NDArray[Any]) -> NDArray[Any]:
     return variable.transpose(_AXES_TO_TORCH[variable.ndim])
 
 
+def torch_shape(neutral_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape in PyTorch's layout of a kernel or bias of this shape in Keras'."""
+    return tuple(neutral_shape[axis] for axis in _AXES_TO_TORCH[len(neutral_shape)])
+
+
 def to_neutral_layout(variable: NDArray[Any]) -> NDArray[Any]:
     """A kernel or bias in PyTorch's layout as a view in Keras'."""
     return variable.transpose(_AXES_TO_NEUTRAL[variable.ndim])

@@ -123,11 +123,11 @@ class Trainer:
     """Trains in processes of its own, forked from this one, which has the framework loaded."""
 
     def __init__(self, backend: str, scratch: Path) -> None:
-        import train  # scripts/train.py, beside this file
+        from backends import load_backend  # scripts/backends.py, beside this file
 
         import cnn_experiment
 
-        train.load_backend(backend)
+        load_backend(backend)
         self.backend, self.scratch = backend, scratch
         experiment = cnn_experiment.preset("article-2")
         data = experiment.data.with_changes(train_images=IMAGES, test_images=100)
@@ -261,7 +261,7 @@ class Trainer:
         new += ["--epochs", str(EPOCHS), "--out", str(folder)]
         known = (folder / "latest.safetensors").exists()
         what = ["--resume", str(folder)] if known else new
-        often = ["--checkpoint-every", str(EVERY), "--device", "cpu"]
+        often = ["--checkpoint-every", str(EVERY), "--device", "cpu", "--plot", "none"]
         sys.argv = ["train.py", "--backend", self.backend, *what, *often]
         train.main()
 

@@ -3,14 +3,13 @@
     python scripts/train.py --backend torch --preset article-2 --out runs/article-2
     python scripts/train.py --resume runs/article-2
 
-Writes experiment.json, history.csv, checkpoints (latest.safetensors and, by validation accuracy,
-best.safetensors) and at the end weights.safetensors (neutral names, Keras' layout) into the run's
-folder. A run that was stopped or killed goes on with --resume, in either backend. Ctrl-C and
-SIGTERM finish the step and keep the state; a second one ends the process at once.
+Writes experiment.json, history.csv, curves.png, checkpoints (latest.safetensors and, by validation
+accuracy, best.safetensors) and at the end weights.safetensors (neutral names, Keras' layout) into
+the run's folder. A run that was stopped or killed goes on with --resume, in either backend. Ctrl-C
+and SIGTERM finish the step and keep the state; a second one ends the process at once.
 """
 
 import argparse
-import importlib
 import logging
 import shlex
 import sys
@@ -19,9 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from backends import BACKENDS, load_backend  # scripts/backends.py, beside this file
+
 PRESET = "article-2"
-BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
-MAY_CHANGE = ("backend", "epochs", "device", "data_dir", "compile", "checkpoint_every")
+MAY_CHANGE = ("backend", "epochs", "device", "data_dir", "compile", "checkpoint_every", "plot")
 """Options that a resumed run takes anew."""
 
 
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
         type=folder,
         metavar="DIR",
         help="go on with the run in this folder; --backend, --epochs, --device, --data-dir,"
-        " --compile and --checkpoint-every can be given anew",
+        " --compile, --checkpoint-every and --plot can be given anew",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the preset's")
     parser.add_argument(
@@ -73,6 +73,11 @@ def arguments() -> argparse.Namespace:
         "--compile",
         action="store_true",
         help="pass PyTorch's network through torch.compile: for CUDA, where it was never measured",
+    )
+    parser.add_argument(
+        "--plot",
+        choices=("curves", "none"),
+        help="curves: rewrite curves.png after every epoch, the default where matplotlib is there",
     )
     parser.add_argument("--train-images", type=int, metavar="N", help="the first N; default 60000")
     parser.add_argument("--test-images", type=int, metavar="N", help="the first N; default 10000")
@@ -202,6 +207,7 @@ def train(
 
     keeper = FolderKeeper(run_folder, options.checkpoint_every)
     experiment = start.experiment
+    curves = curves_of(options, run_folder, start)
     try:
         if options.resume is not None:
             run_folder.go_on(start)
@@ -218,7 +224,7 @@ def train(
                 experiment,
                 digits,
                 device=options.device,
-                watchers=(ProgressBar(experiment, start),),
+                watchers=(*curves, ProgressBar(experiment, start)),
                 keeper=keeper,
                 start=start,
                 **({"compiled": True} if options.compile else {}),
@@ -228,7 +234,24 @@ def train(
         file = run_folder.latest_file
         raise UserError(f"{error}; {file} holds the run after {run_folder.read()}") from error
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
-    print(f"wrote {', '.join(file.name for file in run_folder.files)} to {run_folder.path}")
+    written = [file.name for file in run_folder.files if file.exists()]
+    print(f"wrote {', '.join(written)} to {run_folder.path}")
+
+
+def curves_of(options: argparse.Namespace, run_folder: Any, start: Any) -> tuple[Any, ...]:
+    """The watcher that draws, or none where that is not wanted, or not asked for and not there."""
+    from cnn_experiment import LiveCurves, UserError
+
+    if options.plot == "none":
+        return ()
+    try:
+        file = run_folder.curves_file
+        return (LiveCurves(start.experiment.epochs, start.history, file=file),)
+    except UserError as error:
+        if options.plot is not None:
+            raise
+        logging.info("no curves: %s", error)
+        return ()
 
 
 def must_be_resumable(options: argparse.Namespace) -> None:
@@ -249,7 +272,7 @@ def must_be_resumable(options: argparse.Namespace) -> None:
 def command_to_go_on(options: argparse.Namespace, folder: Path) -> str:
     """What to type to go on with the run as it was."""
     words = [sys.executable, sys.argv[0], "--resume", str(folder)]
-    for option in ("checkpoint_every", "device", "data_dir", "compile"):
+    for option in ("checkpoint_every", "device", "data_dir", "compile", "plot"):
         value = getattr(options, option)
         if value not in (None, False, "auto"):
             words += [f"--{option.replace('_', '-')}", *([] if value is True else [str(value)])]
@@ -291,18 +314,6 @@ def experiment_of(options: argparse.Namespace) -> Any:
         filters=options.filters,
         dense=options.dense,
     )
-
-
-def load_backend(name: str) -> ModuleType:
-    """Import the backend; raise `UserError` where its framework is not installed."""
-    from cnn_experiment import UserError
-
-    try:
-        return importlib.import_module(BACKENDS[name])
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"backend = {name!r}: {error.name} is not installed here; pip install '.[{name}]'"
-        ) from error
 
 
 def folder(text: str) -> Path:
