@@ -45,11 +45,10 @@ class RunFolder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that a finished run has; the curves only where they were drawn."""
+        """All that a finished run has, whether or not its curves were drawn."""
         return (
             self.experiment_file,
             self.history_file,
-            self.curves_file,
             self.best_file,
             self.latest_file,
             self.weights_file,
@@ -118,7 +117,7 @@ class RunFolder:
     def _put_aside(self) -> None:
         """Move the run into `previous/`, all of it or, if that is cut short, none of it."""
         self._moving.mkdir(exist_ok=True)
-        for file in self.files:
+        for file in (*self.files, self.curves_file):
             if file.exists():
                 file.replace(self._moving / file.name)
         if self._previous.exists():
@@ -134,7 +133,7 @@ class RunFolder:
             else:
                 self._outdated.replace(self._previous)
         if self._moving.exists():
-            for file in self.files:
+            for file in (*self.files, self.curves_file):
                 if (self._moving / file.name).exists():
                     (self._moving / file.name).replace(file)
             self._moving.rmdir()

@@ -234,7 +234,8 @@ def train(
         file = run_folder.latest_file
         raise UserError(f"{error}; {file} holds the run after {run_folder.read()}") from error
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
-    written = [file.name for file in run_folder.files if file.exists()]
+    written = [file.name for file in run_folder.files]
+    written += [run_folder.curves_file.name] if curves else []
     print(f"wrote {', '.join(written)} to {run_folder.path}")
 
 

@@ -114,7 +114,8 @@ def test_a_finished_run_is_not_replaced_unasked(tmp_path: Path) -> None:
 
 def test_starting_again_puts_the_old_run_aside_whole(tmp_path: Path) -> None:
     run = finished(tmp_path)
-    old = {file.name: file.read_bytes() for file in run.files}
+    run.curves_file.write_bytes(b"its picture")
+    old = {file.name: file.read_bytes() for file in (*run.files, run.curves_file)}
     run.start(EXPERIMENT.with_changes(seed=3), "keras")
     new = ["experiment.json", "latest.safetensors", "previous"]
     assert sorted(path.name for path in tmp_path.iterdir()) == new

@@ -135,6 +135,9 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     assert b"epoch 2/2:" in shown
     assert b"loss=" in shown
     assert b"accuracy=" in shown
+    assert b"rate=1.00e-03" in shown
+    assert b" images/s" in shown
+    assert b"/6400 [" in shown
     assert b"<" in shown.partition(b"epoch 2/2:")[2]  # the time left
 
 

@@ -1,0 +1,176 @@
+"""Pictures: what they show is what was given, and the same input gives the same bytes."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from cnn_experiment import EpochRecord, UserError, plots
+
+SCRIPT = """
+import hashlib, numpy as np
+from cnn_experiment import plots
+from test_plots import every_figure
+for name, figure in every_figure().items():
+    print(name, hashlib.sha256(plots.png(figure)).hexdigest())
+    print(name, hashlib.sha256(plots.svg(figure, name, "words").encode()).hexdigest())
+"""
+
+
+def history(epochs: int, offset: float = 0.0) -> list[EpochRecord]:
+    return [
+        EpochRecord(
+            epoch=epoch,
+            step=938 * epoch,
+            learning_rate=1e-3 / epoch,
+            loss=0.15 / epoch + offset,
+            accuracy=1 - 0.04 / epoch,
+            val_loss=0.06 / epoch + 0.02,
+            val_accuracy=0.993 - 0.01 / epoch,
+            seconds=1.0 + offset,
+        )
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def every_figure(offset: float = 0.0) -> dict[str, Figure]:
+    source = np.random.RandomState(0)
+    maps, nodes = source.rand(5, 5, 10) + offset, source.rand(12)
+    digit = source.rand(28, 28)
+    panels = [plots.Panel("torch", maps), plots.Panel("apart", maps - 0.5, is_difference=True)]
+    guess = plots.Guess("a.png", 255 * digit, 255 * digit, nodes / nodes.sum())
+    return {
+        "curves": plots.curves({"": history(5, offset)}, 5),
+        "maps": plots.layer_outputs([plots.Looked("a 4", digit, panels)]),
+        "nodes": plots.layer_outputs([plots.Looked("a 4", digit, [plots.Panel("torch", nodes)])]),
+        "sheet": plots.digit_sheet([digit], ["a 4"], "doubtful"),
+        "confusion": plots.confusion_matrix(np.arange(9).reshape(3, 3), "some"),
+        "guesses": plots.guesses([guess]),
+    }
+
+
+def test_the_same_input_gives_the_same_bytes_in_any_process_and_style() -> None:
+    figures = every_figure()
+    ours = [
+        f"{name} {hashlib.sha256(made).hexdigest()}"
+        for name, figure in figures.items()
+        for made in (plots.png(figure), plots.svg(figure, name, "words").encode())
+    ]
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env=os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": paths, "MPLBACKEND": "svg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split("\n")[:-1] == ours
+    with mpl.rc_context({"axes.facecolor": "black", "font.size": 20, "image.cmap": "gray"}):
+        assert plots.png(every_figure()["curves"]) == plots.png(figures["curves"])
+    assert plots.png(every_figure(0.01)["curves"]) != plots.png(figures["curves"])
+    assert plots.png(every_figure(0.01)["maps"]) != plots.png(figures["maps"])
+
+
+@pytest.mark.parametrize("epochs", [1, 5, 80])
+def test_curves_show_every_epoch_and_the_articles_line(epochs: int) -> None:
+    records = history(epochs)
+    accuracy, loss, rate = plots.curves({"": records}, 80).axes
+    at = [record.epoch for record in records]
+    for axes, fields in (
+        (accuracy, ("accuracy", "val_accuracy")),
+        (loss, ("loss", "val_loss")),
+        (rate, ("learning_rate",)),
+    ):
+        lines = [line for line in axes.lines if line.get_linestyle() != "--"]
+        for line, field in zip(lines, fields, strict=True):
+            assert np.asarray(line.get_xdata()).tolist() == at
+            values = [getattr(record, field) for record in records]
+            assert np.asarray(line.get_ydata()).tolist() == values
+            low, high = axes.get_ylim()
+            assert all(low <= value <= high for value in values)
+            assert (line.get_marker() == ".") == (epochs == 1)  # a point alone makes no line
+        assert axes.get_xlim() == (0, 81)
+    (reference,) = (line for line in accuracy.lines if line.get_linestyle() == "--")
+    assert np.unique(np.asarray(reference.get_ydata())) == 0.992
+
+
+def test_two_runs_are_told_apart() -> None:
+    axes = plots.curves({"torch": history(3), "keras": history(3, 0.1)}, 3).axes[1]
+    colours = {line.get_label(): line.get_color() for line in axes.lines}
+    assert colours["torch, training"] == colours["torch, validation"]
+    assert colours["torch, training"] != colours["keras, training"]
+
+
+def test_maps_stand_eight_in_a_row() -> None:
+    maps = np.arange(2 * 3 * 10.0).reshape(2, 3, 10)
+    grid = plots.tiled(maps)
+    assert grid.shape == (4, 24)
+    np.testing.assert_array_equal(grid[:2, 3:6], maps[:, :, 1])
+    np.testing.assert_array_equal(grid[2:, 3:6], maps[:, :, 9])
+    assert np.isnan(grid[2:, 6:]).all()
+    nodes = plots.tiled(np.arange(10.0))
+    assert nodes.shape == (2, 8)
+    assert (nodes[1, 1], nodes[0, 7]) == (9, 7)
+    assert np.isnan(nodes[1, 2:]).all()
+
+
+def test_scaled_maps_are_the_articles() -> None:
+    """Article V: standardise a map, times 64, plus 128, cut to 0 to 255."""
+    maps = np.random.RandomState(0).rand(4, 4, 3).astype(np.float32) ** 8
+    maps[:, :, 2] = 0.5
+    for number in range(3):
+        one = maps[:, :, number] - maps[:, :, number].mean()
+        if one.std() != 0:
+            one = one / one.std()
+        expected = np.clip(one * 64 + 128, 0, 255).astype(np.uint8)
+        np.testing.assert_array_equal(plots.standardised(maps)[:, :, number], expected)
+    nodes = plots.standardised(np.array([0.0, 1.0, 2.0]))
+    assert nodes.tolist() == [49, 128, 206]
+
+
+def test_all_rows_share_one_scale_and_differences_have_their_own() -> None:
+    digit = np.zeros((28, 28))
+    rows = [
+        plots.Looked(
+            "a 4",
+            digit,
+            [
+                plots.Panel("torch", np.full(9, top)),
+                plots.Panel("apart", np.full(9, apart), is_difference=True),
+            ],
+        )
+        for top, apart in ((1.0, 1e-7), (3.0, -4e-7))
+    ]
+    panels = [axes for axes in plots.layer_outputs(rows).axes if axes.images]
+    limits = [axes.images[0].get_clim() for axes in panels]
+    assert limits[1] == limits[4] == (1.0, 3.0)
+    assert limits[2] == limits[5] == (-4e-7, 4e-7)
+
+
+def test_a_map_of_colours_that_is_not_there_is_named() -> None:
+    looked = plots.Looked("a 4", np.zeros((28, 28)), [plots.Panel("torch", np.zeros(3))])
+    with pytest.raises(UserError, match="cmap = 'plaid': accepted: jet, viridis"):
+        plots.layer_outputs([looked], "plaid")
+
+
+def test_an_svg_is_its_own_and_takes_the_colour_of_its_page() -> None:
+    figure = every_figure()["curves"]
+    one, other = (plots.svg(figure, name, 'of "both"') for name in ("one", "other"))
+    found = ET.fromstring(one)  # noqa: S314 - our own
+    assert found.get("role") == "img"
+    assert found.get("aria-label") == 'of "both"'
+    assert found.get("width") is None
+    names = [
+        {element.get("id") for element in ET.fromstring(text).iter()} - {None}  # noqa: S314
+        for text in (one, other)
+    ]
+    assert not names[0] & names[1]
+    assert "currentColor" in one
+    assert plots.INK not in one
