@@ -1,12 +1,14 @@
 """One forward pass: every layer's output, the probabilities, the loss with its penalty."""
 
+import numpy as np
 import pytest
 
 import keras_ref
 import torch_cnn
-from cnn_experiment import PRESETS, Convolution, Digits, Experiment, Hidden, Network
-from parity_tests.comparison import assert_close, assert_variables_close
+from cnn_experiment import PRESETS, Convolution, Digits, Experiment, Hidden, Network, load_mnist
+from parity_tests.comparison import assert_close, assert_variables_close, compare
 from parity_tests.conftest import small
+from parity_tests.tolerances import of_rung
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -23,6 +25,25 @@ def test_256_images_give_the_same_outputs_and_loss_in_float64(name: str, digits:
     their_evaluation = keras_ref.evaluate(theirs, images, labels)
     assert our_evaluation.loss == pytest.approx(their_evaluation.loss, rel=0, abs=1e-12)
     assert our_evaluation.accuracy == their_evaluation.accuracy
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_layer_of_64_images_is_within_the_ladders_tolerance_in_float32(
+    name: str, digits: Digits
+) -> None:
+    """After some training, so that no bias is 0."""
+    experiment = small(name, train_images=256, test_images=64).with_changes(dtype="float32")
+    trained, _ = torch_cnn.train(experiment, load_mnist(experiment))
+    reference = keras_ref.build_model(experiment)
+    keras_ref.load_neutral_weights(reference, torch_cnn.neutral_weights(trained))
+    images = digits.test_images_nhwc[:64].astype(np.float32)
+    ours = torch_cnn.layer_outputs(trained, images)
+    theirs = keras_ref.layer_outputs(reference, images)
+    assert list(ours) == list(theirs) == [row.name for row in experiment.network.layers()]
+    for row in experiment.network.layers():
+        assert ours[row.name].shape == (64, *row.output_shape)
+        found = compare(ours[row.name], theirs[row.name])
+        assert found.relative <= of_rung("layer outputs", experiment), f"{row.name}{found.where}"
 
 
 def odd_network(convolution_activation: str, hidden_activation: str) -> Experiment:
