@@ -19,6 +19,8 @@ except ModuleNotFoundError as error:
 
 MOST_BYTES = 20_000_000
 MOST_PIXELS = 20_000_000
+_LARGE = 1000
+"""Height and width to which larger pictures are brought down before they are looked at."""
 LEAST_CONTRAST = 25
 """Grey levels of 255 between the ground and what is drawn on it."""
 _BOX, _FIELD = 20, 28
@@ -27,7 +29,7 @@ _CENTRE = 14.5
 
 
 def read_grey(file: Path) -> NDArray[np.uint8]:
-    """The picture in grey levels (height, width), 0 black to 255 white, upright.
+    """The picture in grey levels (height, width), 0 black to 255 white, upright, at most 1000 high.
 
     What is transparent becomes white, or black if what is drawn there is light. Raises `UserError`
     for a file that is no PNG or JPEG, that is damaged or too large.
@@ -47,7 +49,7 @@ def read_grey(file: Path) -> NDArray[np.uint8]:
                         f"image = {file}: {width}x{height} pixels; accepted: at most"
                         f" {MOST_PIXELS:,} in all"
                     )
-                return _grey(ImageOps.exif_transpose(image))
+                return _grey(ImageOps.exif_transpose(_small(image)))
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise a dozen kinds for damaged files
@@ -56,16 +58,25 @@ def read_grey(file: Path) -> NDArray[np.uint8]:
         ) from error
 
 
+def _small(image: Image.Image) -> Image.Image:
+    """At most `_LARGE` high and wide, in grey levels or colours, with any transparency."""
+    if image.mode.startswith("I"):  # 16 bits
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.thumbnail((_LARGE, _LARGE), Image.Resampling.BOX)
+    return image
+
+
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode.startswith(("I", "F")):  # 16 bits
-        return (np.asarray(image, np.float64) / 257).clip(0, 255).astype(np.uint8)
     if not image.has_transparency_data:
         return np.asarray(image.convert("L"))
     grey, opacity = (np.asarray(c, np.float64) for c in image.convert("LA").split())
     opacity /= 255
     drawn = (grey * opacity).sum() / max(opacity.sum(), 1e-9)
     ground = 255 if drawn < 128 else 0
-    return (grey * opacity + ground * (1 - opacity)).round().astype(np.uint8)
+    composed: NDArray[np.float64] = (grey * opacity + ground * (1 - opacity)).round()
+    return composed.astype(np.uint8)
 
 
 def as_mnist(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -114,6 +114,8 @@ def experiment_of_the_files() -> Any:
 
 def sound_files(folder: Path) -> dict[str, bytes]:
     """Content of a sound file of each kind, by name."""
+    from PIL import Image
+
     from cnn_experiment import Checkpoint, EpochRecord, Tally, initial_weights
     from cnn_experiment.mnist_files import FILES, data_root
     from cnn_experiment.weight_files import weights_as
@@ -147,11 +149,20 @@ def sound_files(folder: Path) -> dict[str, bytes]:
     )
     made_by_keras = ("experiment.json", "model.keras", "model.h5", "model.weights.h5")
     labels = FILES[3].name
-    return {name: (folder / name).read_bytes() for name in made_by_keras} | {
-        "latest.safetensors": checkpoint.to_bytes(),
-        "torch.safetensors": weights_as("torch", experiment, weights),
-        labels: (data_root() / "MNIST" / "raw" / labels).read_bytes(),
-    }
+    pages = {name: io.BytesIO() for name in ("digit.png", "digit.jpg")}
+    page = Image.linear_gradient("L").convert("RGB")
+    for name, file in pages.items():
+        page.save(file, "PNG" if name.endswith("png") else "JPEG")
+    pictures = {name: file.getvalue() for name, file in pages.items()}
+    return (
+        pictures
+        | {name: (folder / name).read_bytes() for name in made_by_keras}
+        | {
+            "latest.safetensors": checkpoint.to_bytes(),
+            "torch.safetensors": weights_as("torch", experiment, weights),
+            labels: (data_root() / "MNIST" / "raw" / labels).read_bytes(),
+        }
+    )
 
 
 def mutated(name: str, content: bytes, source: random.Random) -> tuple[bytes, str]:
@@ -304,6 +315,7 @@ def opened(path: Path, size: int) -> str:
     """Open the file as whoever meets it would."""
     from cnn_experiment import UserError, read_checkpoint
     from cnn_experiment.mnist_files import FILES, data_root, read_mnist_files
+    from cnn_experiment.own_digit import as_mnist, read_grey
     from cnn_experiment.run_folder import read_experiment
     from cnn_experiment.weight_files import read_weights
 
@@ -321,6 +333,9 @@ def opened(path: Path, size: int) -> str:
                 read_checkpoint(path).to_bytes()  # which looks at every number
             case "torch.safetensors" | "model.keras" | "model.h5" | "model.weights.h5":
                 must_be_valid(*read_weights(path, experiment))
+            case "digit.png" | "digit.jpg":
+                digit = as_mnist(read_grey(path))
+                assert (digit.shape, digit.dtype.name) == ((28, 28), "uint8")  # noqa: S101
             case _:
                 root = path.parent / "root"  # the other three of MNIST's files are sound
                 raw = root / "MNIST" / "raw"

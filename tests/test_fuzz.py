@@ -10,11 +10,11 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "fuzz_files.py"
 
 def test_damaged_files_load_whole_or_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    command = [sys.executable, str(SCRIPT), "--files", "210", "--seed", "1", "--out", str(out)]
+    command = [sys.executable, str(SCRIPT), "--files", "270", "--seed", "1", "--out", str(out)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     result = json.loads(out.read_bytes())
     assert result["failures"] == []
-    assert sum(result["outcomes"].values()) == 210
+    assert sum(result["outcomes"].values()) == 270
     refused = [word for word in result["outcomes"] if word.endswith(": refused")]
-    assert len(refused) == 7  # of every kind of file
+    assert len(refused) == 9  # of every kind of file
