@@ -20,6 +20,7 @@ from cnn_experiment.history import EpochRecord
 try:
     import matplotlib as mpl
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 except ModuleNotFoundError as error:
@@ -33,6 +34,8 @@ COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Told apart with any colour vision; after Okabe and Ito."""
 _TRAINING, _VALIDATION = "#009E73", "#D55E00"
 MAPS_A_ROW = 8
+_NARROW = (4.4, 3.4)
+"""Inches; to be read on a phone too."""
 _MANY_EPOCHS = 20
 """From here on the points of a curve would hide its line."""
 _STYLE: Any = {
@@ -41,6 +44,7 @@ _STYLE: Any = {
     "legend.framealpha": 0,
     "svg.fonttype": "none",
     "svg.hashsalt": "twin",
+    "text.parse_math": False,  # a run's name may hold a $
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -140,6 +144,69 @@ def _limit(
     accuracy.set_ylim(lowest, 1 + 0.03 * (1 - lowest))
     loss.set_ylim(0, highest)
     rate.set_ylim(0, 1.1 * max([1e-9, *(r.learning_rate for r in records)]))
+
+
+class Line(NamedTuple):
+    """What is plotted against steps, on a logarithmic scale; NaN where there is nothing."""
+
+    values: NDArray[np.float64]
+    tolerance: float | None = None
+
+
+@in_our_style
+def trajectory(steps: NDArray[np.int64], differences: Mapping[str, Line]) -> Figure:
+    """Differences of two free-running implementations: at each step thin, the largest so far bold.
+
+    A tolerance is a dashed line in the colour of its differences.
+    """
+    figure = Figure(figsize=_NARROW, layout="constrained")
+    axes = figure.subplots()
+    for colour, (name, line) in zip(COLOURS, differences.items(), strict=False):
+        values = np.where(line.values > 0, line.values, np.nan)
+        axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.6)
+        largest = np.fmax.accumulate(values)
+        axes.plot(steps, largest, color=colour, linewidth=1.8, label=f"{name}, largest so far")
+        if line.tolerance:
+            label, look = f"tolerance of {name}", {"linestyle": "--", "linewidth": 1.2}
+            axes.axhline(line.tolerance, color=colour, label=label, **look)
+    axes.set(xlabel="steps", ylabel="difference, absolute", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _powers_of_ten(axes.yaxis)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
+class Band(NamedTuple):
+    """Distances of a group of runs by snapshot: smallest, mean, largest; shape (snapshots,)."""
+
+    lowest: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+
+@in_our_style
+def envelope(steps: NDArray[np.int64], twins: Mapping[str, Band], across: Band) -> Figure:
+    """How far runs part: a band for the twins of each framework, lines for the frameworks."""
+    figure = Figure(figsize=_NARROW, layout="constrained")
+    axes = figure.subplots()
+    for colour, (name, band) in zip(COLOURS, twins.items(), strict=False):
+        look = {"facecolor": colour, "alpha": 0.3, "linewidth": 0}
+        axes.fill_between(steps, band.lowest, band.highest, label=name, **look)
+    axes.plot(steps, across.mean, color=INK, linewidth=1.8, label="one of each, mean")
+    for number, ends in enumerate((across.lowest, across.highest)):
+        label = "" if number else "one of each, smallest and largest"
+        axes.plot(steps, ends, color=INK, linewidth=0.9, linestyle=":", label=label)
+    axes.set(xlabel="steps", ylabel="distance of all weights", xscale="log", yscale="log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _powers_of_ten(axes.yaxis)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
+def _powers_of_ten(axis: Axis) -> None:
+    """Label a logarithmic axis as numbers are written in text, with grid lines."""
+    axis.set_major_formatter(lambda value, _: f"{value:.0e}")
+    axis.grid(visible=True, alpha=0.3)
 
 
 class Panel(NamedTuple):
