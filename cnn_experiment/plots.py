@@ -22,7 +22,7 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 except ModuleNotFoundError as error:
     raise UserError("matplotlib is not installed here; pip install '.[plots]'") from error
 
@@ -161,17 +161,22 @@ def trajectory(steps: NDArray[np.int64], differences: Mapping[str, Line]) -> Fig
     """
     figure = Figure(figsize=_NARROW, layout="constrained")
     axes = figure.subplots()
-    for colour, (name, line) in zip(COLOURS, differences.items(), strict=False):
-        values = np.where(line.values > 0, line.values, np.nan)
+    axes.set(xlabel="steps", ylabel="difference, absolute", yscale="log")
+    for number, (name, line) in enumerate(differences.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        values = _drawable(line.values)
         axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.6)
         largest = np.fmax.accumulate(values)
         axes.plot(steps, largest, color=colour, linewidth=1.8, label=f"{name}, largest so far")
-        if line.tolerance:
-            label, look = f"tolerance of {name}", {"linestyle": "--", "linewidth": 1.2}
-            axes.axhline(line.tolerance, color=colour, label=label, **look)
-    axes.set(xlabel="steps", ylabel="difference, absolute", yscale="log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _powers_of_ten(axes.yaxis)
+        if line.tolerance is not None:
+            dashes = (4 * number, (4, 4))  # of two equal ones both are seen
+            look: Any = {"color": colour, "linestyle": dashes, "linewidth": 1.2}
+            axes.axhline(
+                float(_drawable(np.array(line.tolerance))), label=f"tolerance of {name}", **look
+            )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    _in_plain_numbers(axes.yaxis)
+    axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
@@ -189,24 +194,30 @@ def envelope(steps: NDArray[np.int64], twins: Mapping[str, Band], across: Band) 
     """How far runs part: a band for the twins of each framework, lines for the frameworks."""
     figure = Figure(figsize=_NARROW, layout="constrained")
     axes = figure.subplots()
-    for colour, (name, band) in zip(COLOURS, twins.items(), strict=False):
-        look = {"facecolor": colour, "alpha": 0.3, "linewidth": 0}
-        axes.fill_between(steps, band.lowest, band.highest, label=name, **look)
-    axes.plot(steps, across.mean, color=INK, linewidth=1.8, label="one of each, mean")
-    for number, ends in enumerate((across.lowest, across.highest)):
-        label = "" if number else "one of each, smallest and largest"
-        axes.plot(steps, ends, color=INK, linewidth=0.9, linestyle=":", label=label)
     axes.set(xlabel="steps", ylabel="distance of all weights", xscale="log", yscale="log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    _powers_of_ten(axes.yaxis)
+    for colour, (name, band) in zip(COLOURS, twins.items(), strict=False):
+        ends = _drawable(band.lowest), _drawable(band.highest)
+        axes.fill_between(steps, *ends, label=name, facecolor=colour, alpha=0.3, linewidth=0)
+    axes.plot(steps, _drawable(across.mean), color=INK, linewidth=1.8, label="one of each, mean")
+    look: Any = {"color": INK, "linewidth": 0.9, "linestyle": ":"}
+    axes.plot(steps, _drawable(across.lowest), label="one of each, smallest and largest", **look)
+    axes.plot(steps, _drawable(across.highest), **look)
+    for axis in (axes.xaxis, axes.yaxis):
+        _in_plain_numbers(axis)
+    axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 
-def _powers_of_ten(axis: Axis) -> None:
-    """Label a logarithmic axis as numbers are written in text, with grid lines."""
-    axis.set_major_formatter(lambda value, _: f"{value:.0e}")
-    axis.grid(visible=True, alpha=0.3)
+def _drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a logarithmic axis has a place for; elsewhere NaN."""
+    return np.where((values > 1e-100) & (values < 1e100), values, np.nan)
+
+
+def _in_plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis as 1e-06, without mathematical type."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
 
 
 class Panel(NamedTuple):
