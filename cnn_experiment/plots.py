@@ -197,7 +197,7 @@ def envelope(steps: NDArray[np.int64], twins: Mapping[str, Band], across: Band) 
     axes.set(xlabel="steps", ylabel="distance of all weights", xscale="log", yscale="log")
     for colour, (name, band) in zip(COLOURS, twins.items(), strict=False):
         ends = _drawable(band.lowest), _drawable(band.highest)
-        axes.fill_between(steps, *ends, label=name, facecolor=colour, alpha=0.3, linewidth=0)
+        axes.fill_between(steps, *ends, label=name, facecolor=colour, alpha=0.4, linewidth=0)
     axes.plot(steps, _drawable(across.mean), color=INK, linewidth=1.8, label="one of each, mean")
     look: Any = {"color": INK, "linewidth": 0.9, "linestyle": ":"}
     axes.plot(steps, _drawable(across.lowest), label="one of each, smallest and largest", **look)

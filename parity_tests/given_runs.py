@@ -146,5 +146,8 @@ def _label(folder: Path, taken: Sequence[str]) -> str:
     """The folder as it was given, or its name alone where more would tell of the machine."""
     inside = not folder.is_absolute() and folder.name and ".." not in folder.parts
     given = os.fsencode(folder if inside else folder.resolve().name).decode(errors="replace")
-    number = 1 + sum(label == given or label.startswith(f"{given} (") for label in taken)
-    return given if number == 1 else f"{given} ({number})"
+    label, number = given, 1
+    while label in taken:
+        number += 1
+        label = f"{given} ({number})"
+    return label
