@@ -7,10 +7,12 @@ import sys
 from html import escape
 from pathlib import Path
 
+import numpy as np
 import pytest
 from runs_to_report import (
     parity_result,
     parted_result,
+    twin_distances,
     write_all,
     write_result,
     write_training,
@@ -20,6 +22,7 @@ from cnn_experiment import Checkpoint, UserError, preset
 from parity_tests.given_runs import Climb, Training, read_runs
 from parity_tests.parity_result import FILE, read_parity_result
 from parity_tests.report import page
+from parity_tests.report_figures import envelope_figure, trajectory_figure
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
 
@@ -64,6 +67,26 @@ def test_the_drift_in_float64_is_drawn_and_told(text: str) -> None:
     assert drift.count(told) == 2  # for the eye, and in the text alternative
 
 
+def test_the_trajectory_s_bold_line_is_the_largest_so_far() -> None:
+    free = parity_result().free_running
+    assert free is not None
+    lines = trajectory_figure(free).axes[0].get_lines()
+    drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in lines}
+    np.testing.assert_array_equal(drawn["a loss, largest so far"], [np.nan, 4.4e-16, 4.4e-16])
+    np.testing.assert_array_equal(drawn["tolerance of a weight"], [1e-11, 1e-11])
+
+
+def test_the_envelope_s_lines_and_bands_are_the_measured_distances() -> None:
+    apart = twin_distances()
+    axes = envelope_figure(apart).axes[0]
+    across = (apart.across.mean, apart.across.lowest, apart.across.highest)
+    for line, column in zip(axes.get_lines(), across, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), column)
+    for band, group in zip(axes.collections, (apart.torch, apart.keras), strict=True):
+        heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+        assert set(heights) == {*group.lowest, *group.highest}
+
+
 def test_the_drift_in_float32_is_drawn_and_told(text: str) -> None:
     drift = section(text, "envelope")
     assert drift.count("<svg ") == 1
@@ -76,7 +99,10 @@ def test_the_schedule_stands_beside_what_both_runs_recorded(text: str) -> None:
     rate = f"{float(preset('article-3-addendum').schedule.rates([3], 'float64')[0]):.8g}"
     row = ["3", "begin of epoch 2", rate, rate, rate, "0"]
     cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
-    assert f'<th scope="row">3</th>{cells}' in section(text, "schedule")
+    schedule = section(text, "schedule")
+    assert f'<th scope="row">3</th>{cells}' in schedule
+    assert '<th scope="row">2</th><td>last of epoch 1</td>' in schedule
+    assert '<th scope="row">6</th><td>after the last epoch</td>' in schedule
 
 
 def test_layers_and_weights_in_both_layouts_and_their_distance(text: str) -> None:
@@ -160,7 +186,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
         preset=nasty, mutant=nasty, first_difference=nasty, explanation=nasty,
         versions={nasty: nasty}, device=nasty,
     )  # fmt: skip
-    names = ("a<b>'\"&", "$\\frac{", "_under {{ 7 * 7 }}")
+    names = ("a<b>'\"&", "$\\frac$", "_under {{ 7 * 7 }}")
     folders = [write_result(tmp_path / names[0], bad)]
     folders += [write_training(tmp_path / name, "torch") for name in names[1:]]
     text = page(folders).decode()
