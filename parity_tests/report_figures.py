@@ -13,6 +13,8 @@ from parity_tests.parity_result import Column, Distances, FreeRunning, TwinDista
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LONGEST_IN_LEGEND = 24
+
 
 class Picture(NamedTuple):
     """An `<svg>` element and its caption."""
@@ -100,7 +102,10 @@ def curves(trainings: Iterable[Training]) -> list[str]:
     shown = [training for training in trainings if training.checkpoint.history]
     if not shown:
         return []
-    histories = {training.label: training.checkpoint.history for training in shown}
+    histories = {
+        _in_legend(training.label, number): training.checkpoint.history
+        for number, training in enumerate(shown, start=1)
+    }
     epochs = max(training.checkpoint.experiment.epochs for training in shown)
     seen = "Accuracy, loss and learning rate over the epochs. " + " ".join(
         f"{label}: accuracy on test images {history[0].val_accuracy:.4f} after epoch 1"
@@ -112,3 +117,10 @@ def curves(trainings: Iterable[Training]) -> list[str]:
         plots.svg(plots.curves(histories, epochs, panels_a_row=panels), name, seen)
         for name, panels in (("curves-wide", 3), ("curves-narrow", 1))
     ]
+
+
+def _in_legend(label: str, number: int) -> str:
+    """The label, or where it would push the curves aside, its begin and the run's number."""
+    if len(label) <= LONGEST_IN_LEGEND:
+        return label
+    return f"{label[: LONGEST_IN_LEGEND - 6]}... ({number})"

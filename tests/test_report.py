@@ -117,6 +117,14 @@ def test_the_curves_are_told_by_run(text: str) -> None:
     assert told in curves
 
 
+def test_a_long_name_leaves_the_curves_their_place(tmp_path: Path) -> None:
+    write_training(tmp_path / ("long" * 20), "torch")
+    write_training(tmp_path / ("long" * 21), "keras")
+    curves = section(page(sorted(tmp_path.iterdir())).decode(), "curves")
+    for number in (1, 2):
+        assert f"longlonglonglonglo... ({number}), validation</text>" in curves
+
+
 def test_every_planted_fault_is_named_with_its_rung(text: str) -> None:
     faults = section(text, "faults")
     assert '<th scope="row">rho 0.99</th><td>optimizer state</td><td>0</td><td>yes</td>' in faults
