@@ -6,6 +6,7 @@ batches, so the position in the epoch is all there is to remember of what is ran
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -61,6 +62,8 @@ class Checkpoint:
     history: tuple[EpochRecord, ...] = ()
     backend: Backend | None = None
     """Which trained it so far, if any."""
+    versions: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Of what wrote the file that it was read from; a report names them."""
 
     @property
     def iteration(self) -> int:
@@ -154,6 +157,7 @@ def _read(path: Path) -> Checkpoint:
         header.tally,
         header.history,
         header.backend,
+        header.versions,
     )
 
 

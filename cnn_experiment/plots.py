@@ -20,8 +20,9 @@ from cnn_experiment.history import EpochRecord
 try:
     import matplotlib as mpl
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 except ModuleNotFoundError as error:
     raise UserError("matplotlib is not installed here; pip install '.[plots]'") from error
 
@@ -33,6 +34,8 @@ COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Told apart with any colour vision; after Okabe and Ito."""
 _TRAINING, _VALIDATION = "#009E73", "#D55E00"
 MAPS_A_ROW = 8
+_NARROW = (4.4, 3.4)
+"""Inches; to be read on a phone too."""
 _MANY_EPOCHS = 20
 """From here on the points of a curve would hide its line."""
 _STYLE: Any = {
@@ -41,6 +44,7 @@ _STYLE: Any = {
     "legend.framealpha": 0,
     "svg.fonttype": "none",
     "svg.hashsalt": "twin",
+    "text.parse_math": False,  # a run's name may hold a $
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -140,6 +144,80 @@ def _limit(
     accuracy.set_ylim(lowest, 1 + 0.03 * (1 - lowest))
     loss.set_ylim(0, highest)
     rate.set_ylim(0, 1.1 * max([1e-9, *(r.learning_rate for r in records)]))
+
+
+class Line(NamedTuple):
+    """What is plotted against steps, on a logarithmic scale; NaN where there is nothing."""
+
+    values: NDArray[np.float64]
+    tolerance: float | None = None
+
+
+@in_our_style
+def trajectory(steps: NDArray[np.int64], differences: Mapping[str, Line]) -> Figure:
+    """Differences of two free-running implementations: at each step thin, the largest so far bold.
+
+    A tolerance is a dashed line in the colour of its differences.
+    """
+    figure = Figure(figsize=_NARROW, layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="steps", ylabel="difference, absolute", yscale="log")
+    for number, (name, line) in enumerate(differences.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        values = _drawable(line.values)
+        axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.6)
+        largest = np.fmax.accumulate(values)
+        axes.plot(steps, largest, color=colour, linewidth=1.8, label=f"{name}, largest so far")
+        if line.tolerance is not None:
+            dashes = (4 * number, (4, 4))  # of two equal ones both are seen
+            look: Any = {"color": colour, "linestyle": dashes, "linewidth": 1.2}
+            axes.axhline(
+                float(_drawable(np.array(line.tolerance))), label=f"tolerance of {name}", **look
+            )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    _in_plain_numbers(axes.yaxis)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
+class Band(NamedTuple):
+    """Distances of a group of runs by snapshot: smallest, mean, largest; shape (snapshots,)."""
+
+    lowest: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+
+@in_our_style
+def envelope(steps: NDArray[np.int64], twins: Mapping[str, Band], across: Band) -> Figure:
+    """How far runs part: a band for the twins of each framework, lines for the frameworks."""
+    figure = Figure(figsize=_NARROW, layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="steps", ylabel="distance of all weights", xscale="log", yscale="log")
+    for colour, (name, band) in zip(COLOURS, twins.items(), strict=False):
+        ends = _drawable(band.lowest), _drawable(band.highest)
+        axes.fill_between(steps, *ends, label=name, facecolor=colour, alpha=0.4, linewidth=0)
+    axes.plot(steps, _drawable(across.mean), color=INK, linewidth=1.8, label="one of each, mean")
+    look: Any = {"color": INK, "linewidth": 0.9, "linestyle": ":"}
+    axes.plot(steps, _drawable(across.lowest), label="one of each, smallest and largest", **look)
+    axes.plot(steps, _drawable(across.highest), **look)
+    for axis in (axes.xaxis, axes.yaxis):
+        _in_plain_numbers(axis)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return figure
+
+
+def _drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a logarithmic axis has a place for; elsewhere NaN."""
+    return np.where((values > 1e-100) & (values < 1e100), values, np.nan)
+
+
+def _in_plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis as 1e-06, without mathematical type."""
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
 
 
 class Panel(NamedTuple):

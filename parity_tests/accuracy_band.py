@@ -3,20 +3,15 @@
 import json
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import chi2, norm
 
+from parity_tests.results import results_folder
+
 COVERAGE = 0.99
 CONFIDENCE = 0.95
-
-
-def results_folder() -> Path:
-    """Return the folder of measured results, in a checkout or in an installation."""
-    here = Path(__file__).parent
-    return next(f for f in (here.parent / "results", here / "results") if f.is_dir())
 
 
 class Band(NamedTuple):

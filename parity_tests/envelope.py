@@ -8,7 +8,7 @@ the distances among such twins of one framework, which is all that rounding expl
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,13 @@ PHASES = ("early", "middle", "late")
 """Thirds of the snapshots: before chance events set in, while they do, and after."""
 
 
+class Range(NamedTuple):
+    """Logarithms of the smallest and of the largest distance; shape (snapshots,) each."""
+
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Envelope:
     """Mean logarithms of the distances between runs at each snapshot; shape (snapshots,)."""
@@ -38,6 +45,10 @@ class Envelope:
     """Between runs of the reference."""
     across: NDArray[np.float64]
     """Between the port's runs and the reference's, no two from the same start."""
+    ours_range: Range
+    """Not judged, but to be seen."""
+    theirs_range: Range
+    across_range: Range
 
     @property
     def excess(self) -> dict[str, float]:
@@ -81,7 +92,12 @@ def envelope(steps: NDArray[np.int64], distances: NDArray[np.float64]) -> Envelo
         distances[half:, half:],
         distances[:half, half:],
     )
-    return Envelope(steps, *(quarter[different].mean(axis=0) for quarter in quarters))
+    found = [quarter[different] for quarter in quarters]
+    return Envelope(
+        steps,
+        *(logs.mean(axis=0) for logs in found),
+        *(Range(logs.min(axis=0), logs.max(axis=0)) for logs in found),
+    )
 
 
 def twin_difference(implementation: Implementation) -> float:

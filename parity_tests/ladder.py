@@ -62,14 +62,26 @@ class Ladder:
     """Is told of each rung once it is judged."""
     rungs: dict[str, Rung] = field(init=False)
     first_difference: FirstDifference | None = None
-    loss_max_difference: float = 0.0
-    weight_max_difference: float = 0.0
+    loss_differences: list[float] = field(default_factory=list)
+    """Of the free-running trajectories, after each step; absolute."""
+    weight_differences: list[float] = field(default_factory=list)
+    """The same of the weight that is furthest off."""
 
     def __post_init__(self) -> None:
         experiment = self.reference.experiment
         self.rungs = {
             name: Rung(name, tolerances.of_rung(name, experiment)) for name in tolerances.RUNGS
         }
+
+    @property
+    def loss_max_difference(self) -> float:
+        """The largest of all free-running steps."""
+        return max(self.loss_differences, default=0.0)
+
+    @property
+    def weight_max_difference(self) -> float:
+        """The largest of all free-running steps."""
+        return max(self.weight_differences, default=0.0)
 
     def climb(self, forced: Iterable[Forced]) -> FirstDifference | None:
         """Go up to the first difference and return it; `forced` is the reference's first epoch.
@@ -137,11 +149,11 @@ class Ladder:
             self.rungs[above] = Rung(above, self.rungs[above].tolerance)
 
     def _follow(self, ours: Step, theirs: Step) -> None:
-        """Take one step of the free-running trajectories into the largest differences."""
+        """Take down how far the free-running trajectories are apart after one step."""
         losses = (np.array(step.data_loss + step.penalty) for step in (ours, theirs))
-        self.loss_max_difference = max(self.loss_max_difference, compare(*losses).absolute)
-        for _, difference in differences(ours.state.weights, theirs.state.weights):
-            self.weight_max_difference = max(self.weight_max_difference, difference.absolute)
+        self.loss_differences.append(compare(*losses).absolute)
+        weights = differences(ours.state.weights, theirs.state.weights)
+        self.weight_differences.append(max(apart.absolute for _, apart in weights))
 
     def _judge_trajectory(self) -> None:
         """Hold the free-running trajectories' largest differences against what is allowed."""

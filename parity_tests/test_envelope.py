@@ -81,6 +81,18 @@ def test_a_run_gone_astray_cancels_across() -> None:
     assert np.abs(judged.across - (judged.ours + judged.theirs) / 2).max() < 0.1
 
 
+def test_the_ranges_hold_all_distances_within_and_across() -> None:
+    source = np.random.RandomState(0)
+    logs = log_distances([*runs(source, 0.0), *runs(source, 1.0)])
+    judged = envelope(np.arange(1, 7), logs)
+    pairs = np.triu_indices(8, k=1)
+    np.testing.assert_array_equal(judged.ours_range.lowest, logs[:8, :8][pairs].min(axis=0))
+    np.testing.assert_array_equal(judged.theirs_range.highest, logs[8:, 8:][pairs].max(axis=0))
+    across = logs[:8, 8:][~np.eye(8, dtype=bool)]
+    np.testing.assert_array_equal(judged.across_range.lowest, across.min(axis=0))
+    np.testing.assert_array_equal(judged.across_range.highest, across.max(axis=0))
+
+
 def measured(port_class: type[TorchPort]) -> dict[str, float]:
     experiment = small_experiment(steps=30).with_changes(dtype="float32")
     return measure(port_class(experiment), KerasReference(experiment), TWINS).excess

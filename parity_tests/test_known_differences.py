@@ -4,12 +4,12 @@ import csv
 
 import pytest
 
-from parity_tests.accuracy_band import results_folder
 from parity_tests.diagnosis import causes
 from parity_tests.evidence import Forced, teacher_forced
 from parity_tests.keras_implementation import KerasReference
 from parity_tests.known_differences import CATALOGUE
 from parity_tests.ladder import Ladder
+from parity_tests.results import results_folder
 from parity_tests.small import small_experiment
 from parity_tests.torch_implementation import TorchPort
 

@@ -9,8 +9,6 @@ every rung holds, otherwise with 1 and a sentence that names the first differenc
 """
 
 import argparse
-import json
-import math
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -43,6 +41,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--list-mutants", action="store_true", help="list the known differences")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for parity.json")
+    parser.add_argument(
+        "--report", action="store_true", help="write report.html there too: the climb as one page"
+    )
     return parser.parse_args()
 
 
@@ -70,6 +71,7 @@ def list_mutants() -> None:
 
 def climb(options: argparse.Namespace) -> int:
     """Compare, print and write; return the exit status."""
+    must_be_able_to_report(options)
     experiment = experiment_of(options)
     port_class = port_of(options.mutant)
 
@@ -90,28 +92,38 @@ def climb(options: argparse.Namespace) -> int:
     bar = partial(tqdm, unit="step", leave=False, disable=None)
     steps = options.steps
     found = ladder.climb(bar(teacher_forced(reference), total=steps, desc="steps"))
+    envelope = None
     if found is None and options.dtype == "float32":
         with bar(total=2 * (1 + options.twins) * steps, desc="one-ulp twins") as twin_bar:
-            ladder.judge_envelope(measure(port, reference, options.twins, twin_bar.update))
+            envelope = measure(port, reference, options.twins, twin_bar.update)
+        ladder.judge_envelope(envelope)
         found = ladder.first_difference
     names = causes(found, port, teacher_forced(reference)) if found is not None else []
+    explained = None
+    if found is not None:
+        apart = twin_difference(reference) if found.rung == "trajectory" else None
+        explained = explanation(names, apart)
     if options.out is not None:
-        write(options, ladder, names)
+        result = result_of(options, ladder, envelope, names, explained)
+        write(options.out, result, with_report=options.report)
     if found is None:
         if options.mutant is not None:
             print(f"the planted fault {options.mutant!r} does not show in this experiment")
         print(f"every rung holds: {options.steps} steps in {options.dtype}")
         return 0
     print(found)
-    if found.rung == "trajectory":
-        apart = twin_difference(reference)
-        print(
-            "every single step agrees, so no known difference explains it; the reference itself,"
-            f" begun one ulp away, parts by {apart:.2g} in a weight"
-        )
-    else:
-        print(explanation(names))
+    print(explained)
     return 1
+
+
+def must_be_able_to_report(options: argparse.Namespace) -> None:
+    """Raise `UserError` for a report that could not be written once all is measured."""
+    from cnn_experiment import UserError
+
+    if options.report and options.out is None:
+        raise UserError("report: it needs a folder; accepted: with --out DIR")
+    if options.report:
+        import parity_tests.report  # noqa: F401 - is what it needs installed?
 
 
 def experiment_of(options: argparse.Namespace) -> Any:
@@ -155,53 +167,80 @@ def line(rung: Any) -> str:
     return f"{rung.name:28} {outcome:6} worst {rung.worst:8.1e}  tolerance {rung.tolerance:8.1e}"
 
 
-def explanation(names: list[str]) -> str:
-    """Return the sentence on the cause."""
+def explanation(names: list[str], twins_apart: float | None) -> str:
+    """Return the sentence on the cause; `twins_apart`, where only the trajectories part."""
     from parity_tests.known_differences import CATALOGUE
 
+    if twins_apart is not None:
+        return (
+            "every single step agrees, so no known difference explains it; the reference itself,"
+            f" begun one ulp away, parts by {twins_apart:.2g} in a weight"
+        )
     if not names:
         return "no known difference explains it"
     return "; ".join(f"cause: {name}. {CATALOGUE[name].sentence()}" for name in names)
 
 
-def finite(value: float) -> float | None:
-    """Return the number, or None for one that JSON does not know."""
-    return value if math.isfinite(value) else None
-
-
-def write(options: argparse.Namespace, ladder: Any, names: list[str]) -> None:
-    """Write parity.json."""
-    from cnn_experiment.atomic_file import write_atomically
+def result_of(
+    options: argparse.Namespace,
+    ladder: Any,
+    envelope: Any,
+    names: list[str],
+    explained: str | None,
+) -> Any:
+    """Return what the climb found as the value that parity.json holds."""
+    from cnn_experiment.machine import Machine
+    from parity_tests.parity_result import (
+        FreeRunning,
+        ParityResult,
+        RungResult,
+        TwinDistances,
+        finite,
+    )
 
     found = ladder.first_difference
-    report = {
-        "preset": None if options.experiment else options.preset,
-        "dtype": options.dtype,
-        "steps": options.steps,
-        "mutant": options.mutant,
-        "device": options.device,
-        "twins": options.twins if options.dtype == "float32" else None,
-        "experiment": ladder.reference.experiment.model_dump(mode="json"),
-        "versions": {name: version(name) for name in ("torch", "keras", "tensorflow", "numpy")},
-        "rungs": [
-            {
-                "rung": rung.name,
-                "passed": rung.passed,
-                "worst": finite(rung.worst),
-                "tolerance": rung.tolerance,
-                "where": rung.where,
-            }
+    return ParityResult(
+        preset=None if options.experiment else options.preset,
+        dtype=options.dtype,
+        steps=options.steps,
+        mutant=options.mutant,
+        device=options.device,
+        twins=options.twins if options.dtype == "float32" else None,
+        random_digits=options.random_digits,
+        experiment=ladder.reference.experiment,
+        versions={name: version(name) for name in ("torch", "keras", "tensorflow", "numpy")},
+        machine=Machine.this(),
+        rungs=tuple(
+            RungResult(
+                rung=rung.name,
+                passed=rung.passed,
+                worst=finite(rung.worst),
+                tolerance=rung.tolerance,
+                where=rung.where,
+            )
             for rung in ladder.rungs.values()
-        ],
-        "loss_max_difference": finite(ladder.loss_max_difference),
-        "weight_max_difference": finite(ladder.weight_max_difference),
-        "first_difference": None if found is None else str(found),
-        "cause": "; ".join(names) or None,
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(
-        options.out / "parity.json", (json.dumps(report, indent=2, allow_nan=False) + "\n").encode()
+        ),
+        loss_max_difference=finite(ladder.loss_max_difference),
+        weight_max_difference=finite(ladder.weight_max_difference),
+        first_difference=None if found is None else str(found),
+        cause="; ".join(names) or None,
+        explanation=explained,
+        free_running=FreeRunning.of(ladder) if ladder.loss_differences else None,
+        twin_distances=None if envelope is None else TwinDistances.of(envelope),
     )
+
+
+def write(folder: Path, result: Any, *, with_report: bool) -> None:
+    """Write parity.json and, if it is asked for, the page that shows it."""
+    from cnn_experiment.atomic_file import write_atomically
+    from parity_tests.parity_result import FILE
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / FILE, result.to_json().encode())
+    if with_report:
+        from parity_tests.report import page
+
+        write_atomically(folder / "report.html", page([folder]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""The runs that a report is made of, and how to repeat each."""
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cnn_experiment import PRESETS, Checkpoint, Experiment, RunFolder, UserError
+from cnn_experiment.errors import shortened
+from parity_tests.parity_result import (
+    FILE,
+    FreeRunning,
+    ParityResult,
+    TwinDistances,
+    read_parity_result,
+)
+
+
+class Climb(NamedTuple):
+    """A parity run."""
+
+    label: str
+    result: ParityResult
+
+    @property
+    def command(self) -> str:
+        """What to type to climb again."""
+        result = self.result
+        words = (
+            ["--preset", result.preset] if result.preset else ["--experiment", "experiment.json"]
+        )
+        words += ["--dtype", result.dtype, "--steps", str(result.steps)]
+        if result.twins is not None:
+            words += ["--twins", str(result.twins)]
+        if result.experiment.seed:
+            words += ["--seed", str(result.experiment.seed)]
+        if result.mutant is not None:
+            words += ["--mutant", result.mutant]
+        if result.random_digits:
+            words += ["--random-digits"]
+        if result.device != "cpu":
+            words += ["--device", result.device]
+        return _command("parity.py", *words, "--out", self.label)
+
+
+class Training(NamedTuple):
+    """A training run, up to its latest checkpoint."""
+
+    label: str
+    checkpoint: Checkpoint
+
+    @property
+    def command(self) -> str:
+        """What to type to train again."""
+        checkpoint = self.checkpoint
+        experiment, name = checkpoint.experiment, preset_of(checkpoint.experiment)
+        words = ["--backend", checkpoint.backend or "torch"]
+        if name is None:
+            words += ["--experiment", f"{self.label}/experiment.json"]
+        else:
+            words += ["--preset", name, "--epochs", str(experiment.epochs)]
+            words += ["--train-images", str(experiment.data.train_images)]
+            words += ["--test-images", str(experiment.data.test_images)]
+            words += ["--seed", str(experiment.seed), "--precision", experiment.precision]
+        return _command("train.py", *words, "--out", self.label)
+
+
+def _command(script: str, *words: str) -> str:
+    return shlex.join(["python", f"scripts/{script}", *words])
+
+
+def preset_of(experiment: Experiment) -> str | None:
+    """The preset that this is but for epochs, seed, counts of images, dtype and precision."""
+    for name, published in PRESETS.items():
+        counts = {
+            count: getattr(experiment.data, count) for count in ("train_images", "test_images")
+        }
+        alike = published.with_changes(
+            data=published.data.with_changes(**counts),
+            **{
+                field: getattr(experiment, field)
+                for field in ("epochs", "seed", "dtype", "precision")
+            },
+        )
+        if alike == experiment:
+            return name
+    return None
+
+
+class GivenRuns(NamedTuple):
+    """All that was given, in the order in which it was."""
+
+    labels: Sequence[str]
+    climbs: Sequence[Climb]
+    trainings: Sequence[Training]
+
+    @property
+    def free_running(self) -> dict[str, FreeRunning]:
+        """By label, of the float64 climbs that took a step; float32 has the envelope."""
+        return {
+            label: result.free_running
+            for label, result in self.climbs
+            if result.free_running is not None and result.dtype == "float64"
+        }
+
+    @property
+    def twin_distances(self) -> dict[str, TwinDistances]:
+        """By label, of the climbs that were held against the envelope."""
+        return {
+            label: result.twin_distances
+            for label, result in self.climbs
+            if result.twin_distances is not None
+        }
+
+    @property
+    def command(self) -> str:
+        """What to type to make the page again."""
+        return _command("report.py", *self.labels, "--out", "report.html")
+
+
+def read_runs(folders: Iterable[Path]) -> GivenRuns:
+    """Read each folder; raises `UserError` for one that holds no run."""
+    labels: list[str] = []
+    climbs: list[Climb] = []
+    trainings: list[Training] = []
+    for folder in dict.fromkeys(folders):
+        run_folder = RunFolder(folder)
+        climbed, trained = (folder / FILE).exists(), run_folder.latest_file.exists()
+        if not (climbed or trained):
+            raise UserError(
+                f"run = {shortened(str(folder))}: there is no run in it; accepted: a folder of"
+                " scripts/train.py, with latest.safetensors, or of scripts/parity.py --out, with"
+                f" {FILE}"
+            )
+        label = _label(folder, labels)
+        labels.append(label)
+        if climbed:
+            climbs.append(Climb(label, read_parity_result(folder)))
+        if trained:
+            trainings.append(Training(label, run_folder.read()))
+    return GivenRuns(labels, climbs, trainings)
+
+
+def _label(folder: Path, taken: Sequence[str]) -> str:
+    """The folder as it was given, or its name alone where more would tell of the machine."""
+    inside = not folder.is_absolute() and folder.name and ".." not in folder.parts
+    given = os.fsencode(folder if inside else folder.resolve().name).decode(errors="replace")
+    label, number = given, 1
+    while label in taken:
+        number += 1
+        label = f"{given} ({number})"
+    return label

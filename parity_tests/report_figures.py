@@ -1,0 +1,126 @@
+"""The report's pictures, each with what is to be seen in it in words and figures."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_experiment import plots
+from parity_tests.given_runs import Training
+from parity_tests.parity_result import Column, Distances, FreeRunning, TwinDistances
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LONGEST_IN_LEGEND = 24
+
+
+class Picture(NamedTuple):
+    """An `<svg>` element and its caption."""
+
+    svg: str
+    caption: str
+
+
+def number(value: float | None) -> str:
+    """A figure with two digits."""
+    return "not finite" if value is None else f"{value:.2g}"
+
+
+def _array(column: Column) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in column])
+
+
+def trajectories(measured: Mapping[str, FreeRunning]) -> list[Picture]:
+    """A picture of the free-running differences of each float64 climb that got so far."""
+    pictures = []
+    for count, (label, free) in enumerate(measured.items(), start=1):
+        seen = f"{_grown('loss', free.loss, free)} {_grown('weight', free.weight, free)}"
+        description = f"Differences of two free-running trainings by step. {seen}"
+        svg = plots.svg(trajectory_figure(free), f"trajectory-{count}", description)
+        pictures.append(Picture(svg, f"{label}. {seen}"))
+    return pictures
+
+
+def trajectory_figure(free: FreeRunning) -> "Figure":
+    """The free-running differences of a climb against its steps."""
+    lines = {
+        "a loss": plots.Line(_array(free.loss), free.loss_tolerance),
+        "a weight": plots.Line(_array(free.weight), free.weight_tolerance),
+    }
+    return plots.trajectory(np.array(free.steps), lines)
+
+
+def _grown(name: str, column: Column, free: FreeRunning) -> str:
+    tolerance = getattr(free, f"{name}_tolerance")
+    largest = None if None in column else max(value for value in column if value is not None)
+    return (
+        f"Largest difference of a {name}: {number(column[0])} at step {free.steps[0]},"
+        f" {number(largest)} up to step {free.steps[-1]}"
+        + ("." if tolerance is None else f", tolerance {number(tolerance)}.")
+    )
+
+
+def envelopes(measured: Mapping[str, TwinDistances]) -> list[Picture]:
+    """A picture of the distances of each climb that was held against the envelope."""
+    pictures = []
+    for count, (label, apart) in enumerate(measured.items(), start=1):
+        ends = (0, -1)
+        groups = {
+            "Among PyTorch's twins": apart.torch,
+            "Among Keras' twins": apart.keras,
+            "Between PyTorch and Keras": apart.across,
+        }
+        seen = " ".join(
+            f"{name}: {' and '.join(_at(apart, group, end) for end in ends)}."
+            for name, group in groups.items()
+        )
+        description = f"Distance of all weights by step. {seen}"
+        svg = plots.svg(envelope_figure(apart), f"envelope-{count}", description)
+        pictures.append(Picture(svg, f"{label}. {seen}"))
+    return pictures
+
+
+def envelope_figure(apart: TwinDistances) -> "Figure":
+    """The frameworks' distances inside those of one-ulp twins."""
+
+    def band(group: Distances) -> plots.Band:
+        return plots.Band(*(_array(part) for part in (group.lowest, group.mean, group.highest)))
+
+    twins = {"PyTorch's twins": band(apart.torch), "Keras' twins": band(apart.keras)}
+    return plots.envelope(np.array(apart.steps), twins, band(apart.across))
+
+
+def _at(apart: TwinDistances, group: Distances, index: int) -> str:
+    low, high = number(group.lowest[index]), number(group.highest[index])
+    return f"{low} to {high} at step {apart.steps[index]}"
+
+
+def curves(trainings: Iterable[Training]) -> list[str]:
+    """The learning curves over each other: in a row, and under each other for a phone."""
+    shown = [training for training in trainings if training.checkpoint.history]
+    if not shown:
+        return []
+    histories = {
+        _in_legend(training.label, number): training.checkpoint.history
+        for number, training in enumerate(shown, start=1)
+    }
+    epochs = max(training.checkpoint.experiment.epochs for training in shown)
+    seen = "Accuracy, loss and learning rate over the epochs. " + " ".join(
+        f"{label}: accuracy on test images {history[0].val_accuracy:.4f} after epoch 1"
+        + (f", {history[-1].val_accuracy:.4f} after epoch {len(history)}" if history[1:] else "")
+        + f"; loss {history[-1].val_loss:.4f}."
+        for label, history in histories.items()
+    )
+    return [
+        plots.svg(plots.curves(histories, epochs, panels_a_row=panels), name, seen)
+        for name, panels in (("curves-wide", 3), ("curves-narrow", 1))
+    ]
+
+
+def _in_legend(label: str, number: int) -> str:
+    """The label, or where it would push the curves aside, its begin and the run's number."""
+    if len(label) <= LONGEST_IN_LEGEND:
+        return label
+    return f"{label[: LONGEST_IN_LEGEND - 6]}... ({number})"

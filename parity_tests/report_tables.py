@@ -1,0 +1,241 @@
+"""The report's tables, in words and figures."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_experiment import Experiment, Layer, Network
+from cnn_experiment.torch_layout import to_torch_layout
+from parity_tests.given_runs import Climb, GivenRuns, Training, preset_of
+from parity_tests.parity_result import TwinDistances
+from parity_tests.report_figures import number
+
+EPOCHS_SHOWN = 3
+"""Of the schedule, before the last."""
+
+
+class Cell(NamedTuple):
+    """A word that is coloured, too."""
+
+    text: str
+    tone: str
+
+
+class Table(NamedTuple):
+    """The first cell of a row is its heading."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+
+
+def ladder(climb: Climb) -> Table:
+    """What each rung showed."""
+    result = climb.result
+    has_failed = False
+    rows = []
+    for rung in result.rungs:
+        if rung.passed is None:
+            outcome = Cell("not reached" if has_failed else "not shown", "soft")
+            worst = ""
+        else:
+            outcome = Cell("holds", "good") if rung.passed else Cell("FAILS", "bad")
+            worst = number(rung.worst)
+        where = rung.where.removeprefix(f"{rung.rung}, ")
+        has_failed = has_failed or rung.passed is False
+        rows.append((rung.rung, outcome, worst, number(rung.tolerance), where))
+    columns = ("rung", "outcome", "worst", "tolerance", "where")
+    return Table(f"{climb.label}: {result.steps} steps in {result.dtype}", columns, rows)
+
+
+def excess(label: str, apart: TwinDistances) -> Table:
+    """How much further the frameworks part than twins, phase by phase."""
+    rows = [
+        (
+            phase,
+            "not finite" if (found := apart.excess[phase]) is None else _times(found),
+            _times(allowed),
+        )
+        for phase, allowed in apart.excess_tolerance.items()
+        if phase in apart.excess
+    ]
+    caption = f"{label}: how many times as far the frameworks part as their twins do"
+    return Table(caption, ("phase", "measured", "allowed"), rows)
+
+
+def _times(logarithm: float) -> str:
+    return f"{np.exp(min(logarithm, 100)):#.3g}"
+
+
+def schedules(given: GivenRuns) -> list[Table]:
+    """The learning rates of each experiment; of the parity runs' where no training was given."""
+    groups = by_experiment(given.trainings) or {
+        climb.result.experiment: () for climb in given.climbs
+    }
+    return [_schedule(experiment, group) for experiment, group in groups.items()]
+
+
+def by_experiment(trainings: Iterable[Training]) -> dict[Experiment, Sequence[Training]]:
+    """The runs of each experiment."""
+    groups: dict[Experiment, list[Training]] = {}
+    for training in trainings:
+        groups.setdefault(training.checkpoint.experiment, []).append(training)
+    return {experiment: tuple(group) for experiment, group in groups.items()}
+
+
+def _schedule(experiment: Experiment, group: Sequence[Training]) -> Table:
+    steps, last = experiment.steps_per_epoch, experiment.epochs
+    recorded = [
+        {record.step: record.learning_rate for record in training.checkpoint.history}
+        for training in group
+    ]
+    epochs = sorted({*range(1, min(EPOCHS_SHOWN, last) + 1), last})
+    updates = {(epoch - 1) * steps: f"begin of epoch {epoch}" for epoch in epochs}
+    updates |= {epoch * steps - 1: f"last of epoch {epoch}" for epoch in epochs if steps > 1}
+    updates |= {last * steps: "after the last epoch"}
+    rows = []
+    for update, where in sorted(updates.items()):
+        rate = float(experiment.schedule.rates([update], experiment.dtype)[0])
+        found = [run.get(update) for run in recorded]
+        known = [value for value in found if value is not None]
+        apart = number(max(*known, rate) - min(*known, rate)) if known else ""
+        texts = ["" if value is None else f"{value:.8g}" for value in found]
+        rows.append((f"{update:,}", where, f"{rate:.8g}", *texts, *([apart] if group else [])))
+    settings = experiment.schedule.model_dump()
+    named = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "kind")
+    caption = f"{_named(experiment)}: learning rate, {settings['kind']} ({named})"
+    caption += ", and as each run recorded it" if group else ""
+    labels = [training.label for training in group]
+    differ = ["largest difference"] if group else []
+    return Table(caption, ("updates before", "", "schedule", *labels, *differ), rows)
+
+
+def _named(experiment: Experiment) -> str:
+    return preset_of(experiment) or "own experiment"
+
+
+def networks(given: GivenRuns) -> list[Table]:
+    """The layers of each network, with the shapes of their weights in both frameworks."""
+    of_networks: dict[Network, list[str]] = {}
+    experiments = [climb.result.experiment for climb in given.climbs]
+    experiments += [training.checkpoint.experiment for training in given.trainings]
+    for experiment in experiments:
+        names = of_networks.setdefault(experiment.network, [])
+        if _named(experiment) not in names:
+            names.append(_named(experiment))
+    return [_network(network, names) for network, names in of_networks.items()]
+
+
+def _network(network: Network, names: Sequence[str]) -> Table:
+    layers = network.layers()
+    rows = [
+        (
+            layer.name,
+            _shape(layer.output_shape),
+            f"{layer.parameters:,}",
+            *_weights(layer),
+        )
+        for layer in layers
+    ]
+    rows.append(("all", "", f"{sum(layer.parameters for layer in layers):,}", "", ""))
+    columns = ("layer", "output", "parameters", "in Keras", "in PyTorch")
+    return Table(f"Network of {', '.join(names)}", columns, rows)
+
+
+def _weights(layer: Layer) -> tuple[str, str]:
+    if not layer.kernel_shape:
+        return "", ""
+    theirs = to_torch_layout(np.broadcast_to(np.int8(0), layer.kernel_shape)).shape
+    bias = f"bias {layer.kernel_shape[-1]}"
+    return f"kernel {_shape(layer.kernel_shape)}, {bias}", f"weight {_shape(theirs)}, {bias}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def weight_distances(trainings: Iterable[Training]) -> list[Table]:
+    """How far the weights of both frameworks' runs are apart, after as many updates."""
+    tables = []
+    for group in by_experiment(trainings).values():
+        ours, theirs = (
+            next((each for each in group if each.checkpoint.backend == backend), None)
+            for backend in ("torch", "keras")
+        )
+        if ours and theirs and ours.checkpoint.iteration == theirs.checkpoint.iteration:
+            tables.append(_weight_distance(ours, theirs))
+    return tables
+
+
+def _weight_distance(ours: Training, theirs: Training) -> Table:
+    mine, other = ours.checkpoint.weights, theirs.checkpoint.weights
+    rows = [
+        (
+            name,
+            number(float(np.abs(mine[name].astype(np.float64) - other[name]).max())),
+            number(float(np.abs(other[name]).max())),
+        )
+        for name in theirs.checkpoint.experiment.network.variable_shapes()
+    ]
+    caption = (
+        f"Weights of {ours.label} against those of {theirs.label}, after {theirs.checkpoint}, in"
+        f" {theirs.checkpoint.experiment.dtype}"
+    )
+    return Table(caption, ("variable", "largest distance", "largest weight"), rows)
+
+
+def trainings(given: Iterable[Training]) -> Table:
+    """What each training run came to."""
+    rows = []
+    for label, checkpoint in given:
+        experiment, history = checkpoint.experiment, checkpoint.history
+        done = f"{checkpoint.epoch} of {experiment.epochs} epochs"
+        figures = ["", "", ""]
+        if history:
+            last = history[-1]
+            seconds = sum(record.seconds for record in history)
+            figures = [f"{last.val_accuracy:.4f}", f"{last.val_loss:.4f}", f"{seconds:.0f}"]
+        backend = {"torch": "PyTorch", "keras": "Keras"}.get(checkpoint.backend or "", "unknown")
+        rows.append((label, backend, _named(experiment), str(experiment.seed), done, *figures))
+    columns = ("run", "trained by", "experiment", "seed", "done")
+    return Table("Training runs", (*columns, "test accuracy", "test loss", "seconds"), rows)
+
+
+def faults(measured: Sequence[Mapping[str, str]]) -> Table:
+    """Where each planted fault was found."""
+    rows = []
+    for row in measured:
+        if row["fault"] == "none":
+            continue
+        step = row["step"] or ("after" if row["rung"] == "epoch metrics" else "before")
+        named = "yes" if row["cause"] == row["fault"] else row["cause"] or "no"
+        rows.append((row["fault"], row["rung"], step, named, _usual_check(row)))
+    columns = ("planted fault", "found at", "step", "named as the cause", "assert_close")
+    missed = sum(row["seen by assert_close"] == "no" for row in measured if row["fault"] != "none")
+    caption = f"{len(rows)} planted faults; assert_close on ten losses misses {missed} of them"
+    return Table(caption, columns, rows)
+
+
+def _usual_check(row: Mapping[str, Any]) -> str | Cell:
+    return "sees it" if row["seen by assert_close"] == "yes" else Cell("misses it", "bad")
+
+
+def versions(given: GivenRuns, page: str) -> Table:
+    """With what, and on which machine, each run and this page was made."""
+    rows = []
+    for climb in given.climbs:
+        machine = climb.result.machine
+        told = str(machine) if machine else "not recorded"
+        rows.append((climb.label, _listed(climb.result.versions), told))
+    rows += [
+        (training.label, _listed(training.checkpoint.versions), "not recorded")
+        for training in given.trainings
+    ]
+    packages, _, machine_here = page.partition("; ")
+    rows.append(("this page", packages, machine_here))
+    return Table("What everything was made with", ("run", "versions", "machine"), rows)
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in versions.items())

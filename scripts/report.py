@@ -1,0 +1,44 @@
+"""Make one page of training runs and parity runs: verdict, ladder, drift, curves, how to repeat.
+
+    python scripts/report.py runs/parity runs/article-2-torch runs/article-2-keras --out report.html
+
+A run is a folder of scripts/train.py or of scripts/parity.py --out, in any mix. The page needs
+nothing but itself: no network, no scripts.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line; no framework is loaded for this."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", default=Path("report.html"), help="default report.html"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write the page; exit with 1 and one sentence where that cannot be done."""
+    options = arguments()
+    from cnn_experiment import UserError
+    from cnn_experiment.atomic_file import write_atomically
+
+    try:
+        from parity_tests.report import page
+
+        if options.out.is_dir():
+            raise UserError(f"out = {options.out}: it is a folder; accepted: a file's name")
+        write_atomically(options.out, page(options.runs))
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""`scripts/report.py`: what the page says, what it refuses, and that it loads nothing."""
+
+import json
+import re
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs_to_report import (
+    parity_result,
+    parted_result,
+    twin_distances,
+    write_all,
+    write_result,
+    write_training,
+)
+
+from cnn_experiment import Checkpoint, UserError, preset
+from parity_tests.given_runs import Climb, Training, read_runs
+from parity_tests.parity_result import FILE, read_parity_result
+from parity_tests.report import page
+from parity_tests.report_figures import envelope_figure, trajectory_figure
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_all(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def text(runs: list[Path]) -> str:
+    return page(runs).decode()
+
+
+def section(text: str, name: str) -> str:
+    found = re.search(rf'<section aria-labelledby="{name}">.*?</section>', text, re.DOTALL)
+    assert found, name
+    return found[0]
+
+
+def test_the_verdict_says_what_holds_and_where_and_why_not(text: str) -> None:
+    verdict = section(text, "verdict")
+    assert verdict.count("Every rung holds") == 2
+    assert "First difference: gradients" in verdict
+    assert "gradients, step 0: dense_2/bias[1] is 2.0, not 1.0: 1 apart" in verdict
+    assert "cause: backward twice. The gradients are added up." in verdict
+
+
+def test_the_ladder_has_every_rung_with_its_outcome_in_words(text: str) -> None:
+    held, _, parted = re.findall(r"<tbody>.*?</tbody>", section(text, "ladder"), re.DOTALL)
+    assert held.count(">holds<") == 13
+    assert (parted.count(">holds<"), parted.count(">FAILS<")) == (7, 1)
+    assert parted.count(">not reached<") == 5
+    row = '<th scope="row">data loss</th><td class="good">holds</td><td>2.5e-16</td><td>1e-11</td>'
+    assert f"{row}<td>step 1: somewhere</td>" in held
+
+
+def test_the_drift_in_float64_is_drawn_and_told(text: str) -> None:
+    drift = section(text, "trajectory")
+    assert drift.count("<svg ") == 1
+    told = "Largest difference of a loss: 0 at step 1, 4.4e-16 up to step 3, tolerance 1e-12."
+    assert drift.count(told) == 2  # for the eye, and in the text alternative
+
+
+def test_the_trajectory_s_bold_line_is_the_largest_so_far() -> None:
+    free = parity_result().free_running
+    assert free is not None
+    lines = trajectory_figure(free).axes[0].get_lines()
+    drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in lines}
+    np.testing.assert_array_equal(drawn["a loss, largest so far"], [np.nan, 4.4e-16, 4.4e-16])
+    np.testing.assert_array_equal(drawn["tolerance of a weight"], [1e-11, 1e-11])
+
+
+def test_the_envelope_s_lines_and_bands_are_the_measured_distances() -> None:
+    apart = twin_distances()
+    axes = envelope_figure(apart).axes[0]
+    across = (apart.across.mean, apart.across.lowest, apart.across.highest)
+    for line, column in zip(axes.get_lines(), across, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), column)
+    for band, group in zip(axes.collections, (apart.torch, apart.keras), strict=True):
+        heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+        assert set(heights) == {*group.lowest, *group.highest}
+
+
+def test_the_drift_in_float32_is_drawn_and_told(text: str) -> None:
+    drift = section(text, "envelope")
+    assert drift.count("<svg ") == 1
+    assert re.search(r"Among Keras&#x27; twins: [\d.e-]+ to [\d.e-]+ at step 1 and ", drift)
+    assert '<th scope="row">late</th>' in drift
+    assert "<td>30.0</td>" in drift
+
+
+def test_the_schedule_stands_beside_what_both_runs_recorded(text: str) -> None:
+    rate = f"{float(preset('article-3-addendum').schedule.rates([3], 'float64')[0]):.8g}"
+    row = ["3", "begin of epoch 2", rate, rate, rate, "0"]
+    cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
+    schedule = section(text, "schedule")
+    assert f'<th scope="row">3</th>{cells}' in schedule
+    assert '<th scope="row">2</th><td>last of epoch 1</td>' in schedule
+    assert '<th scope="row">6</th><td>after the last epoch</td>' in schedule
+
+
+def test_layers_and_weights_in_both_layouts_and_their_distance(text: str) -> None:
+    weights = section(text, "weights")
+    assert "<td>kernel 3 x 3 x 1 x 4, bias 4</td><td>weight 4 x 1 x 3 x 3, bias 4</td>" in weights
+    assert '<th scope="row">dense_1/bias</th><td>0.25</td>' in weights
+
+
+def test_the_curves_are_told_by_run(text: str) -> None:
+    curves = section(text, "curves")
+    told = "by-keras: accuracy on test images 0.9000 after epoch 1, 0.9500 after epoch 2; loss 0.45"
+    assert told in curves
+
+
+def test_a_long_name_leaves_the_curves_their_place(tmp_path: Path) -> None:
+    write_training(tmp_path / ("long" * 20), "torch")
+    write_training(tmp_path / ("long" * 21), "keras")
+    curves = section(page(sorted(tmp_path.iterdir())).decode(), "curves")
+    for number in (1, 2):
+        assert f"longlonglonglonglo... ({number}), validation</text>" in curves
+
+
+def test_every_planted_fault_is_named_with_its_rung(text: str) -> None:
+    faults = section(text, "faults")
+    assert '<th scope="row">rho 0.99</th><td>optimizer state</td><td>0</td><td>yes</td>' in faults
+    assert faults.count('<th scope="row">') == 41
+    assert "python scripts/planted_faults.py --out" in faults
+
+
+def test_it_says_how_to_repeat_each_run_and_with_what_it_was_made(text: str) -> None:
+    repeat = section(text, "repeat")
+    for command in (
+        "parity.py --preset article-2 --dtype float64 --steps 3 --out in-float64",
+        "parity.py --preset article-2 --dtype float32 --steps 3 --twins 3 --out in-float32",
+        "--mutant 'backward twice' --out parted",
+        "train.py --backend keras --experiment by-keras/experiment.json --out by-keras",
+        "report.py in-float64 in-float32 parted by-keras by-torch --out report.html",
+    ):
+        assert escape(command).replace("&#x27;", "&#39;") in repeat
+    assert "torch 2.14.1, keras 3.15.1" in repeat
+    assert "Abacus 7, 2 cores, An OS, Python 3.11.7" in repeat
+
+
+def test_a_published_run_is_repeated_by_its_name() -> None:
+    experiment = preset("article-3").with_changes(epochs=4, seed=3)
+    run = Training("runs/mine", Checkpoint(experiment, {}, {}, backend="keras"))
+    assert run.command == (
+        "python scripts/train.py --backend keras --preset article-3 --epochs 4 --train-images 60000"
+        " --test-images 10000 --seed 3 --precision full --out runs/mine"
+    )
+    other = parity_result(preset=None, random_digits=True, device="cuda")
+    assert "--experiment experiment.json --dtype" in Climb("here", other).command
+    assert Climb("here", other).command.endswith("--random-digits --device cuda --out here")
+
+
+def test_no_path_of_this_machine_is_shown(
+    text: str, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert str(runs[0].parent) not in text
+    assert str(Path.home()) not in text
+    monkeypatch.chdir(runs[0].parent)
+    assert "in-float64: article-2" in page([Path("in-float64")]).decode()
+    monkeypatch.chdir(runs[0])
+    assert "in-float64: article-2" in page([Path()]).decode()
+    monkeypatch.chdir(runs[0].parents[1])
+    below = runs[0].relative_to(Path.cwd())
+    assert f"{below}: article-2" in page([below]).decode()
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    folders = [write_result(tmp_path / where / "run", parity_result()) for where in "abc"]
+    folders.insert(0, write_result(tmp_path / "run (2)", parity_result()))
+    assert read_runs(folders).labels == ["run (2)", "run", "run (3)", "run (4)"]
+    assert read_runs([folders[1], folders[1]]).labels == ["run"]
+
+
+def test_the_page_loads_nothing(text: str) -> None:
+    assert not re.search(r"<(script|link|iframe|img|object|embed|base)\b", text)
+    assert not re.search(r"@import|\bsrc=|\bsrcset=|\son\w+=", text)
+    assert set(re.findall(r'href="(.)', text)) == {"#"}
+    assert set(re.findall(r"url\((.)", text)) <= {"#"}
+    outside = set(re.findall(r"https?://[^\"'\s<]+", text))
+    assert outside == {"http://www.w3.org/1999/xlink", "http://www.w3.org/2000/svg"}  # names
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    nasty = "<script>alert(1)</script>"
+    bad = parted_result().with_changes(
+        preset=nasty, mutant=nasty, first_difference=nasty, explanation=nasty,
+        versions={nasty: nasty}, device=nasty,
+    )  # fmt: skip
+    names = ("a<b>'\"&", "$\\frac$", "_under {{ 7 * 7 }}")
+    folders = [write_result(tmp_path / names[0], bad)]
+    folders += [write_training(tmp_path / name, "torch") for name in names[1:]]
+    text = page(folders).decode()
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    for name in names:
+        assert str(escape(name)).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in text
+
+
+def test_the_same_runs_give_the_same_bytes(runs: list[Path], text: str, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    out.write_text("an older page")
+    run = subprocess.run(
+        [sys.executable, SCRIPT, *runs, "--out", out], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (0, f"wrote {out}\n"), run.stderr
+    assert out.read_text() == text
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_was_not_given_is_left_out_with_the_command_for_it(runs: list[Path]) -> None:
+    parity, training = page(runs[:1]).decode(), page(runs[3:4]).decode()
+    for name, command in (("verdict", "parity"), ("ladder", "parity"), ("trajectory", "parity")):
+        assert f"python scripts/{command}.py" in section(training, name)
+        assert "<table" not in section(training, name)
+    assert "python scripts/parity.py --dtype float32" in section(parity, "envelope")
+    assert "python scripts/train.py" in section(parity, "curves")
+    assert "<svg" not in section(parity, "curves")
+    assert "learning rate" in section(parity, "schedule")
+    assert "python scripts/train.py --backend keras" in section(training, "weights")
+
+
+def damaged(**changes: object) -> str:
+    return json.dumps(json.loads(parity_result().to_json()) | changes)
+
+
+FREE = json.loads(parity_result().to_json())["free_running"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "JSON"),
+        ("[1, 2]", "object"),
+        ("{" * 100_000, "JSON"),
+        (damaged(steps=-1), "steps = -1: input should be greater than or equal to 1"),
+        (damaged(surprise=1), "surprise"),
+        (damaged(first_difference="gradients"), "rungs that failed are []"),
+        (damaged(free_running=FREE | {"loss": [1.0]}), "loss has 1 entries; accepted: 3"),
+        (damaged(free_running=FREE | {"steps": []}), "at least 1 item"),
+        (damaged(experiment=None), "experiment"),
+        (" " * (2**25 + 1), "it has 33554433 bytes; accepted: at most 33554432"),
+    ],
+    ids=range(10),
+)
+def test_a_broken_parity_file_is_refused_in_one_sentence(
+    content: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(UserError) as refused:
+        page([tmp_path])
+    assert str(refused.value).startswith(str(tmp_path / FILE))
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere", SCRIPT):
+        with pytest.raises(UserError, match="there is no run in it; accepted: a folder of"):
+            page([folder])
+    (tmp_path / "latest.safetensors").write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"latest\.safetensors: it is no safetensors file"):
+        page([tmp_path])
+
+
+@pytest.mark.parametrize("out", ["", "nowhere/page.html"])
+def test_bad_input_of_the_command_ends_in_one_sentence(
+    out: str, runs: list[Path], tmp_path: Path
+) -> None:
+    run = subprocess.run(
+        [sys.executable, SCRIPT, runs[0], "--out", tmp_path / out],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_is_read_as_it_was_written(runs: list[Path]) -> None:
+    assert read_parity_result(runs[2]) == parted_result()
+
+
+def test_a_result_from_before_the_report_is_still_read(tmp_path: Path) -> None:
+    known = json.loads(parted_result().to_json())
+    for name in ("machine", "explanation", "free_running", "twin_distances", "random_digits"):
+        del known[name]
+    (tmp_path / FILE).write_text(json.dumps(known))
+    text = page([tmp_path]).decode()
+    assert "cause: backward twice" in section(text, "verdict")
+
+
+def test_the_report_loads_no_framework() -> None:
+    code = "import sys, parity_tests.report\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    loaded = set(run.stdout.split())
+    assert "matplotlib" in loaded
+    assert not {"torch", "keras", "tensorflow", "jax", "scipy"} & loaded
