@@ -19,10 +19,10 @@ from runs_to_report import (
 )
 
 from cnn_experiment import Checkpoint, UserError, preset
-from parity_tests.given_runs import Climb, Training, read_runs
 from parity_tests.parity_result import FILE, read_parity_result
 from parity_tests.report import page
-from parity_tests.report_figures import envelope_figure, trajectory_figure
+from parity_tests.report.figures import envelope_figure, trajectory_figure
+from parity_tests.report.given_runs import Climb, Training, read_runs
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
 

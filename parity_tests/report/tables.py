@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_experiment import Experiment, Layer, Network
-from cnn_experiment.torch_layout import to_torch_layout
-from parity_tests.given_runs import Climb, GivenRuns, Training, preset_of
+from cnn_experiment.torch_layout import torch_shape
 from parity_tests.parity_result import TwinDistances
-from parity_tests.report_figures import number
+from parity_tests.report.figures import number
+from parity_tests.report.given_runs import Climb, GivenRuns, Training, preset_of
 
 EPOCHS_SHOWN = 3
 """Of the schedule, before the last."""
@@ -146,7 +146,7 @@ def _network(network: Network, names: Sequence[str]) -> Table:
 def _weights(layer: Layer) -> tuple[str, str]:
     if not layer.kernel_shape:
         return "", ""
-    theirs = to_torch_layout(np.broadcast_to(np.int8(0), layer.kernel_shape)).shape
+    theirs = torch_shape(layer.kernel_shape)
     bias = f"bias {layer.kernel_shape[-1]}"
     return f"kernel {_shape(layer.kernel_shape)}, {bias}", f"weight {_shape(theirs)}, {bias}"
 

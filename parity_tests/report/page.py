@@ -1,6 +1,6 @@
 """One HTML page of given runs; everything that it shows is in their files.
 
-Loads no framework. The same runs, versions and machine give the same bytes.
+The same runs, versions and machine give the same bytes.
 """
 
 import csv
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from cnn_experiment import UserError
 from cnn_experiment.machine import Machine
-from parity_tests import report_figures, report_tables
-from parity_tests.given_runs import Climb, GivenRuns, read_runs
+from parity_tests.report import figures, tables
+from parity_tests.report.given_runs import Climb, GivenRuns, read_runs
 from parity_tests.results import results_folder
 
 try:
@@ -41,20 +41,20 @@ def page(folders: Iterable[Path]) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template("report.html.jinja").render(
+    text = environment.get_template("page.html.jinja").render(
         given=given,
         verdicts=[verdict(climb) for climb in given.climbs],
-        ladders=[report_tables.ladder(climb) for climb in given.climbs],
-        trajectories=report_figures.trajectories(given.free_running),
-        envelopes=report_figures.envelopes(given.twin_distances),
-        excesses=[report_tables.excess(*measured) for measured in given.twin_distances.items()],
-        schedules=report_tables.schedules(given),
-        networks=report_tables.networks(given),
-        weights=report_tables.weight_distances(given.trainings),
-        trainings=report_tables.trainings(given.trainings),
-        curves=report_figures.curves(given.trainings),
-        faults=report_tables.faults(planted_faults()),
-        versions=report_tables.versions(given, made_with()),
+        ladders=[tables.ladder(climb) for climb in given.climbs],
+        trajectories=figures.trajectories(given.free_running),
+        envelopes=figures.envelopes(given.twin_distances),
+        excesses=[tables.excess(*measured) for measured in given.twin_distances.items()],
+        schedules=tables.schedules(given),
+        networks=tables.networks(given),
+        weights=tables.weight_distances(given.trainings),
+        trainings=tables.trainings(given.trainings),
+        curves=figures.curves(given.trainings),
+        faults=tables.faults(planted_faults()),
+        versions=tables.versions(given, made_with()),
         commands=commands(given),
     )
     return text.encode()

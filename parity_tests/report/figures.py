@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_experiment import plots
-from parity_tests.given_runs import Training
 from parity_tests.parity_result import Column, Distances, FreeRunning, TwinDistances
+from parity_tests.report.given_runs import Training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

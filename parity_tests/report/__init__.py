@@ -1,0 +1,5 @@
+"""One HTML page that shows given training and parity runs; loads no framework."""
+
+from parity_tests.report.page import page
+
+__all__ = ["page"]
