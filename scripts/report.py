@@ -20,6 +20,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", default=Path("report.html"), help="default report.html"
     )
+    parser.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="write the page's pictures there, too, as PNG"
+    )
     return parser.parse_args()
 
 
@@ -30,14 +33,19 @@ def main() -> None:
     from cnn_experiment.atomic_file import write_atomically
 
     try:
-        from parity_tests.report import page
+        from parity_tests.report import page, pictures
 
         if options.out.is_dir():
             raise UserError(f"out = {options.out}: it is a folder; accepted: a file's name")
         write_atomically(options.out, page(options.runs))
+        print(f"wrote {options.out}")
+        if options.pictures is not None:
+            options.pictures.mkdir(parents=True, exist_ok=True)
+            for name, content in pictures(options.runs).items():
+                write_atomically(options.pictures / name, content)
+                print(f"wrote {options.pictures / name}")
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(f"wrote {options.out}")
 
 
 if __name__ == "__main__":

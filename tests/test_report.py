@@ -20,7 +20,7 @@ from runs_to_report import (
 
 from cnn_experiment import Checkpoint, UserError, preset
 from parity_tests.parity_result import FILE, read_parity_result
-from parity_tests.report import page
+from parity_tests.report import page, pictures
 from parity_tests.report.figures import envelope_figure, trajectory_figure
 from parity_tests.report.given_runs import Climb, Training, read_runs
 
@@ -208,11 +208,20 @@ def test_the_same_runs_give_the_same_bytes(runs: list[Path], text: str, tmp_path
     out = tmp_path / "page.html"
     out.write_text("an older page")
     run = subprocess.run(
-        [sys.executable, SCRIPT, *runs, "--out", out], capture_output=True, text=True, check=False
+        [sys.executable, SCRIPT, *runs, "--out", out, "--pictures", tmp_path / "pictures"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (run.returncode, run.stdout) == (0, f"wrote {out}\n"), run.stderr
+    assert run.returncode == 0, run.stderr
     assert out.read_text() == text
-    assert list(tmp_path.iterdir()) == [out]
+    drawn = pictures(runs)
+    found = {file.name: file.read_bytes() for file in (tmp_path / "pictures").iterdir()}
+    assert found == drawn
+    assert "curves.png" in drawn
+    assert sum(name.startswith("drift-") for name in drawn) >= 2  # in float64 and in float32
+    files = [out, *(tmp_path / "pictures" / name for name in drawn)]
+    assert run.stdout == "".join(f"wrote {file}\n" for file in files)
 
 
 def test_what_was_not_given_is_left_out_with_the_command_for_it(runs: list[Path]) -> None:

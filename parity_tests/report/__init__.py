@@ -1,5 +1,5 @@
 """One HTML page that shows given training and parity runs; loads no framework."""
 
-from parity_tests.report.page import page
+from parity_tests.report.page import page, pictures
 
-__all__ = ["page"]
+__all__ = ["page", "pictures"]

@@ -1,12 +1,12 @@
 """The report's pictures, each with what is to be seen in it in words and figures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import plots
+from cnn_experiment import EpochRecord, plots
 from parity_tests.parity_result import Column, Distances, FreeRunning, TwinDistances
 from parity_tests.report.given_runs import Training
 
@@ -97,16 +97,11 @@ def _at(apart: TwinDistances, group: Distances, index: int) -> str:
     return f"{low} to {high} at step {apart.steps[index]}"
 
 
-def curves(trainings: Iterable[Training]) -> list[str]:
+def curves(trainings: Sequence[Training]) -> list[str]:
     """The learning curves over each other: in a row, and under each other for a phone."""
-    shown = [training for training in trainings if training.checkpoint.history]
-    if not shown:
+    histories = _histories(trainings)
+    if not histories:
         return []
-    histories = {
-        _in_legend(training.label, number): training.checkpoint.history
-        for number, training in enumerate(shown, start=1)
-    }
-    epochs = max(training.checkpoint.experiment.epochs for training in shown)
     seen = "Accuracy, loss and learning rate over the epochs. " + " ".join(
         f"{label}: accuracy on test images {history[0].val_accuracy:.4f} after epoch 1"
         + (f", {history[-1].val_accuracy:.4f} after epoch {len(history)}" if history[1:] else "")
@@ -114,9 +109,24 @@ def curves(trainings: Iterable[Training]) -> list[str]:
         for label, history in histories.items()
     )
     return [
-        plots.svg(plots.curves(histories, epochs, panels_a_row=panels), name, seen)
+        plots.svg(curves_figure(trainings, panels_a_row=panels), name, seen)
         for name, panels in (("curves-wide", 3), ("curves-narrow", 1))
     ]
+
+
+def curves_figure(trainings: Sequence[Training], *, panels_a_row: int = 3) -> "Figure":
+    """The curves of those that finished an epoch, of which there is one at least."""
+    shown = [training for training in trainings if training.checkpoint.history]
+    epochs = max(training.checkpoint.experiment.epochs for training in shown)
+    return plots.curves(_histories(trainings), epochs, panels_a_row=panels_a_row)
+
+
+def _histories(trainings: Sequence[Training]) -> dict[str, Sequence[EpochRecord]]:
+    shown = [training for training in trainings if training.checkpoint.history]
+    return {
+        _in_legend(training.label, number): training.checkpoint.history
+        for number, training in enumerate(shown, start=1)
+    }
 
 
 def _in_legend(label: str, number: int) -> str:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from cnn_experiment import UserError
+from cnn_experiment import UserError, plots
 from cnn_experiment.machine import Machine
 from parity_tests.report import figures, tables
 from parity_tests.report.given_runs import Climb, GivenRuns, read_runs
@@ -58,6 +58,20 @@ def page(folders: Iterable[Path]) -> bytes:
         commands=commands(given),
     )
     return text.encode()
+
+
+def pictures(folders: Iterable[Path]) -> dict[str, bytes]:
+    """The page's pictures as PNG, by the name of their file; raises `UserError` as `page` does."""
+    given = read_runs(folders)
+    drawn = {
+        f"drift-{label}": figures.trajectory_figure(free)
+        for label, free in given.free_running.items()
+    }
+    for label, apart in given.twin_distances.items():
+        drawn[f"drift-{label}"] = figures.envelope_figure(apart)
+    if any(training.checkpoint.history for training in given.trainings):
+        drawn["curves"] = figures.curves_figure(given.trainings)
+    return {f"{name.replace('/', '-')}.png": plots.png(drawn[name]) for name in drawn}
 
 
 def verdict(climb: Climb) -> Verdict:
