@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+SCRIPTS = sorted(
+    path
+    for path in (ROOT / "scripts").glob("*.py")
+    if 'if __name__ == "__main__"' in path.read_text()
+)
 FRAMEWORKS = {"torch", "keras", "tensorflow", "jax"}
 
 STEP_TORCH = """
