@@ -13,8 +13,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`: through a new file beside it, flushed to disk, then renamed.
 
     Whoever reads `path` meanwhile or after a crash finds the old content or the new, never a part.
-    Its folder is flushed too, so that the new name outlives a power cut.
+    Its folder is flushed too, so that the new name outlives a power cut. Raises `OSError` with the
+    name of `path`.
     """
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, content: bytes) -> None:
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         with scratch.open("xb") as file:

@@ -15,7 +15,8 @@ class LiveCurves:
 
     In a Jupyter notebook as one figure that changes in its place; with `file`, a PNG, into that,
     each picture whole or not at all. `epochs` is the run's length, `earlier` what a resumed run did
-    before. A file that cannot be written is told of once and does not stop the run.
+    before. A file that cannot be written is told of once and does not stop the run: `is_drawn` says
+    whether the last picture is there.
 
     Raises `UserError` without matplotlib, or outside of a notebook where no file is given.
     """
@@ -28,7 +29,7 @@ class LiveCurves:
         self._plots, self._epochs, self._file = plots, epochs, file
         self._records = list(earlier)
         self._figure: Any = None
-        self._has_failed = False
+        self.is_drawn = self._has_failed = False
         if file is None:
             _must_be_in_a_notebook()
         if self._records:
@@ -52,7 +53,9 @@ class LiveCurves:
     def _write(self, file: Path, picture: bytes) -> None:
         try:
             write_atomically(file, picture)
+            self.is_drawn = True
         except OSError as error:
+            self.is_drawn = False
             if not self._has_failed:
                 logging.getLogger(__name__).warning("no curves: %s", error)
             self._has_failed = True
@@ -61,6 +64,7 @@ class LiveCurves:
         from IPython.display import Image, display
 
         image = Image(data=picture, format="png")
+        self.is_drawn = True
         if self._figure is None:
             self._figure = display(image, display_id=True)
         else:

@@ -33,7 +33,7 @@ INK = "#010203"
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Told apart with any colour vision; after Okabe and Ito."""
 _TRAINING, _VALIDATION = "#009E73", "#D55E00"
-MAPS_A_ROW = 8
+_A_ROW = 8
 _NARROW = (4.4, 3.4)
 """Inches; to be read on a phone too."""
 _MANY_EPOCHS = 20
@@ -70,10 +70,10 @@ def in_our_style(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 @in_our_style
-def png(figure: Figure, dpi: int = 110) -> bytes:
+def png(figure: Figure) -> bytes:
     """The picture as a PNG."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     return file.getvalue()
 
 
@@ -87,6 +87,13 @@ def svg(figure: Figure, name: str, description: str) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     element = file.getvalue()[file.getvalue().index("<svg") :]
+    # Named by matplotlib after positions that rounding moves; here by their order.
+    clips: dict[str, str] = {}
+    element = re.sub(
+        r'(?<=[#"])p[0-9a-f]{10}(?=[")])',
+        lambda found: clips.setdefault(found[0], f"clip-{len(clips)}"),
+        element,
+    )
     element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
@@ -106,14 +113,17 @@ def curves(
     rows = -(-3 // panels_a_row)
     figure = Figure(figsize=(4 * panels_a_row, 3.4 * rows), layout="constrained")
     accuracy, loss, rate = np.ravel(figure.subplots(rows, panels_a_row))[:3]
-    line = {"color": COLOURS[1], "linestyle": "--", "linewidth": 0.9}
-    accuracy.axhline(REFERENCE_ACCURACY, label=f"{REFERENCE_ACCURACY}", **line)
+    accuracy.axhline(
+        REFERENCE_ACCURACY, label=f"{REFERENCE_ACCURACY}", color="#777777", linestyle="--",
+        linewidth=0.9,
+    )  # fmt: skip
     marker = "." if epochs <= _MANY_EPOCHS else ""
     for number, (name, history) in enumerate(histories.items()):
         colour = COLOURS[number % len(COLOURS)]
         several = len(histories) > 1
+        dashes = ("-", "--", "-.")[number // len(COLOURS) % 3]
         training = {"color": colour if several else _TRAINING, "linestyle": ":" if several else "-"}
-        validation = {"color": colour if several else _VALIDATION}
+        validation = {"color": colour if several else _VALIDATION, "linestyle": dashes}
         prefix = f"{name}, " if several else ""
         shown = marker or ("." if len(history) == 1 else "")
         at = [record.epoch for record in history]
@@ -129,7 +139,8 @@ def curves(
         axes.set(title=title, xlabel="epoch", xlim=(0, epochs + 1))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    accuracy.legend(loc="lower right", fontsize=8)
+    labels = [str(line.get_label()) for line in accuracy.lines]  # also those that begin with _
+    accuracy.legend(accuracy.lines, labels, loc="lower right", fontsize=8)
     rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     return figure
 
@@ -268,6 +279,8 @@ def layer_outputs(rows: Sequence[Looked], colours: str = "jet") -> Figure:
             axes.set_title(panel.title)
             _separate(axes, grid.shape, _map_size(panel.output))
             drawn[panel.is_difference].append((axes, image))
+    if not any(p.output.any() for row in rows for p in row.panels if p.is_difference):
+        drawn[True].clear()  # where all differences are 0, there is no scale
     for found in drawn.values():
         if found:
             figure.colorbar(found[0][1], ax=[axes for axes, _ in found], shrink=0.8, aspect=30)
@@ -295,10 +308,10 @@ def tiled(output: NDArray[Any]) -> NDArray[Any]:
     """The maps (height, width, maps), or nodes (nodes,), side by side, 8 in a row; NaN behind."""
     maps = output if output.ndim == 3 else output[np.newaxis, np.newaxis]
     height, width, count = maps.shape
-    rows = -(-count // MAPS_A_ROW)
-    grid = np.full((rows * height, MAPS_A_ROW * width), np.nan)
+    columns = min(_A_ROW, count)
+    grid = np.full((-(-count // columns) * height, columns * width), np.nan)
     for number in range(count):
-        row, column = divmod(number, MAPS_A_ROW)
+        row, column = divmod(number, columns)
         top, left = row * height, column * width
         grid[top : top + height, left : left + width] = maps[:, :, number]
     return grid
@@ -326,14 +339,12 @@ def _separate(axes: Axes, shape: tuple[int, ...], size: tuple[int, int]) -> None
 
 
 @in_our_style
-def digit_sheet(
-    images: Sequence[NDArray[Any]], captions: Sequence[str], title: str, a_row: int = 8
-) -> Figure:
-    """Small images (height, width) with a caption each, `a_row` in a row."""
-    rows = max(1, -(-len(images) // a_row))
-    figure = Figure(figsize=(1.25 * a_row, 1.65 * rows + 0.4), layout="constrained")
+def digit_sheet(images: Sequence[NDArray[Any]], captions: Sequence[str], title: str) -> Figure:
+    """Small images (height, width) with a caption each, 8 in a row."""
+    rows = max(1, -(-len(images) // _A_ROW))
+    figure = Figure(figsize=(1.25 * _A_ROW, 1.65 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
-    all_axes = np.ravel(figure.subplots(rows, a_row, squeeze=False))
+    all_axes = np.ravel(figure.subplots(rows, _A_ROW, squeeze=False))
     for axes in all_axes:
         axes.set_axis_off()
     for axes, image, caption in zip(all_axes, images, captions, strict=False):

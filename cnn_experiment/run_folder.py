@@ -158,6 +158,7 @@ class RunFolder:
             if best != checkpoint.history[: len(best)]:  # of epochs that are to be done anew
                 self.best_file.unlink()
         self._write_history(checkpoint.history)
+        self.curves_file.unlink(missing_ok=True)  # drawn anew from the history, if at all
         self.weights_file.unlink(missing_ok=True)
 
     def keep(self, checkpoint: Checkpoint) -> None:

@@ -207,10 +207,10 @@ def train(
 
     keeper = FolderKeeper(run_folder, options.checkpoint_every)
     experiment = start.experiment
-    curves = curves_of(options, run_folder, start)
     try:
         if options.resume is not None:
             run_folder.go_on(start)
+        curves = curves_of(options, run_folder, start)
         parameters = sum(layer.parameters for layer in experiment.network.layers())
         print(
             f"{name(options)} on {options.backend} ({backend.pick_device(options.device)}):"
@@ -224,7 +224,7 @@ def train(
                 experiment,
                 digits,
                 device=options.device,
-                watchers=(*curves, ProgressBar(experiment, start)),
+                watchers=(ProgressBar(experiment, start), *curves),
                 keeper=keeper,
                 start=start,
                 **({"compiled": True} if options.compile else {}),
@@ -235,7 +235,7 @@ def train(
         raise UserError(f"{error}; {file} holds the run after {run_folder.read()}") from error
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
     written = [file.name for file in run_folder.files]
-    written += [run_folder.curves_file.name] if curves else []
+    written += [run_folder.curves_file.name] if any(drawn.is_drawn for drawn in curves) else []
     print(f"wrote {', '.join(written)} to {run_folder.path}")
 
 

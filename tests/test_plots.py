@@ -108,6 +108,16 @@ def test_two_runs_are_told_apart() -> None:
     assert colours["torch, training"] != colours["keras, training"]
 
 
+def test_many_runs_and_odd_names_stand_in_the_legend() -> None:
+    axes = plots.curves({f"_run {n}": history(2, 0.01 * n) for n in range(8)}, 2).axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert "_run 7, validation" in shown
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+    assert len({look for look in looks if look[1] != ":"}) == 9  # the runs', and the reference
+
+
 def test_maps_stand_eight_in_a_row() -> None:
     maps = np.arange(2 * 3 * 10.0).reshape(2, 3, 10)
     grid = plots.tiled(maps)
@@ -119,6 +129,7 @@ def test_maps_stand_eight_in_a_row() -> None:
     assert nodes.shape == (2, 8)
     assert (nodes[1, 1], nodes[0, 7]) == (9, 7)
     assert np.isnan(nodes[1, 2:]).all()
+    assert plots.tiled(np.zeros((4, 5, 3))).shape == (4, 15)  # fewer take no more room
 
 
 def test_scaled_maps_are_the_articles() -> None:
@@ -152,6 +163,15 @@ def test_all_rows_share_one_scale_and_differences_have_their_own() -> None:
     limits = [axes.images[0].get_clim() for axes in panels]
     assert limits[1] == limits[4] == (1.0, 3.0)
     assert limits[2] == limits[5] == (-4e-7, 4e-7)
+
+
+def test_where_nothing_differs_there_is_no_scale_of_differences() -> None:
+    panels = [
+        plots.Panel("torch", np.ones(9)),
+        plots.Panel("same", np.zeros(9), is_difference=True),
+    ]
+    found = plots.layer_outputs([plots.Looked("a 4", np.zeros((28, 28)), panels)])
+    assert len(found.axes) == 3 + 1  # the digit, two panels, one bar
 
 
 def test_a_map_of_colours_that_is_not_there_is_named() -> None:
