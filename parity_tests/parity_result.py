@@ -149,6 +149,11 @@ class ParityResult(Value):
 
     @model_validator(mode="after")
     def _agrees_with_its_rungs(self) -> Self:
+        names = tuple(rung.rung for rung in self.rungs)
+        if names != tolerances.RUNGS:
+            raise ValueError(f"rungs are {names}; accepted: {tolerances.RUNGS}")
+        if all(rung.passed is None for rung in self.rungs):
+            raise ValueError("no rung was judged")
         failed = [rung.rung for rung in self.rungs if rung.passed is False]
         if bool(failed) != (self.first_difference is not None):
             raise ValueError(

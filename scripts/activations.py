@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+MOST_IMAGES = 16
+"""In one picture."""
+
 
 def arguments() -> argparse.Namespace:
     """Read the command line; no framework is loaded for this."""
@@ -69,6 +72,8 @@ def draw(options: argparse.Namespace) -> None:
     if options.layer not in layers:
         raise UserError(f"layer = {options.layer!r}: accepted: {', '.join(layers)}")
     wanted = [options.image] if options.compare is None else options.compare
+    if len(wanted) > MOST_IMAGES:
+        raise UserError(f"compare = {len(wanted)} images: accepted: at most {MOST_IMAGES}")
     count = len(run.pixels.test_images)
     for number in wanted:
         if not 0 <= number < count:

@@ -3,8 +3,9 @@ r"""Show which test digits a trained network confuses, and where it is in doubt 
     python scripts/doubtful.py --run runs/article-2 --out doubtful
     python scripts/doubtful.py --run runs/article-2 --pair 4,9 --out doubtful
 
-Prints the confusion matrix, the most confused pairs and the digits that the network is least sure
-of. --out draws them: confusion.png, least_sure.png and misclassified.png, or pair_4_9.png.
+Prints the confusion matrix, the most confused pairs, the digits that the network is least sure of
+and those that it takes for others. --out draws them: confusion.png, least_sure.png and
+misclassified.png, or pair_4_9.png.
 """
 
 import argparse
@@ -51,10 +52,10 @@ def show(options: argparse.Namespace) -> None:
 
     from cnn_experiment import UserError
 
-    if options.count < 1:
-        raise UserError(f"count = {options.count}: accepted: 1 or more")
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
+    if not 1 <= options.count <= MOST_ON_A_SHEET:
+        raise UserError(f"count = {options.count}: accepted: 1 to {MOST_ON_A_SHEET}")
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        raise UserError(f"out = {options.out}: it is a file; accepted: a folder, new or old")
     run = TrainedRun(options)
     classes = run.experiment.network.output.units
     if options.pair is not None and not all(0 <= digit < classes for digit in options.pair):
@@ -88,14 +89,14 @@ class Doubtful:
         print("\nleast sure of:")
         self._print(least)
         wrong = confusion.misclassified(self.labels, self.probabilities)
-        self._draw("confusion", plots.confusion_matrix(counts, title))
-        self._draw_sheet("least_sure", least, f"the {len(least)} digits it is least sure of")
         shown = wrong[:MOST_ON_A_SHEET]
         part = f"{len(shown)} of the " if len(shown) < len(wrong) else ""
-        order = "the surest mistakes first"
-        self._draw_sheet(
-            "misclassified", shown, f"{part}{len(wrong)} misclassified digits, {order}"
-        )
+        title_of_wrong = f"{part}{len(wrong)} misclassified digits, the surest mistakes first"
+        print(f"\n{title_of_wrong}:")
+        self._print(shown)
+        self._draw("confusion", plots.confusion_matrix(counts, title))
+        self._draw_sheet("least_sure", least, f"the {len(least)} digits it is least sure of")
+        self._draw_sheet("misclassified", shown, title_of_wrong)
 
     def show_pair(self, pair: tuple[int, int]) -> None:
         """The digits of two classes, those that could best be the other first."""
@@ -134,6 +135,7 @@ class Doubtful:
         from cnn_experiment.atomic_file import write_atomically
 
         if self.options.out is not None:
+            self.options.out.mkdir(parents=True, exist_ok=True)
             file = self.options.out / f"{name}.png"
             write_atomically(file, plots.png(figure))
             print(f"wrote {file}")

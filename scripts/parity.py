@@ -231,16 +231,17 @@ def result_of(
 
 
 def write(folder: Path, result: Any, *, with_report: bool) -> None:
-    """Write parity.json and, if it is asked for, the page that shows it."""
+    """Write parity.json, the experiment.json to repeat it with and, if asked for, its page."""
     from cnn_experiment.atomic_file import write_atomically
     from parity_tests.parity_result import FILE
 
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FILE, result.to_json().encode())
+    write_atomically(folder / "experiment.json", result.experiment.to_json().encode())
     if with_report:
-        from parity_tests.report import page
+        from parity_tests.report import page, read_runs
 
-        write_atomically(folder / "report.html", page([folder]))
+        write_atomically(folder / "report.html", page(read_runs([folder])))
 
 
 if __name__ == "__main__":

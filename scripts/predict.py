@@ -4,7 +4,8 @@
 
 A digit may be dark on light or light on dark, of any size, one in a picture. It is brought to the
 form of MNIST's digits: fitted into 20x20, centred by mass in 28x28. Prints the probabilities as a
-table, or with --json as JSON; --show draws what the network saw.
+table, or with --json as JSON; --show draws what the network saw. Colours are taken as grey levels.
+MNIST is needed, too, for the scaling that the network was trained with.
 """
 
 import argparse
@@ -12,6 +13,9 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+MOST_SHOWN = 50
+"""Images in one picture."""
 
 
 def arguments() -> argparse.Namespace:
@@ -45,7 +49,11 @@ def predict(options: argparse.Namespace) -> None:
     import numpy as np
     from trained_run import TrainedRun, must_be_a_png
 
+    from cnn_experiment import UserError
+
     must_be_a_png(options.show)
+    if options.show is not None and len(options.images) > MOST_SHOWN:
+        raise UserError(f"show: {len(options.images)} images; accepted: at most {MOST_SHOWN}")
     pictures = [read(file) for file in options.images]
     run = TrainedRun(options)
     seen = np.stack([digit for _, digit in pictures])

@@ -33,15 +33,16 @@ def main() -> None:
     from cnn_experiment.atomic_file import write_atomically
 
     try:
-        from parity_tests.report import page, pictures
+        from parity_tests.report import page, pictures, read_runs
 
-        if options.out.is_dir():
-            raise UserError(f"out = {options.out}: it is a folder; accepted: a file's name")
-        write_atomically(options.out, page(options.runs))
+        if options.out.is_dir() or not options.out.parent.is_dir():
+            raise UserError(f"out = {options.out}: accepted: a file in a folder that is there")
+        given = read_runs(options.runs)
+        write_atomically(options.out, page(given))
         print(f"wrote {options.out}")
         if options.pictures is not None:
             options.pictures.mkdir(parents=True, exist_ok=True)
-            for name, content in pictures(options.runs).items():
+            for name, content in pictures(given).items():
                 write_atomically(options.pictures / name, content)
                 print(f"wrote {options.pictures / name}")
     except (UserError, OSError) as error:

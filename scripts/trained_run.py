@@ -1,6 +1,7 @@
 """What the scripts that look at a run have in common: its folder, its digits, its network."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,11 @@ class TrainedRun:
             raise UserError(
                 f"run = {options.run}: its network takes images of {network.input_shape} to"
                 f" {network.output.units} classes; accepted: MNIST's (28, 28, 1) to 10"
+                " or more"
             )
+        if network.output.activation == "sigmoid":
+            note = "the outputs of a sigmoid are no probabilities: they need not add up to 1"
+            print(note, file=sys.stderr)
 
     def images_nhwc(self, pixels: Any) -> Any:
         """Pixels (count, 28, 28) as the network takes them."""
@@ -72,5 +77,7 @@ def must_be_a_png(out: Path | None) -> None:
     """Raise `UserError` for a picture that could not be written."""
     from cnn_experiment import UserError
 
-    if out is not None and (out.suffix != ".png" or not out.parent.is_dir() or out.is_dir()):
+    if out is None:
+        return
+    if out.suffix.lower() != ".png" or not out.parent.is_dir() or out.is_dir():
         raise UserError(f"out = {out}: accepted: a name ending in .png, in a folder that is there")

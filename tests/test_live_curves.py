@@ -64,6 +64,25 @@ def test_a_file_that_cannot_be_written_is_told_of_once_and_stops_nothing(
     assert caplog.records[0].getMessage().startswith("no curves: ")
 
 
+def test_a_picture_that_is_cut_short_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "curves.png"
+    records = history(2)
+    curves = LiveCurves(2, file=file)
+    curves.epoch_done(records[0])
+    before = file.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cnn_experiment.atomic_file.os.fsync", full)
+    curves.epoch_done(records[1])
+    assert not curves.is_drawn
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_outside_of_a_notebook_a_file_is_asked_for() -> None:
     with pytest.raises(UserError, match="there is no notebook to show them in; accepted: a file"):
         LiveCurves(2)

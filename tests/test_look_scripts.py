@@ -5,13 +5,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.metrics import confusion_matrix
 
-from cnn_experiment import PRESETS, RunFolder, load_pixels, preset
+import keras_ref
+import torch_cnn
+from cnn_experiment import PRESETS, Pixels, RunFolder, load_pixels, plots, preset
+from cnn_experiment.own_digit import as_mnist, read_grey
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 Options = list[str | Path]
@@ -37,16 +43,59 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_what_a_layer_sees_in_both_frameworks(run: Path, tmp_path: Path) -> None:
-    of_both: Options = ["--run", run, "--backend", "both", "--layer"]
-    for layer, which in (("conv2d_1", ["--image", "3"]), ("dense_1", ["--compare", "3,5,8"])):
-        out = tmp_path / f"{layer}.png"
-        done = script("activations", *of_both, layer, *which, "--out", out)
-        assert done.returncode == 0, done.stderr
-        with Image.open(out) as picture:
-            assert picture.format == "PNG"
-        apart = float(done.stdout.split("at most ")[1].split()[0])
-        assert apart < 1e-4  # it tells; how far they may be is test_forward.py's
+def network_of(run: Path, backend: ModuleType) -> Any:
+    checkpoint = RunFolder(run).read()
+    model = backend.build_model(checkpoint.experiment)
+    backend.load_neutral_weights(model, checkpoint.weights)
+    return model
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Pixels:
+    return load_pixels(preset("article-2"))
+
+
+@pytest.fixture(scope="module")
+def test_images(pixels: Pixels) -> NDArray[np.float32]:
+    return pixels.scaled(pixels.test_images, np.float32)[..., np.newaxis]
+
+
+@pytest.mark.parametrize(
+    ("layer", "which", "numbers"),
+    [("conv2d_1", ["--image", "3"], [3]), ("dense_1", ["--compare", "3,8,3"], [3, 8, 3])],
+)
+def test_what_a_layer_sees_in_both_frameworks(
+    layer: str,
+    which: list[str],
+    numbers: list[int],
+    run: Path,
+    pixels: Pixels,
+    test_images: NDArray[np.float32],
+    tmp_path: Path,
+) -> None:
+    """The picture is the one that is drawn here of both frameworks' outputs, byte for byte."""
+    out = tmp_path / "maps.png"
+    done = script(
+        "activations", "--run", run, "--backend", "both", "--layer", layer, *which, "--out", out
+    )
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        side.layer_outputs(network_of(run, side), test_images[numbers])[layer]
+        for side in (torch_cnn, keras_ref)
+    )
+    rows = []
+    for number, mine, other in zip(numbers, ours, theirs, strict=True):
+        furthest = np.abs(mine - other).max()
+        title = f"torch - keras: at most {furthest:.1e}" if furthest else "torch - keras: the same"
+        panels = [
+            plots.Panel("torch", mine),
+            plots.Panel("keras", other),
+            plots.Panel(title, mine - other, is_difference=True),
+        ]
+        name = f"image {number}: a {pixels.test_labels[number]}"
+        rows.append(plots.Looked(name, pixels.test_images[number], panels))
+    assert out.read_bytes() == plots.png(plots.layer_outputs(rows))
+    assert f"at most {np.abs(ours - theirs).max():.2g} apart" in done.stdout
 
 
 def test_a_picture_is_the_same_again_and_options_change_it(run: Path, tmp_path: Path) -> None:
@@ -67,26 +116,68 @@ def test_a_picture_is_the_same_again_and_options_change_it(run: Path, tmp_path: 
     assert len(set(pictures.values())) == 3
 
 
+def caption(number: int, label: int, found: NDArray[np.float32]) -> str:
+    best, second = found.argsort()[::-1][:2]
+    lines = [f"{digit} {100 * found[digit]:.1f} %" for digit in (best, second)]
+    return "\n".join([f"{number}: a {label}", *lines])
+
+
 @pytest.mark.parametrize("backend", ["torch", "keras"])
-def test_doubtful_digits(backend: str, run: Path, tmp_path: Path) -> None:
+def test_doubtful_digits(
+    backend: str, run: Path, pixels: Pixels, test_images: NDArray[np.float32], tmp_path: Path
+) -> None:
     done = script("doubtful", "--run", run, "--backend", backend, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    accuracy = RunFolder(run).read().history[-1].val_accuracy
-    first = done.stdout.splitlines()[0]
-    assert first == f"test images: {round(accuracy * 10_000):,} of 10,000 right, {accuracy:.2%}"
-    assert "least sure of:" in done.stdout
-    names = {"confusion.png", "least_sure.png", "misclassified.png"}
-    assert {file.name for file in tmp_path.iterdir()} == names
+    side = {"torch": torch_cnn, "keras": keras_ref}[backend]
+    found = side.predict(network_of(run, side), test_images)
+    labels = pixels.test_labels
+    likeliest = np.sort(found, axis=1)
+    unsure = np.argsort(likeliest[:, -1] - likeliest[:, -2], kind="stable")[:16]
+    wrong = [number for number in range(10_000) if found[number].argmax() != labels[number]]
+    wrong = sorted(wrong, key=lambda number: -found[number].max())[:200]
+    right = f"{(found.argmax(axis=1) == labels).sum():,} of 10,000 right"
+
+    assert done.stdout.startswith(f"test images: {right}, ")
+    for number in [*unsure, *wrong]:
+        name, best, second = caption(number, labels[number], found[number]).split("\n")
+        assert f"  image {name.replace(':', ',')}: {best}, then {second}\n" in done.stdout
+    counts = confusion_matrix(labels, found.argmax(axis=1))
+    share = done.stdout.splitlines()[0].removeprefix("test images: ")
+    title = f"{len(wrong)} misclassified digits, the surest mistakes first"
+    expected = {"confusion.png": plots.png(plots.confusion_matrix(counts, share))}
+    for name, numbers, words in (
+        ("least_sure.png", unsure, "the 16 digits it is least sure of"),
+        ("misclassified.png", wrong, title),
+    ):
+        captions = [caption(number, labels[number], found[number]) for number in numbers]
+        sheet = plots.digit_sheet([pixels.test_images[n] for n in numbers], captions, words)
+        expected[name] = plots.png(sheet)
+    drawn = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert drawn.keys() == expected.keys()
+    if len(wrong) == 200:  # more than a sheet holds: its title then says so
+        del drawn["misclassified.png"], expected["misclassified.png"]
+    assert drawn == expected
 
 
-def test_a_pair_of_digits(run: Path, tmp_path: Path) -> None:
+def test_a_pair_of_digits(
+    run: Path, pixels: Pixels, test_images: NDArray[np.float32], tmp_path: Path
+) -> None:
     done = script("doubtful", "--run", run, "--pair", "4,9", "--count", "5", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "a 4 taken for a 9: " in done.stdout
-    doubts = [line for line in done.stdout.splitlines() if line.startswith("  image")]
-    assert len(doubts) == 5
-    assert all(", a 4: " in line or ", a 9: " in line for line in doubts)
+    found = torch_cnn.predict(network_of(run, torch_cnn), test_images)
+    labels = pixels.test_labels
+    of_both = [number for number in range(10_000) if labels[number] in (4, 9)]
+    of_both.sort(key=lambda number: -found[number][13 - labels[number]])  # 9 for a 4, 4 for a 9
+    counts = confusion_matrix(labels, found.argmax(axis=1))
+    assert f"a 4 taken for a 9: {counts[4, 9]} of {counts[4].sum()}" in done.stdout
+    assert f"a 9 taken for a 4: {counts[9, 4]} of {counts[9].sum():,}" in done.stdout
+    shown = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("  image")]
+    assert shown == [f"{number}," for number in of_both[:5]]
+    captions = [caption(n, labels[n], found[n]) for n in of_both[:5]]
+    title = "of the 4 and 9, those likeliest to be the other"
+    sheet = plots.digit_sheet([pixels.test_images[n] for n in of_both[:5]], captions, title)
     assert [file.name for file in tmp_path.iterdir()] == ["pair_4_9.png"]
+    assert (tmp_path / "pair_4_9.png").read_bytes() == plots.png(sheet)
 
 
 def large_and_shifted(digit: NDArray[np.uint8], right: int, down: int) -> Image.Image:
@@ -97,9 +188,8 @@ def large_and_shifted(digit: NDArray[np.uint8], right: int, down: int) -> Image.
     return page
 
 
-def test_own_digits_are_read(run: Path, tmp_path: Path) -> None:
+def test_own_digits_are_read(run: Path, pixels: Pixels, tmp_path: Path) -> None:
     """95 of 100 test digits, enlarged, inverted, shifted by up to 40 pixels and saved as JPEG."""
-    pixels = load_pixels(preset("article-2"))
     source = np.random.RandomState(0)
     files = []
     for number, digit in enumerate(pixels.test_images[:100]):
@@ -115,26 +205,32 @@ def test_own_digits_are_read(run: Path, tmp_path: Path) -> None:
     assert (read == pixels.test_labels[:100]).sum() >= 95
 
 
-def test_the_table_and_the_picture_of_what_was_seen(run: Path, tmp_path: Path) -> None:
-    pixels = load_pixels(preset("article-2"))
-    file, seen = tmp_path / "mine.png", tmp_path / "seen.png"
-    large_and_shifted(pixels.test_images[0], 10, -10).save(file)
-    done = script("predict", "--run", run, file, file, "--show", seen)
+def test_the_table_and_the_picture_of_what_was_seen(
+    run: Path, pixels: Pixels, tmp_path: Path
+) -> None:
+    files, seen = [tmp_path / "one.png", tmp_path / "other.png"], tmp_path / "seen.png"
+    for file, digit in zip(files, pixels.test_images, strict=False):
+        large_and_shifted(digit, 10, -10).save(file)
+    done = script("predict", "--run", run, *files, "--show", seen)
     assert done.returncode == 0, done.stderr
     heads, _, *rows = done.stdout.splitlines()
     assert heads.split() == ["image", "digit", *"0123456789"]
-    assert rows[0] == rows[1]
-    assert rows[0].split()[1] == str(pixels.test_labels[0])
-    with Image.open(seen) as picture:
-        assert picture.format == "PNG"
+    assert [int(row.split()[1]) for row in rows] == pixels.test_labels[:2].tolist()
+    pages = [read_grey(file) for file in files]
+    digits = np.stack([as_mnist(page) for page in pages])
+    found = torch_cnn.predict(
+        network_of(run, torch_cnn), pixels.scaled(digits, np.float32)[..., np.newaxis]
+    )
+    guesses = [
+        plots.Guess(file.name, *rest)
+        for file, *rest in zip(files, pages, digits, found, strict=True)
+    ]
+    assert seen.read_bytes() == plots.png(plots.guesses(guesses))
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
     """They are the real ones."""
-    import keras_ref
-    import torch_cnn
-
     done = script("summary", "--preset", name)
     assert done.returncode == 0, done.stderr
     theirs, ours = (side.build_model(preset(name)) for side in (keras_ref, torch_cnn))
@@ -168,7 +264,13 @@ def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
             "out = /nowhere/a.png: accepted: a name ending in .png, in a folder that is there",
         ),
         ("doubtful", ["--pair", "4,10"], "pair = (4, 10): accepted: two of 0 to 9"),
-        ("doubtful", ["--count", "0"], "count = 0: accepted: 1 or more"),
+        ("doubtful", ["--count", "0"], "count = 0: accepted: 1 to 200"),
+        ("doubtful", ["--out", SCRIPTS / "train.py"], "train.py: it is a file; accepted: a folder"),
+        (
+            "activations",
+            ["--layer", "dense_1", "--compare", ",".join("1" * 17)],
+            "compare = 17 images: accepted: at most 16",
+        ),
         ("doubtful", ["--run", "/nowhere"], "run = /nowhere: there is no latest.safetensors in it"),
         ("predict", [SCRIPTS / "predict.py"], "predict.py: it cannot be read as a picture"),
         ("predict", ["/nowhere.png"], "image = /nowhere.png: it is no file"),

@@ -34,7 +34,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def text(runs: list[Path]) -> str:
-    return page(runs).decode()
+    return page(read_runs(runs)).decode()
 
 
 def section(text: str, name: str) -> str:
@@ -120,7 +120,7 @@ def test_the_curves_are_told_by_run(text: str) -> None:
 def test_a_long_name_leaves_the_curves_their_place(tmp_path: Path) -> None:
     write_training(tmp_path / ("long" * 20), "torch")
     write_training(tmp_path / ("long" * 21), "keras")
-    curves = section(page(sorted(tmp_path.iterdir())).decode(), "curves")
+    curves = section(page(read_runs(sorted(tmp_path.iterdir()))).decode(), "curves")
     for number in (1, 2):
         assert f"longlonglonglonglo... ({number}), validation</text>" in curves
 
@@ -153,8 +153,11 @@ def test_a_published_run_is_repeated_by_its_name() -> None:
         "python scripts/train.py --backend keras --preset article-3 --epochs 4 --train-images 60000"
         " --test-images 10000 --seed 3 --precision full --out runs/mine"
     )
+    precise = experiment.with_changes(dtype="float64")
+    run = Training("runs/mine", Checkpoint(precise, {}, {}, backend="keras"))
+    assert "--experiment runs/mine/experiment.json" in run.command
     other = parity_result(preset=None, random_digits=True, device="cuda")
-    assert "--experiment experiment.json --dtype" in Climb("here", other).command
+    assert "--experiment here/experiment.json --dtype" in Climb("here", other).command
     assert Climb("here", other).command.endswith("--random-digits --device cuda --out here")
 
 
@@ -164,12 +167,12 @@ def test_no_path_of_this_machine_is_shown(
     assert str(runs[0].parent) not in text
     assert str(Path.home()) not in text
     monkeypatch.chdir(runs[0].parent)
-    assert "in-float64: article-2" in page([Path("in-float64")]).decode()
+    assert "in-float64: article-2" in page(read_runs([Path("in-float64")])).decode()
     monkeypatch.chdir(runs[0])
-    assert "in-float64: article-2" in page([Path()]).decode()
+    assert "in-float64: article-2" in page(read_runs([Path()])).decode()
     monkeypatch.chdir(runs[0].parents[1])
     below = runs[0].relative_to(Path.cwd())
-    assert f"{below}: article-2" in page([below]).decode()
+    assert f"{below}: article-2" in page(read_runs([below])).decode()
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -197,7 +200,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     names = ("a<b>'\"&", "$\\frac$", "_under {{ 7 * 7 }}")
     folders = [write_result(tmp_path / names[0], bad)]
     folders += [write_training(tmp_path / name, "torch") for name in names[1:]]
-    text = page(folders).decode()
+    text = page(read_runs(folders)).decode()
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)" in text
     for name in names:
@@ -215,7 +218,7 @@ def test_the_same_runs_give_the_same_bytes(runs: list[Path], text: str, tmp_path
     )
     assert run.returncode == 0, run.stderr
     assert out.read_text() == text
-    drawn = pictures(runs)
+    drawn = pictures(read_runs(runs))
     found = {file.name: file.read_bytes() for file in (tmp_path / "pictures").iterdir()}
     assert found == drawn
     assert "curves.png" in drawn
@@ -225,7 +228,7 @@ def test_the_same_runs_give_the_same_bytes(runs: list[Path], text: str, tmp_path
 
 
 def test_what_was_not_given_is_left_out_with_the_command_for_it(runs: list[Path]) -> None:
-    parity, training = page(runs[:1]).decode(), page(runs[3:4]).decode()
+    parity, training = page(read_runs(runs[:1])).decode(), page(read_runs(runs[3:4])).decode()
     for name, command in (("verdict", "parity"), ("ladder", "parity"), ("trajectory", "parity")):
         assert f"python scripts/{command}.py" in section(training, name)
         assert "<table" not in section(training, name)
@@ -264,7 +267,7 @@ def test_a_broken_parity_file_is_refused_in_one_sentence(
 ) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(UserError) as refused:
-        page([tmp_path])
+        page(read_runs([tmp_path]))
     assert str(refused.value).startswith(str(tmp_path / FILE))
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -273,10 +276,10 @@ def test_a_broken_parity_file_is_refused_in_one_sentence(
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere", SCRIPT):
         with pytest.raises(UserError, match="there is no run in it; accepted: a folder of"):
-            page([folder])
+            page(read_runs([folder]))
     (tmp_path / "latest.safetensors").write_bytes(b"no checkpoint")
     with pytest.raises(UserError, match=r"latest\.safetensors: it is no safetensors file"):
-        page([tmp_path])
+        page(read_runs([tmp_path]))
 
 
 @pytest.mark.parametrize("out", ["", "nowhere/page.html"])
@@ -304,7 +307,7 @@ def test_a_result_from_before_the_report_is_still_read(tmp_path: Path) -> None:
     for name in ("machine", "explanation", "free_running", "twin_distances", "random_digits"):
         del known[name]
     (tmp_path / FILE).write_text(json.dumps(known))
-    text = page([tmp_path]).decode()
+    text = page(read_runs([tmp_path])).decode()
     assert "cause: backward twice" in section(text, "verdict")
 
 

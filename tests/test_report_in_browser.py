@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 from runs_to_report import write_all
 
-from parity_tests.report import page
+from parity_tests.report import page, read_runs
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = (
@@ -96,7 +96,7 @@ def browser() -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     file = folder / "report.html"
-    file.write_bytes(page(write_all(folder)))
+    file.write_bytes(page(read_runs(write_all(folder))))
     return file
 
 

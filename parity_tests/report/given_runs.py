@@ -28,7 +28,9 @@ class Climb(NamedTuple):
         """What to type to climb again."""
         result = self.result
         words = (
-            ["--preset", result.preset] if result.preset else ["--experiment", "experiment.json"]
+            ["--preset", result.preset]
+            if result.preset
+            else ["--experiment", f"{self.label}/experiment.json"]
         )
         words += ["--dtype", result.dtype, "--steps", str(result.steps)]
         if result.twins is not None:
@@ -55,6 +57,8 @@ class Training(NamedTuple):
         """What to type to train again."""
         checkpoint = self.checkpoint
         experiment, name = checkpoint.experiment, preset_of(checkpoint.experiment)
+        if name is not None and experiment.dtype != PRESETS[name].dtype:
+            name = None  # which no option of train.py asks for
         words = ["--backend", checkpoint.backend or "torch"]
         if name is None:
             words += ["--experiment", f"{self.label}/experiment.json"]

@@ -4,7 +4,7 @@ The same runs, versions and machine give the same bytes.
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cnn_experiment import UserError, plots
 from cnn_experiment.machine import Machine
 from parity_tests.report import figures, tables
-from parity_tests.report.given_runs import Climb, GivenRuns, read_runs
+from parity_tests.report.given_runs import Climb, GivenRuns
 from parity_tests.results import results_folder
 
 try:
@@ -31,9 +31,8 @@ class Verdict(NamedTuple):
     sentences: Sequence[str]
 
 
-def page(folders: Iterable[Path]) -> bytes:
-    """The page of the runs in these folders; raises `UserError` for a folder without one."""
-    given = read_runs(folders)
+def page(given: GivenRuns) -> bytes:
+    """The page of these runs, in UTF-8."""
     environment = Environment(
         autoescape=True,
         loader=FileSystemLoader(Path(__file__).parent),
@@ -60,18 +59,23 @@ def page(folders: Iterable[Path]) -> bytes:
     return text.encode()
 
 
-def pictures(folders: Iterable[Path]) -> dict[str, bytes]:
-    """The page's pictures as PNG, by the name of their file; raises `UserError` as `page` does."""
-    given = read_runs(folders)
+def pictures(given: GivenRuns) -> dict[str, bytes]:
+    """The page's pictures as PNG, by the name of their file."""
     drawn = {
         f"drift-{label}": figures.trajectory_figure(free)
         for label, free in given.free_running.items()
     }
     for label, apart in given.twin_distances.items():
         drawn[f"drift-{label}"] = figures.envelope_figure(apart)
+    found: dict[str, bytes] = {}
+    for name, figure in drawn.items():
+        file = name.replace("/", "-")
+        while f"{file}.png" in found:
+            file += "-2"
+        found[f"{file}.png"] = plots.png(figure)
     if any(training.checkpoint.history for training in given.trainings):
-        drawn["curves"] = figures.curves_figure(given.trainings)
-    return {f"{name.replace('/', '-')}.png": plots.png(drawn[name]) for name in drawn}
+        found["curves.png"] = plots.png(figures.curves_figure(given.trainings))
+    return found
 
 
 def verdict(climb: Climb) -> Verdict:

@@ -198,7 +198,7 @@ def trainings(given: Iterable[Training]) -> Table:
             figures = [f"{last.val_accuracy:.4f}", f"{last.val_loss:.4f}", f"{seconds:.0f}"]
         backend = {"torch": "PyTorch", "keras": "Keras"}.get(checkpoint.backend or "", "unknown")
         rows.append((label, backend, _named(experiment), str(experiment.seed), done, *figures))
-    columns = ("run", "trained by", "experiment", "seed", "done")
+    columns = ("run", "last trained by", "experiment", "seed", "done")
     return Table("Training runs", (*columns, "test accuracy", "test loss", "seconds"), rows)
 
 
