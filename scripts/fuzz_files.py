@@ -114,7 +114,7 @@ def experiment_of_the_files() -> Any:
 
 def sound_files(folder: Path) -> dict[str, bytes]:
     """Content of a sound file of each kind, by name."""
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
     from cnn_experiment import Checkpoint, EpochRecord, Tally, initial_weights
     from cnn_experiment.mnist_files import FILES, data_root
@@ -150,7 +150,8 @@ def sound_files(folder: Path) -> dict[str, bytes]:
     made_by_keras = ("experiment.json", "model.keras", "model.h5", "model.weights.h5")
     labels = FILES[3].name
     pages = {name: io.BytesIO() for name in ("digit.png", "digit.jpg")}
-    page = Image.linear_gradient("L").convert("RGB")
+    page = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(page).ellipse((70, 30, 180, 220), outline="navy", width=24)  # a 0
     for name, file in pages.items():
         page.save(file, "PNG" if name.endswith("png") else "JPEG")
     pictures = {name: file.getvalue() for name, file in pages.items()}
