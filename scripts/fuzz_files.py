@@ -116,6 +116,7 @@ def sound_files(folder: Path) -> dict[str, bytes]:
     """Content of a sound file of each kind, by name."""
     from PIL import Image, ImageDraw
 
+    import cnn_experiment.own_digit  # noqa: F401 - SciPy is loaded once, not by each process
     from cnn_experiment import Checkpoint, EpochRecord, Tally, initial_weights
     from cnn_experiment.mnist_files import FILES, data_root
     from cnn_experiment.weight_files import weights_as
