@@ -1,5 +1,6 @@
 """The README tells the truth: its snippets run, its commands and folders exist."""
 
+import json
 import re
 import subprocess
 import sys
@@ -50,6 +51,20 @@ def test_every_preset_and_script_is_named() -> None:
         assert f"`{name}`" in README
     for script in (ROOT / "scripts").glob("*.py"):
         assert script.name in README
+
+
+def test_its_pictures_and_links_are_there() -> None:
+    linked = re.findall(r"\]\(([^)#]+)\)", README)
+    assert "pictures/drift.png" in linked
+    assert [path for path in linked if "://" not in path and not (ROOT / path).exists()] == []
+
+
+def test_the_count_of_damaged_files_is_the_measured_one() -> None:
+    measured = json.loads((ROOT / "results" / "fuzz.json").read_bytes())
+    kinds = {outcome.partition(":")[0] for outcome in measured["outcomes"]}
+    words = {7: "seven", 8: "eight", 9: "nine", 10: "ten"}
+    assert f"{measured['files']:,} damaged files of {words[len(kinds)]} kinds" in README
+    assert measured["failures"] == []
 
 
 def test_contributing_is_short() -> None:
