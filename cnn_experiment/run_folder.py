@@ -188,11 +188,4 @@ class RunFolder:
 
 def read_experiment(path: Path) -> Experiment:
     """The experiment in a JSON file; raises `UserError` for anything else that is in there."""
-    if not path.is_file():
-        raise UserError(f"{path}: it is no file; accepted: an experiment.json")
-    if path.stat().st_size > _LONGEST_JSON:
-        raise UserError(f"{path}: it has {path.stat().st_size} bytes; accepted: an experiment.json")
-    try:
-        return Experiment.from_json(path.read_bytes())
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+    return Experiment.from_file(path, longest=_LONGEST_JSON, what="an experiment.json")

@@ -1,6 +1,7 @@
 """The base of every value in an experiment: frozen, strict, and complete in its JSON."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -54,6 +55,22 @@ class Value(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise UserError(one_sentence(error)) from error
+
+    @classmethod
+    def from_file(cls, path: Path, *, longest: int, what: str) -> Self:
+        """Read a file that `to_json` filled, of at most `longest` bytes; `what` is its name.
+
+        Raises `UserError`, which names the path, for anything else.
+        """
+        if not path.is_file():
+            raise UserError(f"{path}: it is no file; accepted: {what}")
+        size = path.stat().st_size
+        if size > longest:
+            raise UserError(f"{path}: it has {size} bytes; accepted: at most {longest}")
+        try:
+            return cls.from_json(path.read_bytes())
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with the named fields replaced, validated again as a whole."""

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from cnn_experiment import Experiment, UserError
+from cnn_experiment import Experiment
+from cnn_experiment.history import NotNegative
 from cnn_experiment.machine import Machine
 from cnn_experiment.value import Size, Value
 from parity_tests import tolerances
@@ -19,7 +20,6 @@ FILE = "parity.json"
 _LONGEST = 32 * 2**20
 """More than an epoch of 60,000 updates needs."""
 
-NotNegative = Annotated[float, Field(ge=0)]
 Column = tuple[NotNegative | None, ...]
 """Distances or differences; None where one of both was not finite."""
 Steps = Annotated[tuple[Size, ...], Field(min_length=1)]
@@ -172,13 +172,5 @@ def _must_be_as_long(steps: Steps, columns: dict[str, Column]) -> None:
 
 def read_parity_result(folder: Path) -> ParityResult:
     """The climb that was written into this folder; `UserError` for anything else in the file."""
-    path = folder / FILE
-    if not path.is_file():
-        raise UserError(f"{path}: it is no file; accepted: what scripts/parity.py --out wrote")
-    size = path.stat().st_size
-    if size > _LONGEST:
-        raise UserError(f"{path}: it has {size} bytes; accepted: at most {_LONGEST}")
-    try:
-        return ParityResult.from_json(path.read_bytes())
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+    what = "what scripts/parity.py --out wrote"
+    return ParityResult.from_file(folder / FILE, longest=_LONGEST, what=what)

@@ -11,7 +11,6 @@ accuracy band comes from the first file.
 import argparse
 import json
 import sys
-from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,6 +48,8 @@ def main() -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Train what the results file lacks and add a line for each run."""
+    from backends import load_backend  # scripts/backends.py, beside this file
+
     from cnn_experiment import UserError, load_mnist, preset
     from cnn_experiment.atomic_file import write_atomically
 
@@ -76,7 +77,7 @@ def measure(options: argparse.Namespace) -> None:
             }
             if identity(run) in done:
                 continue
-            backend = import_module("keras_ref" if name == "keras" else "torch_cnn")
+            backend = load_backend("keras" if name == "keras" else "torch")
             precision = "bfloat16" if name == "torch-bfloat16" else "full"
             _, history = backend.train(experiment.with_changes(precision=precision), digits)
             last = history[-1]

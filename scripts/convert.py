@@ -100,14 +100,10 @@ def kind_of_target(options: argparse.Namespace) -> str:
 
 def experiment_of(options: argparse.Namespace) -> Any:
     """The preset or the file's experiment, or None where neither is given."""
-    from cnn_experiment import UserError, preset
+    from cnn_experiment import preset
     from cnn_experiment.run_folder import read_experiment
 
     if options.experiment is not None:
-        if not options.experiment.is_file():
-            raise UserError(
-                f"experiment = {options.experiment}: it is no file; accepted: an experiment.json"
-            )
         return read_experiment(options.experiment)
     return preset(options.preset) if options.preset is not None else None
 

@@ -128,11 +128,12 @@ def must_be_able_to_report(options: argparse.Namespace) -> None:
 
 def experiment_of(options: argparse.Namespace) -> Any:
     """Return the experiment in the dtype asked for, with an epoch of so many steps."""
-    from cnn_experiment import Experiment, UserError, load_mnist, preset
+    from cnn_experiment import UserError, load_mnist, preset
+    from cnn_experiment.run_folder import read_experiment
     from parity_tests.small import short_epoch
 
     if options.experiment is not None:
-        experiment = Experiment.from_json(options.experiment.read_bytes())
+        experiment = read_experiment(options.experiment)
     else:
         experiment = preset(options.preset)
     most = -(-60_000 // experiment.batch_size)

@@ -234,9 +234,8 @@ def train(
         file = run_folder.latest_file
         raise UserError(f"{error}; {file} holds the run after {run_folder.read()}") from error
     print(f"test accuracy {history[-1].val_accuracy:.4f}, loss {history[-1].val_loss:.4f}")
-    written = [file.name for file in run_folder.files]
-    written += [run_folder.curves_file.name] if any(drawn.is_drawn for drawn in curves) else []
-    print(f"wrote {', '.join(written)} to {run_folder.path}")
+    written = [*run_folder.files, *(run_folder.curves_file for drawn in curves if drawn.is_drawn)]
+    print(f"wrote {', '.join(file.name for file in written)} to {run_folder.path}")
 
 
 def curves_of(options: argparse.Namespace, run_folder: Any, start: Any) -> tuple[Any, ...]:
