@@ -13,7 +13,7 @@ from cnn_experiment import (
     UserError,
     initial_weights,
 )
-from cnn_experiment.schedules import Schedule
+from cnn_experiment.settings.schedules import Schedule
 from keras_ref.floatx import floatx
 from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
 

@@ -13,7 +13,7 @@ from cnn_experiment import (
     Nadam,
     RMSprop,
 )
-from cnn_experiment.regularizers import Regularized
+from cnn_experiment.settings.regularizers import Regularized
 from parity_tests.small import small_experiment
 
 STEPS = 20

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from cnn_experiment import Experiment
-from cnn_experiment.history import NotNegative
 from cnn_experiment.machine import Machine
+from cnn_experiment.runs.history import NotNegative
 from cnn_experiment.value import Size, Value
 from parity_tests import tolerances
 from parity_tests.envelope import Envelope, Range

@@ -9,8 +9,8 @@ import pytest
 import keras_ref
 import torch_cnn
 from cnn_experiment import Digits, Experiment, load_mnist, preset
-from parity_tests.accuracy.bands import bands, measured_runs, outside, tolerance_factor
-from parity_tests.accuracy.runs import FIGURES, Figure
+from measurements.accuracy.bands import bands, measured_runs, outside, tolerance_factor
+from measurements.accuracy.runs import FIGURES, Figure
 
 NEW_SEED = 1000
 BACKENDS: dict[str, ModuleType] = {"keras": keras_ref, "torch": torch_cnn}

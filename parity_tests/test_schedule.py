@@ -8,7 +8,7 @@ import torch
 
 import keras_ref
 from cnn_experiment import ConstantRate, ExponentialDecay, InverseTimeDecay
-from cnn_experiment.schedules import Schedule
+from cnn_experiment.settings.schedules import Schedule
 from torch_cnn import KerasRMSprop, keras_schedule
 
 ARTICLE_3 = InverseTimeDecay(initial_learning_rate=1e-3, decay_steps=1, decay_rate=1e-3)

@@ -30,7 +30,7 @@ from child_processes import (  # scripts/child_processes.py, beside this file
 from trained_run import must_be_a_png
 
 if TYPE_CHECKING:
-    from parity_tests.accuracy.job import Job
+    from measurements.accuracy.job import Job
 
 RESULTS = Path("results/accuracy.jsonl")
 PRESET, BOTH, SEEDS = "article-2", "keras,torch", 30
@@ -113,7 +113,7 @@ def train_all(options: argparse.Namespace) -> None:
     """Train what the results file lacks, several at a time."""
     from tqdm import tqdm
 
-    from parity_tests.accuracy.runs import read_runs
+    from measurements.accuracy.runs import read_runs
 
     done = {run.identity for run in read_runs(options.results)}
     jobs = jobs_of(options)
@@ -166,7 +166,7 @@ def must_be_possible(jobs: "list[Job]", options: argparse.Namespace) -> None:
 
 def last_line(job: "Job") -> str:
     """What the run has reached."""
-    from parity_tests.accuracy.runs import read_runs
+    from measurements.accuracy.runs import read_runs
 
     run = next(run for run in read_runs(job.results) if run.identity == job.identity)
     return f"{job.folder.name}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"
@@ -175,7 +175,7 @@ def last_line(job: "Job") -> str:
 def jobs_of(options: argparse.Namespace) -> list["Job"]:
     """All that the command line asks for; raises `UserError` for what cannot be."""
     from cnn_experiment import UserError
-    from parity_tests.accuracy.job import Job
+    from measurements.accuracy.job import Job
 
     names = list(dict.fromkeys((options.contestants or BOTH).split(",")))
     if not set(names) <= set(CONTESTANTS):
@@ -204,7 +204,7 @@ def jobs_of(options: argparse.Namespace) -> list["Job"]:
 
 def train_one(job: "Job", threads: int) -> None:
     """In a process of its own."""
-    from parity_tests.accuracy.job import train
+    from measurements.accuracy.job import train
 
     in_a_process(lambda: train(job, threads), job.folder.name)
 
@@ -213,9 +213,9 @@ def analyse(options: argparse.Namespace) -> None:
     """Print the analysis, write and draw it."""
     from cnn_experiment import UserError
     from cnn_experiment.atomic_file import write_atomically
-    from parity_tests.accuracy.analysis import analysis
-    from parity_tests.accuracy.runs import read_runs
-    from parity_tests.accuracy.tables import picture, tables
+    from measurements.accuracy.analysis import analysis
+    from measurements.accuracy.runs import read_runs
+    from measurements.accuracy.tables import picture, tables
 
     runs = read_runs(options.results)
     if options.seeds is not None:

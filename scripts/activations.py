@@ -63,8 +63,9 @@ def draw(options: argparse.Namespace) -> None:
     import numpy as np
     from trained_run import TrainedRun, must_be_a_png
 
-    from cnn_experiment import UserError, plots
+    from cnn_experiment import UserError
     from cnn_experiment.atomic_file import write_atomically
+    from cnn_experiment.look import pictures
 
     must_be_a_png(options.out)
     run = TrainedRun(options)
@@ -85,8 +86,8 @@ def draw(options: argparse.Namespace) -> None:
     for place, number in enumerate(wanted):
         title = f"image {number}: a {run.pixels.test_labels[number]}"
         found = {name: output[place] for name, output in outputs.items()}
-        rows.append(plots.Looked(title, images[place], panels(found, scale=options.scale)))
-    picture = plots.png(plots.layer_outputs(rows, options.cmap))
+        rows.append(pictures.Looked(title, images[place], panels(found, scale=options.scale)))
+    picture = pictures.png(pictures.layer_outputs(rows, options.cmap))
     write_atomically(options.out, picture)
     shape = "x".join(str(size) for size in outputs[backends[0]].shape[1:])
     print(f"{options.layer}, {shape}: wrote {options.out}")
@@ -99,17 +100,17 @@ def panels(outputs: dict[str, Any], *, scale: bool) -> list[Any]:
     """One image's outputs, and the difference where there are two."""
     import numpy as np
 
-    from cnn_experiment import plots
+    from cnn_experiment.look import pictures
 
     shown = [
-        plots.Panel(name, plots.standardised(output) if scale else output)
+        pictures.Panel(name, pictures.standardised(output) if scale else output)
         for name, output in outputs.items()
     ]
     if len(outputs) == 2:
         difference = outputs["torch"] - outputs["keras"]
         furthest = np.abs(difference).max()
         title = f"torch - keras: at most {furthest:.1e}" if furthest else "torch - keras: the same"
-        shown.append(plots.Panel(title, difference, is_difference=True))
+        shown.append(pictures.Panel(title, difference, is_difference=True))
     return shown
 
 

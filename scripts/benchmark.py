@@ -52,8 +52,14 @@ def compare(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from cnn_experiment import UserError, preset
-    from peers import CONTROL, VARIANTS, multiplications, must_be_comparable, must_be_peers
-    from peers.process import THREADS, ContestantProcess
+    from measurements.peers import (
+        CONTROL,
+        VARIANTS,
+        multiplications,
+        must_be_comparable,
+        must_be_peers,
+    )
+    from measurements.peers.process import THREADS, ContestantProcess
 
     experiment = preset(options.preset)
     if options.steps < 1 or options.rounds < 1:
@@ -140,7 +146,7 @@ def matrix_product_peak() -> dict[str, float]:
     """Best of ten 2048 x 2048 products by precision, in GFLOP/s."""
     import torch
 
-    from peers.process import THREADS
+    from measurements.peers.process import THREADS
 
     torch.set_num_threads(THREADS)
     found = {}

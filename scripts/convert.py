@@ -56,7 +56,7 @@ def convert(options: argparse.Namespace) -> None:
     """Check the target, read and check the source, then write all of the target."""
     from cnn_experiment import preset, read_weights
     from cnn_experiment.atomic_file import write_atomically
-    from cnn_experiment.weight_files import SETTINGS_OF, weights_as
+    from cnn_experiment.formats.weight_files import SETTINGS_OF, weights_as
 
     kind = kind_of_target(options)
     given = experiment_of(options)
@@ -101,7 +101,7 @@ def kind_of_target(options: argparse.Namespace) -> str:
 def experiment_of(options: argparse.Namespace) -> Any:
     """The preset or the file's experiment, or None where neither is given."""
     from cnn_experiment import preset
-    from cnn_experiment.run_folder import read_experiment
+    from cnn_experiment.runs.run_folder import read_experiment
 
     if options.experiment is not None:
         return read_experiment(options.experiment)

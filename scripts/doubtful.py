@@ -75,7 +75,7 @@ class Doubtful:
         """Confusion matrix, confused pairs, least sure and misclassified digits."""
         from tabulate import tabulate
 
-        from cnn_experiment import confusion, plots
+        from cnn_experiment.look import confusion, pictures
 
         counts = confusion.confusion_counts(self.labels, self.probabilities)
         right = int(counts.trace())
@@ -94,13 +94,13 @@ class Doubtful:
         title_of_wrong = f"{part}{len(wrong)} misclassified digits, the surest mistakes first"
         print(f"\n{title_of_wrong}:")
         self._print(shown)
-        self._draw("confusion", plots.confusion_matrix(counts, title))
+        self._draw("confusion", pictures.confusion_matrix(counts, title))
         self._draw_sheet("least_sure", least, f"the {len(least)} digits it is least sure of")
         self._draw_sheet("misclassified", shown, title_of_wrong)
 
     def show_pair(self, pair: tuple[int, int]) -> None:
         """The digits of two classes, those that could best be the other first."""
-        from cnn_experiment import confusion
+        from cnn_experiment.look import confusion
 
         one, other = pair
         predicted = self.probabilities.argmax(axis=1)
@@ -125,19 +125,19 @@ class Doubtful:
         return between.join(f"{digit} {100 * found[digit]:.1f} %" for digit in best)
 
     def _draw_sheet(self, name: str, numbers: Any, title: str) -> None:
-        from cnn_experiment import plots
+        from cnn_experiment.look import pictures
 
         captions = [f"{n}: a {self.labels[n]}\n{self._guess(n, chr(10))}" for n in numbers]
-        self._draw(name, plots.digit_sheet(self.images[numbers], captions, title))
+        self._draw(name, pictures.digit_sheet(self.images[numbers], captions, title))
 
     def _draw(self, name: str, figure: Any) -> None:
-        from cnn_experiment import plots
         from cnn_experiment.atomic_file import write_atomically
+        from cnn_experiment.look import pictures
 
         if self.options.out is not None:
             self.options.out.mkdir(parents=True, exist_ok=True)
             file = self.options.out / f"{name}.png"
-            write_atomically(file, plots.png(figure))
+            write_atomically(file, pictures.png(figure))
             print(f"wrote {file}")
 
 

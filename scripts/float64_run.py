@@ -62,7 +62,7 @@ def measure(options: argparse.Namespace) -> None:
     """Train what --out lacks, and draw what is in it."""
     from cnn_experiment import UserError
     from cnn_experiment.atomic_file import write_atomically
-    from parity_tests.whole_run import picture, read_distances
+    from measurements.whole_run import picture, read_distances
 
     must_be_a_png(options.plot, "plot")  # now, not after hours
     distances = read_distances(options.out)
@@ -81,9 +81,9 @@ def measure(options: argparse.Namespace) -> None:
 def train_on(experiment: Any, distances: list[Any], options: argparse.Namespace) -> None:
     """Bring both runs forward by an epoch, compare, and so on; add to the distances."""
     from cnn_experiment import RunFolder
-    from parity_tests.circumstances import Circumstances
+    from measurements.circumstances import Circumstances
+    from measurements.whole_run import epoch_distance
     from parity_tests.results import add_line
-    from parity_tests.whole_run import epoch_distance
 
     folders = {name: RunFolder(options.runs / f"{options.preset}-{name}") for name in BACKENDS}
     for name in BACKENDS:

@@ -116,10 +116,10 @@ def sound_files(folder: Path) -> dict[str, bytes]:
     """Content of a sound file of each kind, by name."""
     from PIL import Image, ImageDraw
 
-    import cnn_experiment.own_digit  # noqa: F401 - SciPy is loaded once, not by each process
+    import cnn_experiment.look.own_digit  # noqa: F401 - SciPy is loaded once, not by each process
     from cnn_experiment import Checkpoint, EpochRecord, Tally, initial_weights
-    from cnn_experiment.mnist_files import FILES, data_root
-    from cnn_experiment.weight_files import weights_as
+    from cnn_experiment.data.mnist_files import FILES, data_root
+    from cnn_experiment.formats.weight_files import weights_as
 
     experiment = experiment_of_the_files()
     weights = initial_weights(experiment.network, 0, experiment.dtype)
@@ -316,10 +316,10 @@ def in_a_process(folder: Path, name: str, content: bytes) -> str:
 def opened(path: Path, size: int) -> str:
     """Open the file as whoever meets it would."""
     from cnn_experiment import UserError, read_checkpoint
-    from cnn_experiment.mnist_files import FILES, data_root, read_mnist_files
-    from cnn_experiment.own_digit import as_mnist, read_grey
-    from cnn_experiment.run_folder import read_experiment
-    from cnn_experiment.weight_files import read_weights
+    from cnn_experiment.data.mnist_files import FILES, data_root, read_mnist_files
+    from cnn_experiment.formats.weight_files import read_weights
+    from cnn_experiment.look.own_digit import as_mnist, read_grey
+    from cnn_experiment.runs.run_folder import read_experiment
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     memory = pages * resource.getpagesize() + BASE_MEMORY + 4 * size

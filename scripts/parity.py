@@ -129,7 +129,7 @@ def must_be_able_to_report(options: argparse.Namespace) -> None:
 def experiment_of(options: argparse.Namespace) -> Any:
     """Return the experiment in the dtype asked for, with an epoch of so many steps."""
     from cnn_experiment import UserError, load_mnist, preset
-    from cnn_experiment.run_folder import read_experiment
+    from cnn_experiment.runs.run_folder import read_experiment
     from parity_tests.small import short_epoch
 
     if options.experiment is not None:

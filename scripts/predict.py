@@ -54,28 +54,29 @@ def predict(options: argparse.Namespace) -> None:
     must_be_a_png(options.show)
     if options.show is not None and len(options.images) > MOST_SHOWN:
         raise UserError(f"show: {len(options.images)} images; accepted: at most {MOST_SHOWN}")
-    pictures = [read(file) for file in options.images]
+    read_files = [read(file) for file in options.images]
     run = TrainedRun(options)
-    seen = np.stack([digit for _, digit in pictures])
+    seen = np.stack([digit for _, digit in read_files])
     probabilities = run.predict(options.backend, seen)
     report(options, probabilities)
     if options.show is not None:
-        from cnn_experiment import plots
         from cnn_experiment.atomic_file import write_atomically
+        from cnn_experiment.look import pictures
 
         rows = [
-            plots.Guess(file.name, grey, digit, found)
+            pictures.Guess(file.name, grey, digit, found)
             for file, (grey, digit), found in zip(
-                options.images, pictures, probabilities, strict=True
+                options.images, read_files, probabilities, strict=True
             )
         ]
-        write_atomically(options.show, plots.png(plots.guesses(rows)))
+        write_atomically(options.show, pictures.png(pictures.guesses(rows)))
         print(f"wrote {options.show}", file=sys.stderr)
 
 
 def read(file: Path) -> tuple[Any, Any]:
     """The picture in grey levels, and its digit in MNIST's form."""
-    from cnn_experiment import UserError, own_digit
+    from cnn_experiment import UserError
+    from cnn_experiment.look import own_digit
 
     grey = own_digit.read_grey(file)
     try:

@@ -24,7 +24,7 @@ def main() -> None:
     """Print; exit with 1 and one sentence where that cannot be done."""
     options = arguments()
     from cnn_experiment import UserError, preset
-    from cnn_experiment.run_folder import read_experiment
+    from cnn_experiment.runs.run_folder import read_experiment
 
     try:
         if options.experiment is not None:
@@ -40,7 +40,7 @@ def summarise(experiment: Any) -> None:
     """Print the table and what decides the training."""
     from tabulate import tabulate
 
-    from cnn_experiment.torch_layout import torch_shape
+    from cnn_experiment.formats.torch_layout import torch_shape
 
     layers = experiment.network.layers()
     rows = [

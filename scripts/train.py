@@ -288,8 +288,8 @@ def name(options: argparse.Namespace) -> str:
 def experiment_of(options: argparse.Namespace) -> Any:
     """Return the preset or the file's experiment, with the settings of the command line."""
     from cnn_experiment import preset
-    from cnn_experiment.overrides import with_overrides
-    from cnn_experiment.run_folder import read_experiment
+    from cnn_experiment.runs.run_folder import read_experiment
+    from cnn_experiment.settings.overrides import with_overrides
 
     if options.experiment is not None:
         experiment = read_experiment(options.experiment)

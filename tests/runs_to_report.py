@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from cnn_experiment import Checkpoint, EpochRecord, RunFolder, initial_weights
-from cnn_experiment.checkpoint import Backend
 from cnn_experiment.machine import Machine
+from cnn_experiment.runs.checkpoint import Backend
 from parity_tests.envelope import envelope, log_distances
 from parity_tests.parity_result import (
     FILE,

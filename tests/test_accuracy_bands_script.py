@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnn_experiment import UserError, preset
-from parity_tests.accuracy.runs import AccuracyRun, read_runs
+from measurements.accuracy.runs import AccuracyRun, read_runs
 from parity_tests.results import add_line, read_lines
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "accuracy_bands.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnn_experiment import UserError, preset
-from peers import PEERS, contestants, multiplications
+from measurements.peers import PEERS, contestants, multiplications
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "benchmark.py"
 

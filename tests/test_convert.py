@@ -22,8 +22,8 @@ from cnn_experiment import (
     read_checkpoint,
     read_weights,
 )
+from cnn_experiment.formats.weight_files import weights_as
 from cnn_experiment.variables import Variables
-from cnn_experiment.weight_files import weights_as
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENT = preset("article-2").with_changes(seed=3)

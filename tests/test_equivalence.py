@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from parity_tests.accuracy.equivalence import (
+from measurements.accuracy.equivalence import (
     MARGIN,
     convergence,
     epochs_to,

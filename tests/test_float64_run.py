@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cnn_experiment import Data, EpochRecord, UserError, initial_weights, preset
-from cnn_experiment.checkpoint import Checkpoint
+from cnn_experiment.runs.checkpoint import Checkpoint
+from measurements.whole_run import epoch_distance, read_distances
 from parity_tests.small import small_experiment
-from parity_tests.whole_run import epoch_distance, read_distances
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "float64_run.py"
 

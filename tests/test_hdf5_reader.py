@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from cnn_experiment import UserError, hdf5_process, initial_weights, preset, read_weights
-from cnn_experiment.weight_files import weights_as
+from cnn_experiment import UserError, initial_weights, preset, read_weights
+from cnn_experiment.formats import hdf5_process
+from cnn_experiment.formats.weight_files import weights_as
 
 EXPERIMENT = preset("article-2")
 READER = Path(hdf5_process.__file__).with_name("hdf5_reader.py")

@@ -18,13 +18,13 @@ import torch_cnn
 from cnn_experiment import (
     UserError,
     initial_weights,
-    keras_files,
     load_mnist,
     preset,
     read_weights,
 )
-from cnn_experiment.keras_config import read_config
-from cnn_experiment.weight_files import weights_as
+from cnn_experiment.formats import keras_files
+from cnn_experiment.formats.keras_config import read_config
+from cnn_experiment.formats.weight_files import weights_as
 
 EXPERIMENT = preset("article-2")
 SAVED = ("cnn.h5", "cnn.keras", "cnn.weights.h5")

@@ -7,9 +7,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from test_plots import history
 
-from cnn_experiment import LiveCurves, UserError, plots
+from cnn_experiment import LiveCurves, UserError
+from cnn_experiment.look import pictures
+from tests.test_pictures import history
 
 NOTEBOOK = """
 from cnn_experiment import LiveCurves, load_mnist, preset
@@ -37,7 +38,7 @@ def test_the_file_is_drawn_anew_after_every_epoch(tmp_path: Path) -> None:
     assert not file.exists()
     for done, record in enumerate(records, start=1):
         curves.epoch_done(record)
-        assert file.read_bytes() == plots.png(plots.curves({"": records[:done]}, 3))
+        assert file.read_bytes() == pictures.png(pictures.curves({"": records[:done]}, 3))
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -48,7 +49,7 @@ def test_a_resumed_run_has_its_earlier_epochs_at_once(tmp_path: Path) -> None:
         alone = LiveCurves(3, records[: record.epoch - 1], file=whole)
         alone.epoch_done(record)
     curves = LiveCurves(3, records[:2], file=resumed)
-    assert resumed.read_bytes() == plots.png(plots.curves({"": records[:2]}, 3))
+    assert resumed.read_bytes() == pictures.png(pictures.curves({"": records[:2]}, 3))
     curves.epoch_done(records[2])
     assert resumed.read_bytes() == whole.read_bytes()
 

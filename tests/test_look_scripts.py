@@ -16,8 +16,9 @@ from sklearn.metrics import confusion_matrix
 
 import keras_ref
 import torch_cnn
-from cnn_experiment import PRESETS, Pixels, RunFolder, load_pixels, plots, preset
-from cnn_experiment.own_digit import as_mnist, read_grey
+from cnn_experiment import PRESETS, Pixels, RunFolder, load_pixels, preset
+from cnn_experiment.look import pictures
+from cnn_experiment.look.own_digit import as_mnist, read_grey
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 Options = list[str | Path]
@@ -88,13 +89,13 @@ def test_what_a_layer_sees_in_both_frameworks(
         furthest = np.abs(mine - other).max()
         title = f"torch - keras: at most {furthest:.1e}" if furthest else "torch - keras: the same"
         panels = [
-            plots.Panel("torch", mine),
-            plots.Panel("keras", other),
-            plots.Panel(title, mine - other, is_difference=True),
+            pictures.Panel("torch", mine),
+            pictures.Panel("keras", other),
+            pictures.Panel(title, mine - other, is_difference=True),
         ]
         name = f"image {number}: a {pixels.test_labels[number]}"
-        rows.append(plots.Looked(name, pixels.test_images[number], panels))
-    assert out.read_bytes() == plots.png(plots.layer_outputs(rows))
+        rows.append(pictures.Looked(name, pixels.test_images[number], panels))
+    assert out.read_bytes() == pictures.png(pictures.layer_outputs(rows))
     assert f"at most {np.abs(ours - theirs).max():.2g} apart" in done.stdout
 
 
@@ -113,11 +114,11 @@ def test_scaled_maps_and_other_colours(
     assert done.stdout == f"max_pool_1, 13x13x32: wrote {out}\n"
     model = network_of(run, torch_cnn)
     maps = torch_cnn.layer_outputs(model, test_images[:1])["max_pool_1"][0]
-    panel = plots.Panel("torch", plots.standardised(maps) if "--scale" in options else maps)
+    panel = pictures.Panel("torch", pictures.standardised(maps) if "--scale" in options else maps)
     name = f"image 0: a {pixels.test_labels[0]}"
-    looked = plots.Looked(name, pixels.test_images[0], [panel])
+    looked = pictures.Looked(name, pixels.test_images[0], [panel])
     colours = "viridis" if "--cmap" in options else "jet"
-    assert out.read_bytes() == plots.png(plots.layer_outputs([looked], colours))
+    assert out.read_bytes() == pictures.png(pictures.layer_outputs([looked], colours))
 
 
 def caption(number: int, label: int, found: NDArray[np.float32]) -> str:
@@ -148,14 +149,14 @@ def test_doubtful_digits(
     counts = confusion_matrix(labels, found.argmax(axis=1))
     share = done.stdout.splitlines()[0].removeprefix("test images: ")
     title = f"{len(wrong)} misclassified digits, the surest mistakes first"
-    expected = {"confusion.png": plots.png(plots.confusion_matrix(counts, share))}
+    expected = {"confusion.png": pictures.png(pictures.confusion_matrix(counts, share))}
     for name, numbers, words in (
         ("least_sure.png", unsure, "the 16 digits it is least sure of"),
         ("misclassified.png", wrong, title),
     ):
         captions = [caption(number, labels[number], found[number]) for number in numbers]
-        sheet = plots.digit_sheet([pixels.test_images[n] for n in numbers], captions, words)
-        expected[name] = plots.png(sheet)
+        sheet = pictures.digit_sheet([pixels.test_images[n] for n in numbers], captions, words)
+        expected[name] = pictures.png(sheet)
     drawn = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert drawn.keys() == expected.keys()
     if len(wrong) == 200:  # more than a sheet holds: its title then says so
@@ -179,9 +180,9 @@ def test_a_pair_of_digits(
     assert shown == [f"{number}," for number in of_both[:5]]
     captions = [caption(n, labels[n], found[n]) for n in of_both[:5]]
     title = "of the 4 and 9, those likeliest to be the other"
-    sheet = plots.digit_sheet([pixels.test_images[n] for n in of_both[:5]], captions, title)
+    sheet = pictures.digit_sheet([pixels.test_images[n] for n in of_both[:5]], captions, title)
     assert [file.name for file in tmp_path.iterdir()] == ["pair_4_9.png"]
-    assert (tmp_path / "pair_4_9.png").read_bytes() == plots.png(sheet)
+    assert (tmp_path / "pair_4_9.png").read_bytes() == pictures.png(sheet)
 
 
 def large_and_shifted(digit: NDArray[np.uint8], right: int, down: int) -> Image.Image:
@@ -226,10 +227,10 @@ def test_the_table_and_the_picture_of_what_was_seen(
         network_of(run, torch_cnn), pixels.scaled(digits, np.float32)[..., np.newaxis]
     )
     guesses = [
-        plots.Guess(file.name, *rest)
+        pictures.Guess(file.name, *rest)
         for file, *rest in zip(files, pages, digits, found, strict=True)
     ]
-    assert seen.read_bytes() == plots.png(plots.guesses(guesses))
+    assert seen.read_bytes() == pictures.png(pictures.guesses(guesses))
 
 
 @pytest.mark.parametrize("name", PRESETS)

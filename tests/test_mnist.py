@@ -5,8 +5,8 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from cnn_experiment import Data, Digits, Experiment, Network, Output, UserError, load_mnist, preset
-from cnn_experiment.mnist import standardisation
-from cnn_experiment.mnist_files import read_mnist_files
+from cnn_experiment.data.mnist import standardisation
+from cnn_experiment.data.mnist_files import read_mnist_files
 
 
 def experiment(protocol: str, **counts: int) -> Experiment:

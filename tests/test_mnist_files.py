@@ -21,9 +21,10 @@ import numpy as np
 import pytest
 import torchvision
 
-from cnn_experiment import UserError, mnist_files, mnist_sources
-from cnn_experiment.mnist_files import FILES, data_root, read_mnist_files
-from cnn_experiment.mnist_sources import mirror
+from cnn_experiment import UserError
+from cnn_experiment.data import mnist_files, mnist_sources
+from cnn_experiment.data.mnist_files import FILES, data_root, read_mnist_files
+from cnn_experiment.data.mnist_sources import mirror
 
 Packed = dict[str, bytes]
 NAMES = [file.name for file in FILES]

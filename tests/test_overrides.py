@@ -16,7 +16,7 @@ from cnn_experiment import (
     UserError,
     preset,
 )
-from cnn_experiment.overrides import with_overrides
+from cnn_experiment.settings.overrides import with_overrides
 
 ADDENDUM = preset("article-3-addendum")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_experiment import batch_order, initial_weights, preset
-from cnn_experiment.randomness import split_order
+from cnn_experiment.settings.randomness import split_order
 
 
 def digest(array: np.ndarray) -> str:

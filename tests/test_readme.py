@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cnn_experiment import PRESETS
-from parity_tests.accuracy.analysis import analysis
-from parity_tests.accuracy.runs import read_runs
-from parity_tests.whole_run import read_distances
+from measurements.accuracy.analysis import analysis
+from measurements.accuracy.runs import read_runs
+from measurements.whole_run import read_distances
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs_to_report import (
+
+from cnn_experiment import Checkpoint, UserError, preset
+from parity_tests.parity_result import FILE, read_parity_result
+from parity_tests.report import page, pictures
+from parity_tests.report.figures import envelope_figure, trajectory_figure
+from parity_tests.report.given_runs import Climb, Training, read_runs
+from tests.runs_to_report import (
     parity_result,
     parted_result,
     twin_distances,
@@ -17,12 +23,6 @@ from runs_to_report import (
     write_result,
     write_training,
 )
-
-from cnn_experiment import Checkpoint, UserError, preset
-from parity_tests.parity_result import FILE, read_parity_result
-from parity_tests.report import page, pictures
-from parity_tests.report.figures import envelope_figure, trajectory_figure
-from parity_tests.report.given_runs import Climb, Training, read_runs
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
-from runs_to_report import write_all
 
 from parity_tests.report import page, read_runs
+from tests.runs_to_report import write_all
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = (

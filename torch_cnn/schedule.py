@@ -4,7 +4,7 @@ from numpy.typing import DTypeLike
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from cnn_experiment.schedules import Schedule
+from cnn_experiment.settings.schedules import Schedule
 
 
 def keras_schedule(

@@ -1,6 +1,6 @@
 """Weights and optimizer state between PyTorch's layout and the neutral one, which is Keras'.
 
-Names and layouts as `cnn_experiment.torch_layout` has them.
+Names and layouts as `cnn_experiment.formats.torch_layout` has them.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnn_experiment.errors import UserError
-from cnn_experiment.torch_layout import (
+from cnn_experiment.formats.torch_layout import (
     neutral_name,
     to_neutral_layout,
     to_torch_layout,

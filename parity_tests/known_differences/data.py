@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cnn_experiment import Data, Digits, load_mnist
-from cnn_experiment.randomness import split_order
+from cnn_experiment.settings.randomness import split_order
 from cnn_experiment.variables import Variables
 from parity_tests.implementation import State
 from parity_tests.known_differences.catalogue import KnownDifference, known

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import EpochRecord, plots
+from cnn_experiment import EpochRecord
+from cnn_experiment.look import pictures as draw
 from parity_tests.parity_result import Column, Distances, FreeRunning, TwinDistances
 from parity_tests.report.given_runs import Training
 
@@ -38,7 +39,7 @@ def trajectories(measured: Mapping[str, FreeRunning]) -> list[Picture]:
     for count, (label, free) in enumerate(measured.items(), start=1):
         seen = f"{_grown('loss', free.loss, free)} {_grown('weight', free.weight, free)}"
         description = f"Differences of two free-running trainings by step. {seen}"
-        svg = plots.svg(trajectory_figure(free), f"trajectory-{count}", description)
+        svg = draw.svg(trajectory_figure(free), f"trajectory-{count}", description)
         pictures.append(Picture(svg, f"{label}. {seen}"))
     return pictures
 
@@ -46,10 +47,10 @@ def trajectories(measured: Mapping[str, FreeRunning]) -> list[Picture]:
 def trajectory_figure(free: FreeRunning) -> "Figure":
     """The free-running differences of a climb against its steps."""
     lines = {
-        "a loss": plots.Line(_array(free.loss), free.loss_tolerance),
-        "a weight": plots.Line(_array(free.weight), free.weight_tolerance),
+        "a loss": draw.Line(_array(free.loss), free.loss_tolerance),
+        "a weight": draw.Line(_array(free.weight), free.weight_tolerance),
     }
-    return plots.trajectory(np.array(free.steps), lines)
+    return draw.trajectory(np.array(free.steps), lines)
 
 
 def _grown(name: str, column: Column, free: FreeRunning) -> str:
@@ -77,7 +78,7 @@ def envelopes(measured: Mapping[str, TwinDistances]) -> list[Picture]:
             for name, group in groups.items()
         )
         description = f"Distance of all weights by step. {seen}"
-        svg = plots.svg(envelope_figure(apart), f"envelope-{count}", description)
+        svg = draw.svg(envelope_figure(apart), f"envelope-{count}", description)
         pictures.append(Picture(svg, f"{label}. {seen}"))
     return pictures
 
@@ -85,11 +86,11 @@ def envelopes(measured: Mapping[str, TwinDistances]) -> list[Picture]:
 def envelope_figure(apart: TwinDistances) -> "Figure":
     """The frameworks' distances inside those of one-ulp twins."""
 
-    def band(group: Distances) -> plots.Band:
-        return plots.Band(*(_array(part) for part in (group.lowest, group.mean, group.highest)))
+    def band(group: Distances) -> draw.Band:
+        return draw.Band(*(_array(part) for part in (group.lowest, group.mean, group.highest)))
 
     twins = {"PyTorch's twins": band(apart.torch), "Keras' twins": band(apart.keras)}
-    return plots.envelope(np.array(apart.steps), twins, band(apart.across))
+    return draw.envelope(np.array(apart.steps), twins, band(apart.across))
 
 
 def _at(apart: TwinDistances, group: Distances, index: int) -> str:
@@ -109,7 +110,7 @@ def curves(trainings: Sequence[Training]) -> list[str]:
         for label, history in histories.items()
     )
     return [
-        plots.svg(curves_figure(trainings, panels_a_row=panels), name, seen)
+        draw.svg(curves_figure(trainings, panels_a_row=panels), name, seen)
         for name, panels in (("curves-wide", 3), ("curves-narrow", 1))
     ]
 
@@ -118,7 +119,7 @@ def curves_figure(trainings: Sequence[Training], *, panels_a_row: int = 3) -> "F
     """The curves of those that finished an epoch, of which there is one at least."""
     shown = [training for training in trainings if training.checkpoint.history]
     epochs = max(training.checkpoint.experiment.epochs for training in shown)
-    return plots.curves(_histories(trainings), epochs, panels_a_row=panels_a_row)
+    return draw.curves(_histories(trainings), epochs, panels_a_row=panels_a_row)
 
 
 def _histories(trainings: Sequence[Training]) -> dict[str, Sequence[EpochRecord]]:

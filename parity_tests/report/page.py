@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from cnn_experiment import UserError, plots
+from cnn_experiment import UserError
+from cnn_experiment.look import pictures as draw
 from cnn_experiment.machine import Machine
 from parity_tests.report import figures, tables
 from parity_tests.report.given_runs import Climb, GivenRuns
@@ -72,9 +73,9 @@ def pictures(given: GivenRuns) -> dict[str, bytes]:
         file = name.replace("/", "-")
         while f"{file}.png" in found:
             file += "-2"
-        found[f"{file}.png"] = plots.png(figure)
+        found[f"{file}.png"] = draw.png(figure)
     if any(training.checkpoint.history for training in given.trainings):
-        found["curves.png"] = plots.png(figures.curves_figure(given.trainings))
+        found["curves.png"] = draw.png(figures.curves_figure(given.trainings))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_experiment import Experiment, Layer, Network
-from cnn_experiment.torch_layout import torch_shape
+from cnn_experiment.formats.torch_layout import torch_shape
 from parity_tests.parity_result import TwinDistances
 from parity_tests.report.figures import number
 from parity_tests.report.given_runs import Climb, GivenRuns, Training, preset_of

@@ -1,0 +1,120 @@
+"""MNIST as the two protocols of the articles give it to a network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cnn_experiment.data.mnist_files import read_mnist_files
+from cnn_experiment.errors import UserError
+from cnn_experiment.settings.experiment import Experiment
+from cnn_experiment.settings.randomness import split_order
+
+Scaling = Callable[[NDArray[np.uint8], DTypeLike], NDArray[Any]]
+"""From the files' pixels to a network's, in a dtype."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images (count, height, width, channels) in the experiment's dtype; labels (count,), int64."""
+
+    train_images_nhwc: NDArray[Any]
+    train_labels: NDArray[np.int64]
+    test_images_nhwc: NDArray[Any]
+    test_labels: NDArray[np.int64]
+
+    def must_fit(self, experiment: Experiment) -> None:
+        """Raise `UserError` unless these are the experiment's count of digits, for its network."""
+        network, data = experiment.network, experiment.data
+        for part, count in (("train", data.train_images), ("test", data.test_images)):
+            images, labels = getattr(self, f"{part}_images_nhwc"), getattr(self, f"{part}_labels")
+            if not len(images) == len(labels) == count:
+                raise UserError(
+                    f"digits have {len(images)} {part} images and {len(labels)} labels; accepted by"
+                    f" this experiment: {count} of both"
+                )
+        for images in (self.train_images_nhwc, self.test_images_nhwc):
+            if images.shape[1:] != network.input_shape:
+                raise UserError(
+                    f"digits have images of {images.shape[1:]}; accepted by this network:"
+                    f" {network.input_shape}"
+                )
+        for labels in (self.train_labels, self.test_labels):
+            if labels.min() < 0 or labels.max() >= network.output.units:
+                raise UserError(
+                    f"digits have labels from {labels.min()} to {labels.max()}; accepted by this"
+                    f" network: 0 to {network.output.units - 1}"
+                )
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """MNIST's own pixels, uint8, (count, 28, 28), dealt out as an experiment asks for it."""
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    scaled: Scaling
+    """From these, or another image's, (..., 28, 28), to the network's."""
+
+
+def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Digits:
+    """Return MNIST as `experiment.data` asks for it, fetched on first use.
+
+    `data_dir` is the cache folder; the default is the environment's `MNIST_DIR`, else the user's
+    cache. Raises `UserError` where no source can be reached.
+    """
+    pixels = load_pixels(experiment, data_dir)
+    return Digits(
+        pixels.scaled(pixels.train_images, experiment.dtype)[..., np.newaxis],
+        pixels.train_labels,
+        pixels.scaled(pixels.test_images, experiment.dtype)[..., np.newaxis],
+        pixels.test_labels,
+    )
+
+
+def load_pixels(experiment: Experiment, data_dir: Path | str | None = None) -> Pixels:
+    """Return the same digits as `load_mnist` as they are in the files, to be looked at."""
+    train_images, train_labels, test_images, test_labels = read_mnist_files(data_dir)
+    images = np.concatenate([train_images, test_images])
+    labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
+    dealt = np.arange(len(images))
+    scaled: Scaling = in_unit_range
+    if experiment.data.protocol == "pooled":
+        dealt = split_order(experiment.seed, len(images))
+        scaled = standardisation(images)
+    train = dealt[: experiment.data.train_images]
+    test = dealt[len(train_images) :][: experiment.data.test_images]
+    return Pixels(images[train], labels[train], images[test], labels[test], scaled)
+
+
+def in_unit_range(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
+    """Scale the pixels from 0 to 255 to 0 to 1."""
+    scaled = images.astype(dtype)
+    scaled /= 255
+    return scaled
+
+
+def standardisation(images: NDArray[np.uint8]) -> Scaling:
+    """Return what brings each pixel to mean 0 and variance 1 over these images.
+
+    A constant pixel becomes 0. The variance is the population's. Bit for bit scikit-learn's
+    StandardScaler (article II).
+    """
+    mean = images.mean(axis=0, dtype=np.float64)
+    # Row by row: the deviations of all pixels at once would be the most memory of the whole run.
+    rows = [images[:, row].std(axis=0, dtype=np.float64) for row in range(images.shape[1])]
+    deviation = np.stack(rows)
+    deviation[deviation == 0] = 1
+
+    def standardised(some: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
+        scaled = some.astype(dtype)
+        scaled -= mean.astype(dtype)
+        scaled /= deviation.astype(dtype)
+        return scaled
+
+    return standardised

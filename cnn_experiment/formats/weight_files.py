@@ -1,0 +1,196 @@
+"""Weights from every kind of model file, recognised by content; nothing in a file is run.
+
+Conversion is of weights alone: the optimizer's state and the position in a run stay behind.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from cnn_experiment.errors import UserError, shortened
+from cnn_experiment.formats import keras_archive
+from cnn_experiment.formats.keras_files import (
+    Arrays,
+    keras_weights_file,
+    read_keras_archive,
+    read_keras_hdf5,
+)
+from cnn_experiment.formats.torch_layout import to_neutral_layout, to_torch_layout, torch_name
+from cnn_experiment.runs.checkpoint import Checkpoint, read_checkpoint
+from cnn_experiment.safetensors_file import read_arrays, read_index
+from cnn_experiment.settings.experiment import Experiment
+from cnn_experiment.settings.network import Network
+from cnn_experiment.settings.presets import preset
+from cnn_experiment.value import accepted
+from cnn_experiment.variables import Variables, must_be_finite, must_match
+
+SETTINGS_OF = "article-2"
+"""The preset with whose settings a network is trained that comes without an experiment."""
+KINDS = ("checkpoint", "torch", "keras")
+_LARGEST = 4 * 2**30
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ALONE = "it holds weights alone; accepted: together with an experiment"
+
+
+def read_weights(
+    path: Path | str, experiment: Experiment | None = None
+) -> tuple[Experiment, dict[str, NDArray[Any]]]:
+    """The weights in a model file, and the experiment that they are weights of.
+
+    The file is one of: a checkpoint or a `weights.safetensors` of ours, a PyTorch `state_dict` of
+    ours as safetensors, Keras' `.keras`, `.h5` of a whole model, `.weights.h5`. The weights have
+    neutral names (`conv2d_1/kernel`) and Keras' layout: kernels (height, width, in, out) or
+    (in, out), biases (out,). They are float32 or float64 as in the file, and the experiment is
+    returned with that dtype.
+
+    A file that tells its network must tell that of `experiment`. With None, a checkpoint's own
+    experiment is taken, and for Keras' network the settings of the preset `article-2`; weights
+    alone are refused.
+
+    Raises `UserError`, in one sentence, for every file that cannot be used.
+    """
+    path = Path(path)
+    try:
+        _must_be_a_file(path)
+        experiment, weights = _read(path, experiment)
+        experiment = experiment.with_changes(dtype=_dtype(weights))
+        _must_be_named(weights, experiment.network.variable_shapes())
+        must_match(weights, _of_right_shapes(experiment))
+        must_be_finite(weights)
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    return experiment, weights
+
+
+def weights_as(kind: str, experiment: Experiment, weights: Variables) -> bytes:
+    """The content of a file of this kind; `weights` as `read_weights` returns them.
+
+    `checkpoint`: iteration 0 of the experiment, with an optimizer that has seen nothing. `torch`: a
+    `state_dict` of `torch_cnn.build_model` as safetensors. `keras`: a `.weights.h5`. Raises
+    `UserError` for another kind, and unless the weights are the experiment's.
+    """
+    must_match(weights, _of_right_shapes(experiment))
+    must_be_finite(weights)
+    match kind:
+        case "checkpoint":
+            state = experiment.initial_optimizer_state()
+            return Checkpoint(experiment, weights, state).to_bytes()
+        case "torch":
+            return save(
+                {
+                    torch_name(name): np.ascontiguousarray(to_torch_layout(array))
+                    for name, array in weights.items()
+                }
+            )
+        case "keras":
+            return keras_weights_file(weights)
+    raise UserError(f"to = {kind!r}: {accepted(KINDS)}")
+
+
+def _must_be_a_file(path: Path) -> None:
+    if not path.is_file():
+        raise UserError("it is no file; accepted: a model file")
+    if path.stat().st_size > _LARGEST:
+        raise UserError(f"it has {path.stat().st_size} bytes; accepted: at most {_LARGEST}")
+
+
+def _read(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
+    with path.open("rb") as file:
+        beginning = file.read(9)
+    if beginning.startswith(keras_archive.MAGIC):
+        network, weights = read_keras_archive(path)
+        return _experiment_of(network, experiment), weights
+    if beginning.startswith(_HDF5_MAGIC):
+        own, weights = read_keras_hdf5(path, experiment.network if experiment else None)
+        return _experiment_of(own, experiment), weights
+    if beginning.endswith(b"{") and len(beginning) == 9:
+        return _read_safetensors(path, experiment)
+    raise UserError(
+        f"it begins with {shortened(beginning)}; accepted: safetensors, HDF5 or a .keras archive"
+    )
+
+
+def _experiment_of(network: Network | None, experiment: Experiment | None) -> Experiment:
+    """The experiment given, if the network in the file is its own; else one made for the network.
+
+    Which loss a network was trained with is not in a file.
+    """
+    if experiment is None:
+        if network is None:
+            raise UserError(_ALONE)
+        return preset(SETTINGS_OF).with_changes(network=network)
+    if network is None:
+        return experiment
+    loss = experiment.network.output.crossentropy_of
+    output = network.output.with_changes(crossentropy_of=loss)
+    theirs, ours = network.with_changes(output=output), experiment.network
+    for field in Network.model_fields:
+        found, wanted = getattr(theirs, field), getattr(ours, field)
+        if found != wanted:
+            raise UserError(
+                f"its network has {field} = {_plain(found)};"
+                f" accepted: the experiment's, {_plain(wanted)}"
+            )
+    return experiment
+
+
+def _plain(value: object) -> str:
+    return shortened(value, limit=200)
+
+
+def _read_safetensors(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
+    metadata, index = read_index(path)
+    if "twin_cnn" in metadata:
+        checkpoint = read_checkpoint(path)
+        own = checkpoint.experiment
+        if experiment is None:
+            return own, dict(checkpoint.weights)
+        return _experiment_of(own.network, experiment), dict(checkpoint.weights)
+    if experiment is None:
+        raise UserError(_ALONE)
+    for name, (dtype, _) in index.items():
+        if dtype not in ("float32", "float64"):
+            raise UserError(f"{shortened(name)} is of dtype {dtype}; accepted: float32, float64")
+    arrays = read_arrays(path)
+    if any("/" in name for name in arrays):
+        return experiment, arrays
+    return experiment, _from_torch(arrays, experiment)
+
+
+def _from_torch(state_dict: Variables, experiment: Experiment) -> Arrays:
+    neutral = {torch_name(name): name for name in experiment.network.variable_shapes()}
+    _must_be_named(state_dict, neutral)
+    for name, array in state_dict.items():
+        wanted = len(experiment.network.variable_shapes()[neutral[name]])
+        if array.ndim != wanted:
+            raise UserError(f"{name} has {array.ndim} axes; accepted: {wanted}")
+    return {
+        neutral[name]: np.ascontiguousarray(to_neutral_layout(array))
+        for name, array in state_dict.items()
+    }
+
+
+def _must_be_named(arrays: Collection[str], names: Collection[str]) -> None:
+    """Raise `UserError` unless the arrays have exactly these names, in any order."""
+    for name in [*arrays, *names]:
+        if (name in arrays) != (name in names):
+            state = "is unknown" if name in arrays else "is missing"
+            raise UserError(f"{shortened(name)} {state}; {accepted([*names])}")
+
+
+def _dtype(weights: Variables) -> str:
+    dtypes = sorted({str(array.dtype) for array in weights.values()})
+    if len(dtypes) != 1:
+        raise UserError(f"its arrays are of {dtypes or 'no dtype'}; accepted: of one dtype")
+    return dtypes[0]
+
+
+def _of_right_shapes(experiment: Experiment) -> Variables:
+    """An array of no memory for each variable, with its shape and dtype."""
+    zero = np.zeros((), experiment.dtype)
+    shapes = experiment.network.variable_shapes()
+    return {name: np.broadcast_to(zero, shape) for name, shape in shapes.items()}

@@ -1,0 +1,82 @@
+"""Learning curves that grow while a run trains: a live figure in a notebook, or a file."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.errors import UserError
+from cnn_experiment.runs.history import EpochRecord
+
+
+class LiveCurves:
+    """A `Watcher` that draws the curves anew after every epoch.
+
+    In a Jupyter notebook as one figure that changes in its place; with `file`, a PNG, into that,
+    each picture whole or not at all. `epochs` is the run's length, `earlier` what a resumed run did
+    before. A file that cannot be written is told of once and does not stop the run: `is_drawn` says
+    whether the last picture is there.
+
+    Raises `UserError` without matplotlib, or outside of a notebook where no file is given.
+    """
+
+    def __init__(
+        self, epochs: int, earlier: Sequence[EpochRecord] = (), *, file: Path | None = None
+    ) -> None:
+        from cnn_experiment.look import pictures  # matplotlib only where something is drawn
+
+        self._pictures, self._epochs, self._file = pictures, epochs, file
+        self._records = list(earlier)
+        self._figure: Any = None
+        self.is_drawn = self._has_failed = False
+        if file is None:
+            _must_be_in_a_notebook()
+        if self._records:
+            self._draw()
+
+    def batches_done(self, count: int, loss: float, accuracy: float) -> None:
+        """Nothing is drawn within an epoch."""
+
+    def epoch_done(self, record: EpochRecord) -> None:
+        """Draw, with this epoch."""
+        self._records.append(record)
+        self._draw()
+
+    def _draw(self) -> None:
+        picture = self._pictures.png(self._pictures.curves({"": self._records}, self._epochs))
+        if self._file is not None:
+            self._write(self._file, picture)
+        else:
+            self._show(picture)
+
+    def _write(self, file: Path, picture: bytes) -> None:
+        try:
+            write_atomically(file, picture)
+            self.is_drawn = True
+        except OSError as error:
+            self.is_drawn = False
+            if not self._has_failed:
+                logging.getLogger(__name__).warning("no curves: %s", error)
+            self._has_failed = True
+
+    def _show(self, picture: bytes) -> None:
+        from IPython.display import Image, display
+
+        image = Image(data=picture, format="png")
+        self.is_drawn = True
+        if self._figure is None:
+            self._figure = display(image, display_id=True)
+        else:
+            self._figure.update(image)
+
+
+def _must_be_in_a_notebook() -> None:
+    try:
+        from IPython import get_ipython
+    except ModuleNotFoundError:
+        is_notebook = False
+    else:
+        is_notebook = getattr(get_ipython(), "kernel", None) is not None
+    if not is_notebook:
+        raise UserError("live curves: there is no notebook to show them in; accepted: a file")

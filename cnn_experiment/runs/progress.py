@@ -1,0 +1,62 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
+
+from typing import NoReturn, Protocol
+
+from tqdm import tqdm
+
+from cnn_experiment.runs.checkpoint import Checkpoint
+from cnn_experiment.runs.history import EpochRecord
+from cnn_experiment.settings.experiment import Experiment
+
+
+class Watcher(Protocol):
+    """Is told how a training run proceeds. `train` of either backend takes one."""
+
+    def batches_done(self, count: int, loss: float, accuracy: float) -> None:
+        """`count` batches of this epoch are done; averages over them. Not told of every batch."""
+
+    def epoch_done(self, record: EpochRecord) -> None:
+        """An epoch and its evaluation on the test images are done."""
+
+
+class ProgressBar:
+    """A `Watcher` that draws one bar an epoch, and prints a line after it.
+
+    The bar shows loss, accuracy, learning rate, images a second and the time left.
+    """
+
+    def __init__(self, experiment: Experiment, start: Checkpoint | None = None) -> None:
+        self._experiment = experiment
+        self._epoch = 1 if start is None else start.epoch + 1
+        self._bar = self._new_bar(0 if start is None else start.batch)
+
+    def _new_bar(self, batches: int = 0) -> "tqdm[NoReturn]":
+        return tqdm(
+            total=self._experiment.data.train_images,
+            initial=self._images(batches),
+            desc=f"epoch {self._epoch}/{self._experiment.epochs}",
+            unit=" images",
+            leave=False,
+            disable=None,  # shown on a terminal only
+        )
+
+    def _images(self, batches: int) -> int:
+        return min(batches * self._experiment.batch_size, self._experiment.data.train_images)
+
+    def batches_done(self, count: int, loss: float, accuracy: float) -> None:
+        """Move the bar."""
+        if self._bar.disable:
+            return
+        step = (self._epoch - 1) * self._experiment.steps_per_epoch + count
+        rate = float(self._experiment.schedule.rates(step, self._experiment.dtype))
+        shown = {"loss": f"{loss:.4f}", "accuracy": f"{accuracy:.4f}", "rate": f"{rate:.2e}"}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(self._images(count) - self._bar.n)
+
+    def epoch_done(self, record: EpochRecord) -> None:
+        """Close the bar, print the epoch's line and begin the next bar."""
+        self._bar.close()
+        tqdm.write(str(record))
+        self._epoch = record.epoch + 1
+        if self._epoch <= self._experiment.epochs:
+            self._bar = self._new_bar()

@@ -1,0 +1,191 @@
+"""The folder of one run: `experiment.json`, `history.csv`, checkpoints and the final weights."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from safetensors.numpy import save
+
+from cnn_experiment.atomic_file import (
+    remove_unfinished,
+    write_atomically,
+    write_table_atomically,
+)
+from cnn_experiment.errors import UserError
+from cnn_experiment.runs.checkpoint import Backend, Checkpoint, read_checkpoint
+from cnn_experiment.runs.history import EpochRecord
+from cnn_experiment.settings.experiment import Experiment
+from cnn_experiment.settings.randomness import initial_weights
+from cnn_experiment.variables import Variables
+
+_LONGEST_JSON = 2**20
+
+
+class RunFolder:
+    """Writes a run's files, each whole or not at all. A run is finished once its weights are there.
+
+    `latest.safetensors` is the state to go on from, `best.safetensors` the one after the epoch with
+    the highest validation accuracy so far.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.experiment_file = self.path / "experiment.json"
+        self.history_file = self.path / "history.csv"
+        self.latest_file = self.path / "latest.safetensors"
+        self.best_file = self.path / "best.safetensors"
+        self.weights_file = self.path / "weights.safetensors"
+        self.curves_file = self.path / "curves.png"
+        self._previous = self.path / "previous"
+        self._moving = self.path / ".moving"  # on its way into previous/
+        self._outdated = self.path / ".outdated"  # was previous/ until now
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that a finished run has, whether or not its curves were drawn."""
+        return (
+            self.experiment_file,
+            self.history_file,
+            self.best_file,
+            self.latest_file,
+            self.weights_file,
+        )
+
+    def must_be_free(self, *, overwrite: bool = False) -> None:
+        """Raise `UserError` if this is no folder, or one with a run that may not be replaced."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"out = {self.path}: it is a file; accepted: a folder, new or old")
+        if not overwrite and self._has_files():
+            finished = self.weights_file.exists()
+            state = "a finished run" if finished else "an unfinished run"
+            others = "another folder," if finished else "--resume to go on with it, another folder,"
+            raise UserError(
+                f"out = {self.path}: it holds {state}; accepted: {others} or --overwrite"
+                " to put it aside into previous/"
+            )
+
+    def must_hold_a_run(self) -> None:
+        """Raise `UserError` where nothing was begun that could go on."""
+        if not self.latest_file.is_file() and not self._moving.exists():
+            raise UserError(
+                f"resume = {self.path}: there is no run to go on with in it; accepted: a run's"
+                " folder, which has latest.safetensors"
+            )
+
+    def _has_files(self) -> bool:
+        return self._moving.exists() or any(file.exists() for file in self.files)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep other processes out of the folder; raise `UserError` if one is in it already.
+
+        The system ends that with the process, however that ends. What a killed process left half
+        done is tidied up first.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"{self.path}: another process is training in it; accepted: a folder of its own"
+            ) from None
+        try:
+            remove_unfinished(self.path)
+            self._undo_half_a_move()
+            yield
+        finally:
+            lock.release()
+
+    def start(self, experiment: Experiment, backend: Backend) -> None:
+        """Begin a run here; the files of a run that was here are moved into `previous/`.
+
+        The state before the first step is kept at once: whatever comes, the run can go on.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self._has_files():
+            self._put_aside()
+        weights = initial_weights(experiment.network, experiment.seed, experiment.dtype)
+        state = experiment.initial_optimizer_state()
+        first = Checkpoint(experiment, weights, state, backend=backend)
+        write_atomically(self.latest_file, first.to_bytes())
+        write_atomically(self.experiment_file, experiment.to_json().encode())
+
+    def _put_aside(self) -> None:
+        """Move the run into `previous/`, all of it or, if that is cut short, none of it."""
+        self._moving.mkdir(exist_ok=True)
+        for file in (*self.files, self.curves_file):
+            if file.exists():
+                file.replace(self._moving / file.name)
+        if self._previous.exists():
+            self._previous.replace(self._outdated)
+        self._moving.replace(self._previous)
+        if self._outdated.exists():
+            shutil.rmtree(self._outdated)
+
+    def _undo_half_a_move(self) -> None:
+        if self._outdated.exists():
+            if self._previous.exists():
+                shutil.rmtree(self._outdated)
+            else:
+                self._outdated.replace(self._previous)
+        if self._moving.exists():
+            for file in (*self.files, self.curves_file):
+                if (self._moving / file.name).exists():
+                    (self._moving / file.name).replace(file)
+            self._moving.rmdir()
+
+    def read(self) -> Checkpoint:
+        """The latest state of the run that is here, its experiment included.
+
+        Raises `UserError` where there is no run, and for a file that cannot be one's.
+        """
+        self.must_hold_a_run()
+        return read_checkpoint(self.latest_file)
+
+    def go_on(self, checkpoint: Checkpoint) -> None:
+        """Bring all files to this state; the run is unfinished from now on.
+
+        Its experiment may ask for another count of epochs than the latest state's.
+        """
+        write_atomically(self.latest_file, checkpoint.to_bytes())
+        write_atomically(self.experiment_file, checkpoint.experiment.to_json().encode())
+        if self.best_file.exists():
+            best = read_checkpoint(self.best_file).history
+            if best != checkpoint.history[: len(best)]:  # of epochs that are to be done anew
+                self.best_file.unlink()
+        self._write_history(checkpoint.history)
+        self.curves_file.unlink(missing_ok=True)  # drawn anew from the history, if at all
+        self.weights_file.unlink(missing_ok=True)
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Replace the latest state by this one, and after an epoch the history, and maybe the best.
+
+        The latest comes last: whoever goes on from the one before writes the others once more.
+        """
+        content = checkpoint.to_bytes()
+        if checkpoint.batch == 0 and checkpoint.history:
+            *before, last = (record.val_accuracy for record in checkpoint.history)
+            if last > max(before, default=-1.0) or not self.best_file.exists():
+                write_atomically(self.best_file, content)
+            self._write_history(checkpoint.history)
+        write_atomically(self.latest_file, content)
+
+    def _write_history(self, history: tuple[EpochRecord, ...]) -> None:
+        if not history:
+            self.history_file.unlink(missing_ok=True)
+        else:
+            write_table_atomically(self.history_file, [row.model_dump() for row in history])
+
+    def finish(self, weights: Variables) -> None:
+        """Write the final weights, under their neutral names and in Keras' layout."""
+        contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+        write_atomically(self.weights_file, save(contiguous))
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a JSON file; raises `UserError` for anything else that is in there."""
+    return Experiment.from_file(path, longest=_LONGEST_JSON, what="an experiment.json")

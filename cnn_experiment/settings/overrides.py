@@ -1,0 +1,131 @@
+"""Single settings of an experiment changed by name, as command lines do it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnn_experiment.errors import UserError
+from cnn_experiment.settings.experiment import Experiment
+from cnn_experiment.settings.network import Convolution, Hidden, Network
+from cnn_experiment.settings.optimizers import Adamax, Nadam, RMSprop
+from cnn_experiment.settings.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
+from cnn_experiment.value import accepted
+
+OPTIMIZERS = {"rmsprop": RMSprop, "nadam": Nadam, "adamax": Adamax}
+SCHEDULES = {
+    "constant": ConstantRate,
+    "inverse_time": InverseTimeDecay,
+    "exponential": ExponentialDecay,
+}
+
+
+def with_overrides(
+    experiment: Experiment,
+    *,
+    optimizer: str | None = None,
+    momentum: float | None = None,
+    schedule: str | None = None,
+    learning_rate: float | None = None,
+    decay_steps: float | None = None,
+    decay_rate: float | None = None,
+    staircase: bool | None = None,
+    l1: float | None = None,
+    l2: float | None = None,
+    filters: Sequence[int] | None = None,
+    dense: Sequence[int] | None = None,
+) -> Experiment:
+    """Return the experiment with what is given changed, and everything else as it was.
+
+    Another optimizer begins with Keras' defaults, another schedule with those of its class here and
+    with the present initial learning rate.
+    Raises `UserError` for a name that is unknown and for a setting that the chosen one has not.
+    """
+    changes = {
+        "optimizer": _optimizer(experiment, optimizer, momentum),
+        "schedule": _schedule(
+            experiment,
+            schedule,
+            _given(
+                initial_learning_rate=learning_rate,
+                decay_steps=decay_steps,
+                decay_rate=decay_rate,
+                staircase=staircase,
+            ),
+        ),
+        "regularizer": _regularizer(experiment, l1, l2),
+        "network": _network(experiment.network, filters, dense),
+    }
+    return experiment.with_changes(**changes)
+
+
+def _optimizer(experiment: Experiment, kind: str | None, momentum: float | None) -> Any:
+    chosen = experiment.optimizer
+    if kind is not None and kind != chosen.kind:
+        chosen = _one_of("optimizer", kind, OPTIMIZERS)()
+    if momentum is None:
+        return chosen
+    if not isinstance(chosen, RMSprop):
+        raise UserError(
+            f"momentum = {momentum}: {chosen.kind} has none to set; accepted: with rmsprop"
+        )
+    return chosen.with_changes(momentum=momentum)
+
+
+def _schedule(experiment: Experiment, kind: str | None, settings: dict[str, Any]) -> Any:
+    chosen = experiment.schedule
+    wanted = chosen if kind is None else _one_of("schedule", kind, SCHEDULES)()
+    if wanted.kind != chosen.kind:
+        rate = chosen.initial_learning_rate
+        chosen = wanted.with_changes(initial_learning_rate=rate)
+    for name, value in settings.items():
+        if name not in type(chosen).model_fields:
+            raise UserError(
+                f"{name} = {value}: a constant learning rate has none; accepted: with schedule"
+                " inverse_time or exponential"
+            )
+    return chosen.with_changes(**settings)
+
+
+def _regularizer(experiment: Experiment, l1: float | None, l2: float | None) -> Any:
+    if l1 is not None and l2 is not None:
+        raise UserError(f"l1 = {l1} and l2 = {l2}: accepted: one of both")
+    kind, strength = ("l1", l1) if l1 is not None else ("l2", l2)
+    if strength is None:
+        return experiment.regularizer
+    present = experiment.regularizer
+    layers = {} if present is None else {"layers": present.layers}
+    return {"kind": kind, "strength": strength} | layers
+
+
+def _network(
+    network: Network, filters: Sequence[int] | None, dense: Sequence[int] | None
+) -> Network:
+    """More or fewer layers are like the first one; pools between them likewise."""
+    changes: dict[str, Any] = {}
+    if filters is not None:
+        like = network.convolutions[0] if network.convolutions else Convolution(filters=1)
+        pool = network.pools[0] if network.pools else (2, 2)
+        between = max(len(filters) - 1, 0)
+        same = len(filters) == len(network.convolutions)
+        layers = network.convolutions if same else [like] * len(filters)
+        changes["convolutions"] = tuple(
+            layer.with_changes(filters=count) for layer, count in zip(layers, filters, strict=True)
+        )
+        changes["pools"] = network.pools if same else (pool,) * between
+    if dense is not None:
+        like_hidden = network.hidden[0] if network.hidden else Hidden(units=1)
+        same = len(dense) == len(network.hidden)
+        hidden = network.hidden if same else [like_hidden] * len(dense)
+        changes["hidden"] = tuple(
+            layer.with_changes(units=units) for layer, units in zip(hidden, dense, strict=True)
+        )
+    return network.with_changes(**changes)
+
+
+def _one_of(what: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise UserError(f"{what} = {name!r}: {accepted(list(known))}")
+    return known[name]
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

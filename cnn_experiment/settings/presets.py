@@ -1,0 +1,61 @@
+"""The runs that the articles published, as experiments.
+
+Sources: article II, "First test"; article III, cell 8 with its results, and the addendum of
+15 June 2020; article VI, the model summary; "MLP, Numpy, TF2 - performance issues - Step I".
+"""
+
+from cnn_experiment.errors import UserError
+from cnn_experiment.settings.experiment import Data, Experiment
+from cnn_experiment.settings.network import Convolution, Hidden, Network, Output
+from cnn_experiment.settings.optimizers import RMSprop
+from cnn_experiment.settings.regularizers import L2
+from cnn_experiment.settings.schedules import InverseTimeDecay
+from cnn_experiment.value import accepted
+
+
+def _network(filters: tuple[int, int, int], hidden_units: int) -> Network:
+    return Network(
+        convolutions=tuple(Convolution(filters=count) for count in filters),
+        pools=((2, 2), (2, 2)),
+        hidden=(Hidden(units=hidden_units),),
+    )
+
+
+def _article_3(network: Network, *, strength: float, momentum: float) -> Experiment:
+    return Experiment(
+        network=network,
+        optimizer=RMSprop(momentum=momentum),
+        schedule=InverseTimeDecay(initial_learning_rate=1e-3, decay_steps=1.0, decay_rate=1e-3),
+        regularizer=L2(strength=strength),
+        epochs=80,
+    )
+
+
+PRESETS: dict[str, Experiment] = {
+    "article-2": Experiment(network=_network((32, 64, 64), 70), epochs=5),
+    # Cell 8 sets a momentum of 0.6, but its call of train() passes 0.8.
+    "article-3-first": _article_3(_network((64, 64, 128), 120), strength=9e-4, momentum=0.8),
+    "article-3": _article_3(_network((64, 64, 128), 120), strength=8e-4, momentum=0.5),
+    "article-3-addendum": _article_3(_network((32, 64, 128), 120), strength=1e-3, momentum=0.9),
+    "article-6": _article_3(_network((32, 64, 128), 100), strength=1e-3, momentum=0.9),
+    "mlp": Experiment(
+        network=Network(
+            convolutions=(),
+            pools=(),
+            hidden=(Hidden(units=70, activation="sigmoid"), Hidden(units=30, activation="sigmoid")),
+            output=Output(activation="sigmoid", crossentropy_of="probabilities"),
+        ),
+        regularizer=L2(strength=0.01, layers=("hidden",)),
+        data=Data(protocol="official"),
+        epochs=35,
+        batch_size=500,
+    ),
+}
+
+
+def preset(name: str) -> Experiment:
+    """Return the published experiment of this name; a `UserError` lists the names there are."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise UserError(f"preset = {name!r}: {accepted(list(PRESETS))}") from None

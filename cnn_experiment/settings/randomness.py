@@ -1,0 +1,51 @@
+"""Every random choice of a run, made from the seed in NumPy, so that both backends share it.
+
+`RandomState` is NumPy's frozen generator: its streams never change between versions, so a seed
+means the same run on every machine, and a stopped run can go on without any saved random state.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cnn_experiment.settings.network import Network
+
+_PURPOSES = ("split", "initial weights", "batch order")
+
+
+def _source(
+    seed: int, purpose: Literal["split", "initial weights", "batch order"], index: int = 0
+) -> np.random.RandomState:
+    """An independent stream for each purpose and index under one seed."""
+    key = (seed, _PURPOSES.index(purpose), index)
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(key)))
+
+
+def split_order(seed: int, images: int) -> NDArray[np.int64]:
+    """Order, shape (images,), in which the pooled protocol deals images to training and test."""
+    return _source(seed, "split").permutation(images)
+
+
+def batch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
+    """Order, shape (images,), in which `epoch` (from 0) takes the training images, in batches."""
+    return _source(seed, "batch order", epoch).permutation(images)
+
+
+def initial_weights(network: Network, seed: int, dtype: DTypeLike) -> dict[str, NDArray[Any]]:
+    """Glorot-uniform kernels and zero biases under neutral names and in Keras' layout.
+
+    The limit is `sqrt(6 / (fan_in + fan_out))`, with the fans of a convolution counted over its
+    window. Drawn in float64 and rounded to `dtype`. Source: keras/src/initializers.
+    """
+    weights: dict[str, NDArray[Any]] = {}
+    for index, (name, shape) in enumerate(network.variable_shapes().items()):
+        if name.endswith("/bias"):
+            weights[name] = np.zeros(shape, dtype)
+            continue
+        *window, inputs, outputs = shape
+        limit = np.sqrt(6 / (np.prod(window) * (inputs + outputs)))
+        weights[name] = (
+            _source(seed, "initial weights", index).uniform(-limit, limit, shape).astype(dtype)
+        )
+    return weights

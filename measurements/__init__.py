@@ -1,0 +1,1 @@
+"""What makes the committed figures: studies, whole runs, the benchmark."""

@@ -1,0 +1,164 @@
+"""The analysis of finished runs: means, comparisons and bands, ready for JSON."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from measurements.accuracy.bands import BACKENDS, DIFFERENCE, bands, outside, plain, sample
+from measurements.accuracy.equivalence import (
+    EPOCHS,
+    MARGIN,
+    convergence,
+    epochs_to,
+    equivalence,
+    mean_of,
+    paired_differences,
+    pairs_needed,
+    power,
+)
+from measurements.accuracy.runs import AccuracyRun, Figure
+
+TARGET = 0.99
+PAIRS = (("torch", "keras"), ("torch-bfloat16", "torch"), ("torch-stock-rmsprop", "keras"))
+"""Which contestants are held against each other: the first minus the second."""
+ENOUGH_FOR_BANDS = 20
+"""Seeds that both backends have; with fewer a band is so wide that it says nothing."""
+BySeed = Mapping[int, AccuracyRun]
+
+
+def analysis(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
+    """For each preset and count of epochs: contestants, comparisons and bands.
+
+    All of the final epoch, never of the best, where nothing else is said.
+    """
+    ordered = sorted(runs, key=_experiment)
+    return [_of_an_experiment(*key, list(group)) for key, group in groupby(ordered, _experiment)]
+
+
+def _experiment(run: AccuracyRun) -> tuple[str, int]:
+    return run.preset, run.epochs
+
+
+def _of_an_experiment(preset: str, epochs: int, runs: Sequence[AccuracyRun]) -> dict[str, Any]:
+    groups: dict[str, dict[int, AccuracyRun]] = {}
+    for run in runs:
+        groups.setdefault(run.contestant, {})[run.seed] = run
+    pairs = [(one, other) for one, other in PAIRS if len(_seeds(groups, one, other)) > 1]
+    with_bands = len(_seeds(groups, *BACKENDS)) >= ENOUGH_FOR_BANDS
+    looked_at = sorted({1, epochs}) if with_bands else []
+    return {
+        "preset": preset,
+        "epochs": epochs,
+        "contestants": {name: _contestant(group) for name, group in sorted(groups.items())},
+        "comparisons": [_comparison(*pair, *(groups[name] for name in pair)) for pair in pairs],
+        "bands": [band for epoch in looked_at for band in _bands(runs, epoch)],
+        "outside": [
+            _outside(runs, groups["keras"], groups[name], epoch)
+            for epoch in looked_at
+            for name in sorted(groups.keys() - {"keras"})
+        ],
+    }
+
+
+def _seeds(groups: Mapping[str, BySeed], one: str, other: str) -> list[int]:
+    """Those that both have."""
+    return sorted(groups.get(one, {}).keys() & groups.get(other, {}).keys())
+
+
+def _contestant(group: BySeed) -> dict[str, Any]:
+    best = [max(run.val_accuracy) for run in group.values()]
+    never = sum(highest < TARGET for highest in best)
+    return {
+        "runs": len(group),
+        "val_accuracy": _mean([run.val_accuracy[-1] for run in group.values()]),
+        "val_loss": _mean([run.val_loss[-1] for run in group.values()]),
+        "best_epoch": {"mean": float(np.mean(best)), "highest": max(best)},
+        "epochs_to_target": {
+            "target": TARGET,
+            "mean": float(np.mean([epochs_to(TARGET, run.val_accuracy) for run in group.values()])),
+            "never": never,
+        },
+        "final_accuracies": {str(seed): run.val_accuracy[-1] for seed, run in group.items()},
+    }
+
+
+def _mean(values: Sequence[float]) -> dict[str, Any]:
+    """Of a single run there is no interval."""
+    return mean_of(values)._asdict() if len(values) > 1 else {"size": 1, "mean": values[0]}
+
+
+def _comparison(one: str, other: str, ours: BySeed, theirs: BySeed) -> dict[str, Any]:
+    last = [{s: run.val_accuracy[-1] for s, run in side.items()} for side in (ours, theirs)]
+    loss = [{s: run.val_loss[-1] for s, run in side.items()} for side in (ours, theirs)]
+    by_epoch = [{s: run.val_accuracy for s, run in side.items()} for side in (ours, theirs)]
+    differences = paired_differences(*last)
+    judged = equivalence(differences)
+    met = convergence(by_epoch[0], by_epoch[1], TARGET)
+    return {
+        "ours": one,
+        "theirs": other,
+        "margin": MARGIN,
+        **judged._asdict(),
+        "difference": judged.difference._asdict(),
+        "differences": differences,
+        "correlation": _correlation(*last),
+        "power_if_equal": power(judged.difference.size, judged.difference.deviation),
+        "pairs_needed_if_equal": pairs_needed(judged.difference.deviation),
+        "val_loss_difference": mean_of(paired_differences(*loss))._asdict(),
+        "convergence": {
+            "target": TARGET,
+            "margin": EPOCHS,
+            **met._asdict(),
+            "difference": met.difference._asdict(),
+        },
+    }
+
+
+def _correlation(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
+    """How much of what seeds do they do to both; none where nothing varies."""
+    seeds = ours.keys() & theirs.keys()
+    one, other = ([side[seed] for seed in seeds] for side in (ours, theirs))
+    if min(np.ptp(one), np.ptp(other)) == 0:
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _bands(runs: Sequence[AccuracyRun], epoch: int) -> list[dict[str, Any]]:
+    samples = sample(runs, epoch)
+    return [
+        {
+            "epoch": epoch,
+            "of": name,
+            "figure": figure,
+            **(band if name == DIFFERENCE else plain(figure, band))._asdict(),
+            "normal_p": float(stats.shapiro(samples[name, figure]).pvalue),
+        }
+        for (name, figure), band in bands(runs, epoch).items()
+    ]
+
+
+def _outside(
+    runs: Sequence[AccuracyRun], theirs: BySeed, ours: BySeed, epoch: int
+) -> dict[str, Any]:
+    """How many runs the suite would reject in torch's place beside Keras, and by which bands.
+
+    Each seed is held against the bands of all others.
+    """
+    seeds = sorted(theirs.keys() & ours.keys())
+    by: Counter[str] = Counter()
+    rejected = 0
+    for seed in seeds:
+        sound = bands([run for run in runs if run.seed != seed], epoch)
+        figures: dict[str, dict[Figure, float]] = {
+            "keras": theirs[seed].figures(epoch),
+            "torch": ours[seed].figures(epoch),
+        }
+        found = outside(sound, figures)
+        by.update(sentence.partition(":")[0] for sentence in found)
+        rejected += bool(found)
+    (name,) = {run.contestant for run in ours.values()}
+    return {"epoch": epoch, "of": name, "runs": len(seeds), "rejected": rejected, "by": dict(by)}

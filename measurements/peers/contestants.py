@@ -1,0 +1,71 @@
+"""The contestants by name, each loaded only when it is built."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from cnn_experiment import ConstantRate, Experiment, InverseTimeDecay, UserError
+from measurements.peers.turns import Contestant
+
+VARIANTS = ("float32", "bfloat16")
+"""Our own step, by precision."""
+CONTROL = "control"
+"""A second process of our float32 step: what two equal contestants differ by."""
+
+
+class Peer(NamedTuple):
+    """Where a peer stands, and what has to be installed for it."""
+
+    module: str
+    function: str
+    needs: tuple[str, ...]
+
+
+PEERS = {
+    "keras": Peer("keras_peers", "keras_on_tensorflow", ("keras", "tensorflow")),
+    "dataloader": Peer("torch_peers", "dataloader", ("torch",)),
+    "torchvision": Peer("torch_peers", "torchvision_loader", ("torch", "torchvision")),
+    "lightning": Peer("torch_peers", "lightning", ("torch", "lightning")),
+    "keras-jax": Peer("keras_peers", "keras_on_jax", ("keras", "jax")),
+    "keras-torch": Peer("keras_peers", "keras_on_torch", ("keras", "torch")),
+}
+
+
+def must_be_peers(names: list[str]) -> None:
+    """Raise `UserError` for a name that is unknown, named twice, or of what is not installed."""
+    for name in names:
+        if name not in PEERS or names.count(name) > 1:
+            raise UserError(f"peers = {','.join(names)!r}: accepted: {', '.join(PEERS)}, each once")
+        missing = [package for package in PEERS[name].needs if find_spec(package) is None]
+        if missing:
+            raise UserError(
+                f"peers = {name!r}: {missing[0]} is not installed here; pip install"
+                " '.[torch,keras,peers]'"
+            )
+
+
+def must_be_comparable(experiment: Experiment, name: str) -> None:
+    """Raise `UserError` for a preset that the peers are not written for."""
+    if (
+        experiment.optimizer.kind != "rmsprop"
+        or not isinstance(experiment.schedule, ConstantRate | InverseTimeDecay)
+        or experiment.network.output.crossentropy_of != "logits"
+    ):
+        raise UserError(
+            f"preset = {name!r}: accepted: presets with rmsprop, a constant or inverse-time rate,"
+            " and the loss of logits, as article-3-addendum"
+        )
+
+
+def build(name: str, experiment: Experiment) -> Contestant:
+    """Return the contestant of this name."""
+    if name in (*VARIANTS, CONTROL):
+        from measurements.peers.ours import ours
+
+        precision = "bfloat16" if name == "bfloat16" else "full"
+        return ours(experiment.with_changes(precision=precision))
+    peer = PEERS[name]
+    contestant: Contestant = getattr(import_module(f"peers.{peer.module}"), peer.function)(
+        experiment
+    )
+    return contestant

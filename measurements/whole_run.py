@@ -1,0 +1,99 @@
+"""How far two free-running trainings are apart, epoch by epoch, to the end of a published run."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from cnn_experiment import Experiment, UserError
+from cnn_experiment.runs.checkpoint import Checkpoint
+from cnn_experiment.value import Value
+from measurements.circumstances import Circumstances
+from parity_tests.comparison import compare
+from parity_tests.results import read_lines
+
+Distance = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class EpochDistance(Value):
+    """After an epoch, absolute."""
+
+    epoch: int
+    step: int
+    weights: Distance
+    """The largest of any weight or bias."""
+    loss: Distance
+    """Of the losses averaged over the epoch's training images."""
+    val_loss: Distance
+    accuracy: tuple[float, float]
+    """Ours and theirs, on the epoch's training images."""
+    val_accuracy: tuple[float, float]
+    predictions: Count | None = None
+    """Count of test images; where a run ended, which may have been gone on with."""
+    predictions_that_differ: Count | None = None
+    """Those that the two take for different digits."""
+    experiment: Experiment | None = None
+    """What was trained, and under which circumstances; where a run ended, too."""
+    circumstances: Circumstances | None = None
+
+    def __str__(self) -> str:
+        text = (
+            f"epoch {self.epoch}, step {self.step}: weights {self.weights:.1e} apart,"
+            f" loss {self.loss:.1e}, val_loss {self.val_loss:.1e};"
+            f" val_accuracy {self.val_accuracy[0]:.4f} and {self.val_accuracy[1]:.4f}"
+        )
+        if self.predictions is not None:
+            text += f"; {self.predictions_that_differ} of {self.predictions} predictions differ"
+        return text
+
+
+def epoch_distance(ours: Checkpoint, theirs: Checkpoint) -> EpochDistance:
+    """Of two states after the same epoch.
+
+    Raises `UserError` for states that are not comparable: of different steps, with different
+    tensors, or not finite.
+    """
+    at, there = (each.iteration for each in (ours, theirs))
+    if at != there or ours.batch:
+        raise UserError(f"ours is at step {at}, theirs at {there}; accepted: the same epoch's end")
+    if ours.weights.keys() != theirs.weights.keys():
+        raise UserError(f"{sorted(ours.weights)} against {sorted(theirs.weights)}")
+    weights = {name: compare(array, theirs.weights[name]) for name, array in ours.weights.items()}
+    for name, difference in weights.items():
+        if not math.isfinite(difference.absolute):
+            raise UserError(f"{name}{difference.where}")
+    last, other = ours.history[-1], theirs.history[-1]
+    return EpochDistance(
+        epoch=ours.epoch,
+        step=at,
+        weights=max(difference.absolute for difference in weights.values()),
+        loss=abs(last.loss - other.loss),
+        val_loss=abs(last.val_loss - other.val_loss),
+        accuracy=(last.accuracy, other.accuracy),
+        val_accuracy=(last.val_accuracy, other.val_accuracy),
+    )
+
+
+def read_distances(file: Path) -> list[EpochDistance]:
+    """The lines of a file, of epochs 1, 2, ...; raises `UserError` for another file."""
+    found = read_lines(file, EpochDistance)
+    epochs = [each.epoch for each in found]
+    if epochs != list(range(1, len(found) + 1)):
+        raise UserError(f"{file}: it has epochs {epochs}; accepted: 1, 2, 3, ...")
+    return found
+
+
+def picture(distances: Sequence[EpochDistance]) -> bytes:
+    """Distances by step on a logarithmic scale, as a PNG; those that are 0 have no place there."""
+    from cnn_experiment.look import pictures
+
+    steps = np.array([each.step for each in distances])
+    lines = {
+        name: pictures.Line(np.array([getattr(each, name) for each in distances]))
+        for name in ("weights", "loss", "val_loss")
+    }
+    return pictures.png(pictures.trajectory(steps, lines))

@@ -1,0 +1,1 @@
+"""Tests of each package on its own, and of the command lines."""

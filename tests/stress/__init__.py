@@ -1,0 +1,1 @@
+"""Killing trainings and damaging files, thousands of times."""
