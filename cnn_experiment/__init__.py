@@ -13,7 +13,7 @@ from cnn_experiment.settings.experiment import Data, Experiment
 from cnn_experiment.settings.network import Convolution, Hidden, Layer, Network, Output
 from cnn_experiment.settings.optimizers import Adamax, Nadam, RMSprop
 from cnn_experiment.settings.presets import PRESETS, preset
-from cnn_experiment.settings.randomness import batch_order, initial_weights
+from cnn_experiment.settings.randomness import batch_order, epoch_batches, initial_weights
 from cnn_experiment.settings.regularizers import L1, L2
 from cnn_experiment.settings.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
 
@@ -50,6 +50,7 @@ __all__ = [
     "UserError",
     "Watcher",
     "batch_order",
+    "epoch_batches",
     "initial_weights",
     "load_mnist",
     "load_pixels",

@@ -1,13 +1,12 @@
 """The experiment's batches in the form that `fit` takes."""
 
-import math
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import Digits, Experiment, batch_order
+from cnn_experiment import Digits, Experiment, epoch_batches
 
 
 class SeededBatches(keras.utils.PyDataset):
@@ -27,8 +26,8 @@ class SeededBatches(keras.utils.PyDataset):
 
     def begin_epoch(self, epoch: int, first: int = 0) -> None:
         """Deal the batches of `epoch`, counted from 0, from batch `first` on."""
-        order = batch_order(self._experiment.seed, epoch, len(self._one_hot))
-        self._order = order[first * self._experiment.batch_size :]
+        seed, size = self._experiment.seed, self._experiment.batch_size
+        self._batches = epoch_batches(seed, epoch, len(self._one_hot), size)[first:]
 
     def order_callback(self, first: int = 0) -> keras.callbacks.Callback:
         """A callback that calls `begin_epoch` for each epoch of `fit`."""
@@ -38,12 +37,11 @@ class SeededBatches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         """Count of batches that the present epoch still has."""
-        return math.ceil(len(self._order) / self._experiment.batch_size)
+        return len(self._batches)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Batch `index` of those."""
-        size = self._experiment.batch_size
-        batch = self._order[index * size : (index + 1) * size]
+        batch = self._batches[index]
         return self._images_nhwc[batch], self._one_hot[batch]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import batch_order
+from cnn_experiment import epoch_batches
 from numpy_mlp.network import Matrix, forward, propagate
 
 Propagate = Callable[..., tuple[Matrix, list[Matrix]]]
@@ -82,10 +82,8 @@ def train(
     records = []
     for epoch in range(settings.epochs):
         rate = learning_rate(settings, epoch)
-        order = batch_order(settings.seed, epoch, len(images))
         hits = 0
-        for begin in range(0, len(order), settings.batch_size):
-            batch = order[begin : begin + settings.batch_size]
+        for batch in epoch_batches(settings.seed, epoch, len(images), settings.batch_size):
             part = (weights, images[batch], one_hot[:, batch])
             last_output, found = by(*part, l1=settings.l1, l2=settings.l2)
             hits += int((last_output.argmax(0) == labels[batch]).sum())

@@ -3,6 +3,7 @@
 import copy
 import shutil
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,8 +12,19 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional
 
-from cnn_experiment import Convolution, Data, Digits, Experiment, Hidden, Network, UserError, preset
-from torch_cnn import CNN, KerasRMSprop, build_model, train, train_step
+from cnn_experiment import (
+    L1,
+    L2,
+    Convolution,
+    Data,
+    Digits,
+    Experiment,
+    Hidden,
+    Network,
+    UserError,
+    preset,
+)
+from torch_cnn import CNN, KerasRMSprop, build_model, evaluate, train, train_step
 from torch_cnn.model import activate
 from torch_cnn.step import build_optimizer
 
@@ -144,6 +156,62 @@ def test_model_and_optimizer_copy_save_and_load_as_any_other() -> None:
             )
         ]
         assert len(set(losses)) == 1
+
+
+@pytest.mark.parametrize("regularizer", [None, L1(strength=1e-3), L2(strength=1e-3)])
+def test_a_step_shows_both_parts_of_the_loss_and_all_gradients_before_the_update(
+    regularizer: L1 | L2 | None,
+) -> None:
+    experiment = experiment_with(NETWORKS["article"]).with_changes(regularizer=regularizer)
+    images, labels = batch_for(experiment.network)
+    model, unwatched = build_model(experiment), build_model(experiment)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def look(data_loss: Tensor, penalty: Tensor) -> None:
+        seen.append((data_loss, penalty))
+        for parameter, unmoved in zip(model.parameters(), before, strict=True):
+            assert torch.equal(parameter, unmoved)
+        own = functional.cross_entropy(plain_logits(unwatched, images), labels)
+        if isinstance(regularizer, L1):
+            own = own + unwatched.penalty()
+        expected = torch.autograd.grad(own, list(unwatched.parameters()))
+        for parameter, gradient in zip(model.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=0, atol=1e-13)
+
+    loss, _ = train_step(model, build_optimizer(model), images, labels, look)
+    ((data_loss, penalty),) = seen
+    assert not data_loss.requires_grad
+    assert not penalty.requires_grad
+    assert torch.equal(loss, data_loss + penalty)
+    assert (penalty > 0) == (regularizer is not None)
+
+    assert torch.equal(train_step(unwatched, build_optimizer(unwatched), images, labels)[0], loss)
+    for watched, other in zip(model.parameters(), unwatched.parameters(), strict=True):
+        assert torch.equal(watched, other)
+
+
+def test_a_step_and_an_evaluation_take_the_losses_of_the_model_at_hand() -> None:
+    """A fault that is planted in one model shows wherever its losses are used."""
+    experiment = experiment_with(NETWORKS["no pooling"])
+    model = build_model(experiment)
+    images, labels = batch_for(experiment.network)
+    class_data_loss = model.data_loss
+
+    def doubled(
+        logits: Tensor, labels: Tensor, reduction: Literal["mean", "sum"] = "mean"
+    ) -> Tensor:
+        return 2 * class_data_loss(logits, labels, reduction)
+
+    images_nhwc = images.permute(0, 2, 3, 1).numpy()
+    plain = evaluate(model, images_nhwc, labels.numpy()).loss - model.penalty().item()
+    model.data_loss = doubled  # type: ignore[method-assign]
+    model.penalty = lambda: torch.full((), 7.0, dtype=torch.float64)  # type: ignore[method-assign]
+    np.testing.assert_allclose(
+        evaluate(model, images_nhwc, labels.numpy()).loss, 2 * plain + 7, rtol=1e-12
+    )
+    loss, _ = train_step(model, build_optimizer(model), images, labels)
+    np.testing.assert_allclose(loss.item(), 2 * plain + 7, rtol=1e-12)
 
 
 def test_a_parameter_without_a_gradient_is_left_alone_and_keeps_its_state() -> None:

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from cnn_experiment import batch_order, initial_weights, preset
+from cnn_experiment import batch_order, epoch_batches, initial_weights, preset
 from cnn_experiment.settings.randomness import split_order
 
 
@@ -31,6 +31,13 @@ def test_every_epoch_takes_each_image_once_in_another_order() -> None:
     for order in orders:
         np.testing.assert_array_equal(np.sort(order), np.arange(1000))
     assert len({order.tobytes() for order in orders}) == 4
+
+
+def test_batches_are_the_order_cut_in_parts_of_which_the_last_may_be_short() -> None:
+    batches = epoch_batches(3, 2, 100, 32)
+    assert [len(batch) for batch in batches] == [32, 32, 32, 4]
+    np.testing.assert_array_equal(np.concatenate(batches), batch_order(3, 2, 100))
+    assert [len(batch) for batch in epoch_batches(3, 2, 64, 32)] == [32, 32]
 
 
 def test_seeds_and_purposes_do_not_share_a_stream() -> None:

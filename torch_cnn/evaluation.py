@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnn_experiment import Evaluation
-from torch_cnn.loss import data_loss
 from torch_cnn.model import CNN
 from torch_cnn.step import count_hits
 
@@ -27,7 +26,7 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
         strict=True,
     ):
         logits = model.logits(images)
-        loss += data_loss(model, logits, part, reduction="sum")
+        loss += model.data_loss(logits, part, reduction="sum")
         hits += count_hits(model, logits, part)
     return Evaluation(
         loss=(loss / len(labels) + model.penalty()).item(), accuracy=hits.item() / len(labels)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional
 from cnn_experiment import L1, Experiment, Layer, initial_weights
 from torch_cnn.weights import load_neutral_weights, torch_name
 
+_KERAS_EPSILON = 1e-7
 _ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
     "sigmoid": torch.sigmoid,
@@ -135,6 +137,22 @@ class CNN(nn.Module):
     def regularized_kernels(self) -> list[nn.Parameter]:
         """Weights that the regularizer is laid on, in PyTorch's layout."""
         return [self.get_parameter(name) for name in self._regularized]
+
+    def data_loss(
+        self, logits: Tensor, labels: Tensor, reduction: Literal["mean", "sum"] = "mean"
+    ) -> Tensor:
+        """Categorical cross-entropy of (batch, classes) logits, without the penalty; a scalar.
+
+        Of the logits, or of the output's normalised and clipped values: `Output.crossentropy_of`.
+        Source: keras/src/backend/tensorflow/nn.py.
+        """
+        output = self.experiment.network.output
+        if output.crossentropy_of == "logits":
+            return functional.cross_entropy(logits, labels, reduction=reduction)
+        activated = activate(output.activation, logits)
+        probabilities = activated / activated.sum(1, keepdim=True)
+        clipped = probabilities.clamp(_KERAS_EPSILON, 1 - _KERAS_EPSILON)
+        return functional.nll_loss(clipped.log(), labels, reduction=reduction)
 
     def penalty(self) -> Tensor:
         """The regularizer's part of the loss, a scalar."""

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from cnn_experiment import L1, L2
 from torch_cnn.flat_update import KerasOptimizer
-from torch_cnn.loss import data_loss
 from torch_cnn.model import CNN, activate
 from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop
 
@@ -38,21 +37,34 @@ def build_optimizer(model: CNN) -> KerasOptimizer:
 
 
 def train_step(
-    model: CNN, optimizer: KerasOptimizer, images_nchw: Tensor, labels: Tensor
+    model: CNN,
+    optimizer: KerasOptimizer,
+    images_nchw: Tensor,
+    labels: Tensor,
+    before_update: Callable[[Tensor, Tensor], object] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Update the weights on one batch; return its loss, the penalty included, and count of hits.
 
     Both are scalars of the state before the update. No graph is built for the penalty: L2's
     gradient is the optimizer's weight decay, L1's is added by hand.
+
+    `before_update` is called with the data loss and the penalty, both detached, between the
+    gradients and the update: the parameters' `grad` are then complete but for the weight decay,
+    which the optimizer adds within its step.
     """
     logits = model.logits(images_nchw)
-    without_penalty = data_loss(model, logits, labels)
+    data_loss = model.data_loss(logits, labels)
     with torch.no_grad():
-        loss = without_penalty + model.penalty()
+        penalty = model.penalty()
+        loss = data_loss + penalty
         hits = count_hits(model, logits, labels)
+
     optimizer.zero_grad()
-    without_penalty.backward()  # type: ignore[no-untyped-call]
+    data_loss.backward()  # type: ignore[no-untyped-call]
     add_l1_gradient(model)
+
+    if before_update is not None:
+        before_update(data_loss.detach(), penalty.detach())
     optimizer.step()
     return loss, hits
 

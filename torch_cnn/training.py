@@ -17,7 +17,7 @@ from cnn_experiment import (
     Tally,
     UserError,
     Watcher,
-    batch_order,
+    epoch_batches,
 )
 from torch_cnn.evaluation import evaluate, images_on_device
 from torch_cnn.model import CNN, build_model
@@ -118,8 +118,11 @@ class _Run:
     def finish_epoch(self) -> None:
         """Train on the batches that the epoch still has; evaluate, report and keep."""
         begin = time.perf_counter()
-        order = torch.from_numpy(batch_order(self.experiment.seed, self.epoch, len(self.labels)))
-        batches = torch.split(order.to(self.labels.device), self.experiment.batch_size)
+        experiment, images = self.experiment, len(self.labels)
+        batches = [
+            torch.from_numpy(batch).to(self.labels.device, non_blocking=True)
+            for batch in epoch_batches(experiment.seed, self.epoch, images, experiment.batch_size)
+        ]
         report_every = max(1, len(batches) // _REPORTS_PER_EPOCH)
         results: list[tuple[Tensor, Tensor, int]] = []  # of the batches not yet in the tally
         while self.batch < len(batches):

@@ -32,6 +32,12 @@ def batch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
     return _source(seed, "batch order", epoch).permutation(images)
 
 
+def epoch_batches(seed: int, epoch: int, images: int, batch_size: int) -> list[NDArray[np.int64]]:
+    """Indices of the training images of each batch of `epoch` (from 0); the last may be short."""
+    order = batch_order(seed, epoch, images)
+    return [order[begin : begin + batch_size] for begin in range(0, images, batch_size)]
+
+
 def initial_weights(network: Network, seed: int, dtype: DTypeLike) -> dict[str, NDArray[Any]]:
     """Glorot-uniform kernels and zero biases under neutral names and in Keras' layout.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import Experiment, batch_order
+from cnn_experiment import Experiment, epoch_batches
 
 Contestant = Callable[[int], float]
 """Trains so many steps on, from where the last call ended; returns their mean loss."""
@@ -14,8 +14,8 @@ Contestant = Callable[[int], float]
 
 def batches(experiment: Experiment) -> Iterator[NDArray[np.int64]]:
     """Indices of full batches, epoch after epoch."""
-    images = experiment.data.train_images
+    images, size = experiment.data.train_images, experiment.batch_size
     for epoch in itertools.count():
-        order = batch_order(experiment.seed, epoch, images)
-        for begin in range(0, images - experiment.batch_size + 1, experiment.batch_size):
-            yield order[begin : begin + experiment.batch_size]
+        for batch in epoch_batches(experiment.seed, epoch, images, size):
+            if len(batch) == size:
+                yield batch
