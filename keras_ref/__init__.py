@@ -23,6 +23,7 @@ from keras_ref.batches import SeededBatches  # noqa: E402
 from keras_ref.callbacks import LearningRateHistory  # noqa: E402
 from keras_ref.floatx import floatx  # noqa: E402
 from keras_ref.model import build_model, reset  # noqa: E402
+from keras_ref.process import prepare_process  # noqa: E402
 from keras_ref.training import (  # noqa: E402
     evaluate,
     layer_outputs,
@@ -50,6 +51,7 @@ __all__ = [
     "neutral_weights",
     "pick_device",
     "predict",
+    "prepare_process",
     "reset",
     "train",
 ]

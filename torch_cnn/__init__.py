@@ -7,6 +7,7 @@ settle_triton()  # before torch and TensorFlow meet
 from torch_cnn.evaluation import evaluate, layer_outputs, predict  # noqa: E402
 from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402
 from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop  # noqa: E402
+from torch_cnn.process import prepare_process  # noqa: E402
 from torch_cnn.schedule import keras_schedule  # noqa: E402
 from torch_cnn.step import build_optimizer, train_step  # noqa: E402
 from torch_cnn.training import pick_device, train  # noqa: E402
@@ -34,6 +35,7 @@ __all__ = [
     "neutral_weights",
     "pick_device",
     "predict",
+    "prepare_process",
     "train",
     "train_step",
 ]

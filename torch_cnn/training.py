@@ -21,7 +21,6 @@ from cnn_experiment import (
 )
 from torch_cnn.evaluation import evaluate, images_on_device
 from torch_cnn.model import CNN, build_model
-from torch_cnn.process import prepare_process
 from torch_cnn.schedule import keras_schedule
 from torch_cnn.step import build_optimizer, train_step
 from torch_cnn.weights import (
@@ -66,13 +65,16 @@ def train(
     `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`, for CUDA:
     on the CPU that is slower. Raises `UserError` for a device that is not there, for digits and for
     a checkpoint that do not fit the experiment, and `Diverged` for a loss that is not finite.
-    Settings of the whole process are changed: `prepare_process`.
+
+    No setting of the process is changed. For the full speed on a CPU, call
+    `torch_cnn.prepare_process()` once before: without it a step asks the system for thousands of
+    pages of memory, and gets slower as dead units decay into denormals. Results are the same but
+    for these, which it counts as 0.
     """
     digits.must_fit(experiment)
     if start is not None:
         start.must_fit(experiment)
     target = pick_device(device)
-    prepare_process()
     run = _Run(experiment, digits, target, watchers, keeper, start)
     if compiled:
         run.model.logits = torch.compile(run.model.logits)  # type: ignore[method-assign]
