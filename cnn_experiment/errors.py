@@ -1,7 +1,11 @@
 """The one error that means "what you gave cannot be used", and how it reads."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from cnn_experiment.kinds import FieldsWithKinds, fields_with_kinds, settings_of
 
 
 class UserError(ValueError):
@@ -11,65 +15,64 @@ class UserError(ValueError):
     """
 
 
-_WITH_KINDS = {
-    "optimizer": "rmsprop, nadam, adamax",
-    "schedule": "constant, inverse_time, exponential",
-    "regularizer": "l1, l2",
-}
-"""Fields that hold one of several kinds of values."""
-_DECAY = "initial_learning_rate, decay_steps, decay_rate, staircase"
-SETTINGS = {
-    "rmsprop": "rho, momentum, epsilon",
-    "nadam": "beta_1, beta_2, epsilon",
-    "adamax": "beta_1, beta_2, epsilon",
-    "constant": "initial_learning_rate",
-    "inverse_time": _DECAY,
-    "exponential": _DECAY,
-    "l1": "strength, layers",
-    "l2": "strength, layers",
-}
-"""What each kind can be told."""
+def sentence_of(error: OSError) -> str:
+    """Return the file and what is wrong with it, without the number of the system's error."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
-def one_sentence(error: ValidationError) -> str:
-    """Each rejected field of `error` with its value and what is accepted, in one line."""
-    return "; ".join(_clause(detail) for detail in error.errors(include_url=False))
+def one_sentence(error: ValidationError, model: type[BaseModel], what: str) -> str:
+    """Each field that `model` rejected with its value and what is accepted, in one line.
+
+    `what` says which text was expected, for one that is no JSON.
+    """
+    return "; ".join(_clause(detail, model, what) for detail in error.errors(include_url=False))
 
 
-def _clause(detail: ErrorDetails) -> str:
-    path = _path(detail)
-    kind = str(detail["loc"][-2]) if len(detail["loc"]) > 1 else ""
-    if detail["type"] == "extra_forbidden" and kind in SETTINGS:
-        value = shortened(detail["input"])
-        return f"{path} = {value}: {kind} has no such setting; accepted: {SETTINGS[kind]}"
-    if detail["type"] == "union_tag_invalid":
-        return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {_WITH_KINDS[_field(path)]}"
-    if detail["type"] == "union_tag_not_found":
-        return f"{path} has no kind; accepted as its kind: {_WITH_KINDS[_field(path)]}"
-    return f"{_subject(detail)}: {_reason(detail['msg'])}"
+def _clause(detail: ErrorDetails, model: type[BaseModel], what: str) -> str:
+    with_kinds = fields_with_kinds(model)
+    path = _path(detail["loc"], with_kinds)
+    kinds = with_kinds.get(path.rpartition(".")[2], {})
+    match detail["type"]:
+        case "json_invalid":
+            return f"it is no JSON ({detail['ctx']['error']}); accepted: {what}"
+        case "union_tag_invalid":
+            return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {', '.join(kinds)}"
+        case "union_tag_not_found":
+            return f"{path} has no kind; accepted as its kind: {', '.join(kinds)}"
+        case "extra_forbidden" if owner := _owner(detail["loc"], model, with_kinds):
+            kind, value = owner.model_fields["kind"].default, shortened(detail["input"])
+            return f"{path} = {value}: {kind} has no such setting; accepted: {settings_of(owner)}"
+    return f"{_subject(detail, path, model)}: {_reason(detail['msg'])}"
 
 
-def _field(path: str) -> str:
-    """`optimizer` of `experiment.optimizer`."""
-    return path.rpartition(".")[2]
+def _owner(
+    location: Sequence[int | str], model: type[BaseModel], with_kinds: FieldsWithKinds
+) -> type[BaseModel] | None:
+    """The class that lacks the setting at `location`, if it is one of several kinds."""
+    match location:
+        case (*_, str(field), str(kind), _):
+            return with_kinds.get(field, {}).get(kind)
+        case (_,) if "kind" in model.model_fields:
+            return model
+    return None
 
 
-def _path(detail: ErrorDetails) -> str:
-    """Where the field stands: `network.pools`. The kind of a value is left out of it."""
-    location = detail["loc"]
+def _path(location: Sequence[int | str], with_kinds: FieldsWithKinds) -> str:
+    """Where the field stands: `network.pools[0]`. The kind of a value is left out of it."""
     parts = [
         f"[{part}]" if isinstance(part, int) else f".{part}"
         for before, part in zip((None, *location), location, strict=False)
-        if before not in _WITH_KINDS
+        if before not in with_kinds
     ]
     return "".join(parts).removeprefix(".")
 
 
-def _subject(detail: ErrorDetails) -> str:
-    """The field and its value: `network.pools = ((2, 2),)`."""
-    path = _path(detail)
+def _subject(detail: ErrorDetails, path: str, model: type[BaseModel]) -> str:
+    """The field and its value: `network.pools = ((2, 2),)`; or the model, if it is all of it."""
     if detail["type"] == "missing" or isinstance(detail["input"], dict | BaseModel):
-        return path or "the experiment"
+        return path or model.__name__
     return f"{path} = {shortened(detail['input'])}" if path else shortened(detail["input"])
 
 
@@ -82,4 +85,4 @@ def shortened(value: object, limit: int = 60, *, quoted: bool = True) -> str:
 
 def _reason(message: str) -> str:
     message = message.removeprefix("Value error, ")
-    return message if message.startswith("JSON") else message[:1].lower() + message[1:]
+    return message[:1].lower() + message[1:]

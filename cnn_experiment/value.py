@@ -36,49 +36,61 @@ Fraction = Annotated[float, Field(ge=0, lt=1), AfterValidator(_below_one_in_floa
 class Value(BaseModel):
     """A frozen value. Unknown fields, NaN, infinities and silent conversions are refused.
 
-    The constructor raises pydantic's `ValidationError` (a `ValueError`); the methods below raise
-    `UserError`, which says the same in one sentence.
+    The constructor and the methods below raise `UserError`, a `ValueError` of one sentence that
+    names each wrong field, its value and what is accepted.
     """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
     )
 
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise UserError(one_sentence(error, type(self), "none")) from None
+
+    # Tells pydantic that this sets the fields as its own constructor does. It would otherwise also
+    # make the values within other values through it, and lose where in the whole a mistake is.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     def to_json(self) -> str:
         """Indented JSON from which `from_json` makes an equal value."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raise `UserError` for anything that is not such a value."""
+    def from_json(cls, text: str | bytes, what: str | None = None) -> Self:
+        """Read what `to_json` wrote; raise `UserError` for anything that is not such a value.
+
+        `what` is the name of such a text in the message for one that is no JSON at all.
+        """
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise UserError(one_sentence(error)) from error
+            expected = what or f"what {cls.__name__}.to_json wrote"
+            raise UserError(one_sentence(error, cls, expected)) from None
 
     @classmethod
-    def from_file(cls, path: Path, *, longest: int, what: str) -> Self:
+    def from_file(cls, path: Path | str, *, longest: int, what: str) -> Self:
         """Read a file that `to_json` filled, of at most `longest` bytes; `what` is its name.
 
         Raises `UserError`, which names the path, for anything else.
         """
+        path = Path(path)
         if not path.is_file():
             raise UserError(f"{path}: it is no file; accepted: {what}")
         size = path.stat().st_size
         if size > longest:
             raise UserError(f"{path}: it has {size} bytes; accepted: at most {longest}")
         try:
-            return cls.from_json(path.read_bytes())
+            return cls.from_json(path.read_bytes(), what)
         except UserError as error:
-            raise UserError(f"{path}: {error}") from error
+            raise UserError(f"{path}: {error}") from None
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with the named fields replaced, validated again as a whole."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        try:
-            return type(self)(**fields | changes)
-        except ValidationError as error:
-            raise UserError(one_sentence(error)) from error
+        return type(self)(**fields | changes)
 
 
 def accepted(choices: Sequence[str]) -> str:

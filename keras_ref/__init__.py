@@ -8,6 +8,7 @@ import os
 import sys
 
 from cnn_experiment.import_order import settle_triton
+from keras_ref.start_notes import notes_dropped
 
 loaded = sys.modules.get("keras")
 if loaded is not None and loaded.config.backend() != "tensorflow":
@@ -16,13 +17,17 @@ if loaded is not None and loaded.config.backend() != "tensorflow":
         " or set KERAS_BACKEND=tensorflow"
     )
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only; its notes bury our own lines
 settle_triton()  # before torch and TensorFlow meet
+
+with notes_dropped():
+    import tensorflow
+
+    tensorflow.config.list_physical_devices("GPU")  # its first search for one writes to stderr
 
 from keras_ref.batches import SeededBatches  # noqa: E402
 from keras_ref.callbacks import LearningRateHistory  # noqa: E402
 from keras_ref.floatx import floatx  # noqa: E402
-from keras_ref.model import build_model, reset  # noqa: E402
+from keras_ref.model import build_model, outputs_model, reset  # noqa: E402
 from keras_ref.process import prepare_process  # noqa: E402
 from keras_ref.training import (  # noqa: E402
     evaluate,
@@ -49,6 +54,7 @@ __all__ = [
     "load_neutral_weights",
     "neutral_optimizer_state",
     "neutral_weights",
+    "outputs_model",
     "pick_device",
     "predict",
     "prepare_process",

@@ -1,11 +1,13 @@
-"""The articles' `Sequential` model, built from the experiment and compiled."""
+"""The articles' `Sequential` model, built from the experiment and compiled.
+
+Optimizers, schedules and regularizers bear Keras' own names in `cnn_experiment`, and are found here
+by these.
+"""
 
 import keras
 from keras import layers, losses, metrics, optimizers, regularizers
 
 from cnn_experiment import (
-    L1,
-    L2,
     ConstantRate,
     Experiment,
     Layer,
@@ -57,6 +59,15 @@ def reset(model: keras.Sequential, experiment: Experiment) -> None:
             variable.assign(experiment.schedule.initial_learning_rate)
 
 
+def outputs_model(model: keras.Model) -> keras.Model:
+    """Return a model on the same weights that gives the output of every layer of `model`, a list.
+
+    In the order of `model.layers`, each after its activation.
+    """
+    with floatx(model.compute_dtype):
+        return keras.Model(model.inputs, [layer.output for layer in model.layers])
+
+
 def _keras_layer(layer: Layer, experiment: Experiment) -> layers.Layer:
     match layer.kind:
         case "Conv2D":
@@ -82,13 +93,10 @@ def _keras_layer(layer: Layer, experiment: Experiment) -> layers.Layer:
 
 def _regularizer(layer: Layer, experiment: Experiment) -> regularizers.Regularizer | None:
     laid_on = f"{layer.name}/kernel" in experiment.regularized_kernels()
-    match experiment.regularizer if laid_on else None:
-        case L1(strength=strength):
-            return regularizers.L1(strength)
-        case L2(strength=strength):
-            return regularizers.L2(strength)
-        case None:
-            return None
+    regularizer = experiment.regularizer
+    if regularizer is None or not laid_on:
+        return None
+    return getattr(regularizers, type(regularizer).__name__)(regularizer.strength)
 
 
 def _loss(output: Output) -> losses.Loss:
@@ -106,22 +114,15 @@ class OfProbabilities(losses.CategoricalCrossentropy):
 
 
 def _optimizer(experiment: Experiment) -> optimizers.Optimizer:
-    classes = {
-        "rmsprop": optimizers.RMSprop,
-        "nadam": optimizers.Nadam,
-        "adamax": optimizers.Adamax,
-    }
-    settings = experiment.optimizer.model_dump(exclude={"kind"})
+    settings = experiment.optimizer
+    keras_class = getattr(optimizers, type(settings).__name__)
     rate = learning_rate(experiment.schedule)
-    return classes[experiment.optimizer.kind](learning_rate=rate, **settings)
+    return keras_class(learning_rate=rate, **settings.model_dump(exclude={"kind"}))
 
 
 def learning_rate(schedule: Schedule) -> float | optimizers.schedules.LearningRateSchedule:
     """Return what a Keras optimizer takes as its learning rate."""
     if isinstance(schedule, ConstantRate):
         return schedule.initial_learning_rate
-    classes = {
-        "inverse_time": optimizers.schedules.InverseTimeDecay,
-        "exponential": optimizers.schedules.ExponentialDecay,
-    }
-    return classes[schedule.kind](**schedule.model_dump(exclude={"kind"}))
+    keras_class = getattr(optimizers.schedules, type(schedule).__name__)
+    return keras_class(**schedule.model_dump(exclude={"kind"}))

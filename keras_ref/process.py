@@ -2,7 +2,7 @@
 
 
 def prepare_process() -> None:
-    """Do nothing: `fit` runs as an author would run it, and TensorFlow counts denormals as 0 itself.
+    """Do nothing: `fit` runs as an author runs it, and TensorFlow counts denormals as 0 itself.
 
     It is here so that a script prepares its process in the same way for either backend.
     """

@@ -20,7 +20,7 @@ from cnn_experiment import (
 from keras_ref.batches import SeededBatches, one_hot
 from keras_ref.callbacks import LearningRateHistory, Progress
 from keras_ref.floatx import floatx
-from keras_ref.model import build_model
+from keras_ref.model import build_model, outputs_model
 from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
 
 _EVALUATION_BATCH = 100
@@ -47,6 +47,7 @@ def train(
     watchers: Sequence[Watcher] = (),
     keeper: Keeper | None = None,
     start: Checkpoint | None = None,
+    compiled: bool = False,
 ) -> tuple[keras.Sequential, list[EpochRecord]]:
     """Run the experiment; return the trained model and a record an epoch.
 
@@ -54,9 +55,12 @@ def train(
     what the run would have done that made it. `keeper` is given a checkpoint after every epoch and
     whenever it asks for one.
 
-    `device` is auto, cpu or cuda. Raises `UserError` for a device that is not there, for digits and
-    for a checkpoint that do not fit the experiment, and `Diverged` for a loss that is not finite.
+    `device` is auto, cpu or cuda. `compiled` is the torch backend's: True is refused. Raises
+    `UserError` for that, for a device that is not there, for digits and for a checkpoint that do
+    not fit the experiment, and `Diverged` for a loss that is not finite.
     """
+    if compiled:
+        raise UserError("compiled = True: accepted by the torch backend, not by keras")
     digits.must_fit(experiment)
     if start is not None:
         start.must_fit(experiment)
@@ -120,6 +124,5 @@ def predict(model: keras.Model, images_nhwc: NDArray[Any]) -> NDArray[Any]:
 def layer_outputs(model: keras.Model, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Each layer's output by name, after its activation; maps: (count, height, width, channels)."""
     with floatx(model.compute_dtype):
-        outputs = keras.Model(model.inputs, [layer.output for layer in model.layers])
-        values = outputs.predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0)
+        values = outputs_model(model).predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0)
     return {layer.name: value for layer, value in zip(model.layers, values, strict=True)}

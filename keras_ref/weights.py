@@ -5,9 +5,12 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
+from cnn_experiment.errors import UserError
+from cnn_experiment.settings.optimizers import SCALARS
 from cnn_experiment.variables import Variables, must_match
 
 _SLOTS = ("velocity", "momentum", "norm")
+_SHOWN_ELSEWHERE = ("iteration", "learning_rate")
 
 
 def neutral_weights(model: keras.Model) -> dict[str, NDArray[Any]]:
@@ -40,7 +43,8 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
 def neutral_optimizer_state(model: keras.Model) -> dict[str, NDArray[Any]]:
     """Return copies of what the compiled model's optimizer keeps, as `velocity/conv2d_1/kernel`.
 
-    The count of updates is left out; Nadam's product of its momentum schedule is `u_product`.
+    The count of updates and the learning rate are left out. Raises `UserError` for a variable that
+    none of the experiment's optimizers has.
     """
     return {
         name: keras.ops.convert_to_numpy(variable).copy()
@@ -61,16 +65,27 @@ def load_neutral_optimizer_state(model: keras.Model, state: Variables, iteration
 
 
 def _optimizer_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Every variable of the optimizer but its count of updates and its learning rate."""
+    """Every variable of the optimizer but its count of updates and its learning rate.
+
+    Keras names an array after its weight (`conv2d_1_kernel_velocity`). A single number bears no
+    name of its own, but is an attribute: `_u_product` (keras/src/optimizers/nadam.py).
+    """
     names = list(_variables(model))
+    scalars = {name: getattr(model.optimizer, f"_{name}", None) for name in SCALARS}
     found: dict[str, keras.Variable] = {}
     slots: dict[str, list[keras.Variable]] = {}
     for variable in model.optimizer.variables:
         slot = variable.name.rpartition("_")[2]
-        if slot in _SLOTS:
+        scalar = next((name for name, own in scalars.items() if own is variable), None)
+        if scalar is not None:
+            found[scalar] = variable
+        elif slot in _SLOTS:
             slots.setdefault(slot, []).append(variable)
-        elif variable.name not in ("iteration", "learning_rate"):
-            found["u_product"] = variable
+        elif variable.name not in _SHOWN_ELSEWHERE:
+            raise UserError(
+                f"optimizer variable {variable.path}: accepted: {', '.join(_SHOWN_ELSEWHERE)},"
+                f" {', '.join(SCALARS)}, and {', '.join(_SLOTS)} of each weight"
+            )
     return {
         f"{slot}/{name}": variable
         for slot, variables in slots.items()

@@ -1,14 +1,17 @@
 """The experiment: lossless JSON, frozen, and every wrong value named with what is accepted."""
 
+import copy
 import json
 import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from cnn_experiment import (
-    L1,
     L2,
     PRESETS,
     Adamax,
@@ -24,8 +27,9 @@ from cnn_experiment import (
     UserError,
     preset,
 )
-from cnn_experiment.errors import SETTINGS
-from cnn_experiment.value import Value
+from cnn_experiment.runs.run_folder import read_experiment
+from cnn_experiment.settings.optimizers import OPTIMIZERS
+from cnn_experiment.settings.schedules import SCHEDULES
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -209,11 +213,83 @@ def test_what_is_no_experiment_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_the_constructor_refuses_wrong_values() -> None:
-    network = Network(convolutions=(Convolution(filters=4),), pools=(), hidden=(Hidden(units=5),))
-    assert Experiment(network=network, epochs=1).network.hidden[0].units == 5
-    with pytest.raises(ValidationError, match="momentum"):
-        RMSprop(momentum=2.0)
+def small_network() -> Network:
+    return Network(convolutions=(Convolution(filters=4),), pools=(), hidden=(Hidden(units=5),))
+
+
+NETWORK = Network(convolutions=(Convolution(filters=4),), pools=(), hidden=(Hidden(units=5),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "sentence"),
+    [
+        (RMSprop, {"momentum": 2.0}, "momentum = 2.0: input should be less than 1"),
+        (RMSprop, {"momentum": "0.9"}, "momentum = '0.9': input should be a valid number"),
+        (
+            Nadam,
+            {"momentum": 0.9},
+            "momentum = 0.9: nadam has no such setting; accepted: beta_1, beta_2, epsilon",
+        ),
+        (L2, {}, "strength: field required"),
+        (
+            Network,
+            {"convolutions": (), "pools": ((2, 2),), "hidden": ()},
+            "Network: pools has 1 entries for 0 convolutions; accepted: 0, one fewer than convol",
+        ),
+        (
+            Experiment,
+            {"network": NETWORK, "epochs": 0, "seed": -1},
+            "epochs = 0: input should be greater than or equal to 1; seed = -1: input should be",
+        ),
+        (
+            Experiment,
+            {"network": NETWORK, "epochs": 1, "optimizer": {"kind": "sgd"}},
+            "optimizer.kind = 'sgd': accepted: rmsprop, nadam, adamax",
+        ),
+        (
+            Experiment,
+            {"network": {"convolutions": ({"filters": 0},), "pools": (), "hidden": ()}},
+            "network.convolutions[0].filters = 0: input should be greater than or equal to 1",
+        ),
+        (
+            Experiment,
+            {"network": NETWORK, "epochs": 1, "regularizer": {"kind": "l2", "strength": -1.0}},
+            "regularizer.strength = -1.0: input should be greater than or equal to 0",
+        ),
+    ],
+)
+def test_the_constructor_refuses_wrong_values_in_one_sentence(
+    kind: Callable[..., object], fields: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        kind(**fields)
+    assert str(error.value).startswith(sentence)
+    assert "\n" not in str(error.value)
+    assert error.value.__suppress_context__  # a traceback ends with the sentence, and it alone
+
+
+def test_a_value_copies_and_pickles_as_any() -> None:
+    experiment = preset("article-3")
+    assert pickle.loads(pickle.dumps(experiment)) == copy.deepcopy(experiment) == experiment  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"import os\n\nprint(os)\n", "expected value at line 1 column 1"),
+        (b'{"epochs": 5,\n "seed" 7}', "expected `:` at line 2 column 9"),
+        (b"\xff\xfe\x00", "expected value at line 1 column 1"),
+        (b"", "EOF while parsing a value at line 1 column 0"),
+    ],
+)
+def test_a_file_that_is_no_json_is_told_its_place(
+    content: bytes, place: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "train.py"
+    file.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_experiment(str(file))
+    assert str(error.value) == f"{file}: it is no JSON ({place}); accepted: an experiment.json"
 
 
 def test_a_network_without_convolutions_is_an_mlp() -> None:
@@ -231,12 +307,20 @@ def test_the_l2_strength_is_rounded_as_keras_rounds_it() -> None:
     assert L2(strength=1e-3).rounded_strength == 0.0010000000474974513
 
 
-def test_the_settings_that_errors_list_are_those_there_are() -> None:
-    optimizers: list[type[Value]] = [RMSprop, Nadam, Adamax]
-    schedules: list[type[Value]] = [ConstantRate, InverseTimeDecay, ExponentialDecay]
-    kinds: list[type[Value]] = [*optimizers, *schedules, L1, L2]
-    listed = {kind: set(names.split(", ")) for kind, names in SETTINGS.items()}
-    fields = {
-        kind.model_fields["kind"].default: set(kind.model_fields) - {"kind"} for kind in kinds
-    }
-    assert listed == fields
+@pytest.mark.parametrize("kind", [*OPTIMIZERS, *SCHEDULES])
+def test_an_unknown_setting_of_any_kind_lists_its_own(kind: str) -> None:
+    field, kinds = ("optimizer", OPTIMIZERS) if kind in OPTIMIZERS else ("schedule", SCHEDULES)
+    with pytest.raises(UserError) as error:
+        Experiment.from_json(changed(field, {"kind": kind, "speed": 1}))
+    own = ", ".join(name for name in kinds[kind].model_fields if name != "kind")
+    message = f"{field}.speed = 1: {kind} has no such setting; accepted: {own}"
+    assert str(error.value) == message
+
+
+def test_a_kind_is_found_by_its_name() -> None:
+    assert {"rmsprop": RMSprop, "nadam": Nadam, "adamax": Adamax} == OPTIMIZERS
+    assert {
+        "constant": ConstantRate,
+        "inverse_time": InverseTimeDecay,
+        "exponential": ExponentialDecay,
+    } == SCHEDULES

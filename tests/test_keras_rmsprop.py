@@ -136,12 +136,12 @@ def test_parameters_without_a_gradient_are_left() -> None:
 @pytest.mark.parametrize(
     ("setting", "accepted"),
     [
-        ({"lr": -1.0}, "lr = -1.0; accepted: 0 or more"),
-        ({"rho": 1.0}, "rho = 1.0; accepted: 0 to below 1"),
-        ({"momentum": -0.5}, "momentum = -0.5; accepted: 0 to 1"),
-        ({"epsilon": -1e-7}, "epsilon = -1e-07; accepted: 0 or more"),
-        ({"weight_decay": -1.0}, "weight_decay = -1.0; accepted: 0 or more"),
-        ({"lr": float("nan")}, "lr = nan; accepted: 0 or more"),
+        ({"lr": -1.0}, "lr = -1.0: accepted: 0 or more"),
+        ({"rho": 1.0}, "rho = 1.0: accepted: 0 to below 1"),
+        ({"momentum": -0.5}, "momentum = -0.5: accepted: 0 to 1"),
+        ({"epsilon": -1e-7}, "epsilon = -1e-07: accepted: 0 or more"),
+        ({"weight_decay": -1.0}, "weight_decay = -1.0: accepted: 0 or more"),
+        ({"lr": float("nan")}, "lr = nan: accepted: 0 or more"),
     ],
 )
 def test_wrong_settings_are_named(setting: dict[str, float], accepted: str) -> None:

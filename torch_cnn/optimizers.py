@@ -15,22 +15,28 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from cnn_experiment.errors import UserError
 from torch_cnn.flat_update import KerasOptimizer
 
 _FRACTION = "0 to below 1"
+_UP_TO_ONE = "0 to 1"
 _NOT_NEGATIVE = "0 or more"
 
 
 def _must_be(**ranges: tuple[float, str]) -> None:
-    """Raise `ValueError` for the first value that lies outside of its range."""
+    """Raise `UserError` for the first value that lies outside of its range, or is no number."""
     fits = {
         _FRACTION: lambda value: 0 <= value < 1,
         _NOT_NEGATIVE: lambda value: value >= 0,
-        "0 to 1": lambda value: 0 <= value <= 1,
+        _UP_TO_ONE: lambda value: 0 <= value <= 1,
     }
     for name, (value, accepted) in ranges.items():
-        if not fits[accepted](value):
-            raise ValueError(f"{name} = {value}; accepted: {accepted}")
+        try:
+            is_fine = fits[accepted](value)
+        except TypeError:  # no number
+            is_fine = False
+        if not is_fine:
+            raise UserError(f"{name} = {value!r}: accepted: {accepted}")
 
 
 class KerasRMSprop(KerasOptimizer):
@@ -61,7 +67,7 @@ class KerasRMSprop(KerasOptimizer):
         _must_be(
             lr=(lr, _NOT_NEGATIVE),
             rho=(rho, _FRACTION),
-            momentum=(momentum, "0 to 1"),
+            momentum=(momentum, _UP_TO_ONE),
             epsilon=(epsilon, _NOT_NEGATIVE),
             weight_decay=(weight_decay, _NOT_NEGATIVE),
         )

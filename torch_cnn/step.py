@@ -5,17 +5,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from cnn_experiment import L1, L2
+from torch_cnn import optimizers
 from torch_cnn.flat_update import KerasOptimizer
 from torch_cnn.model import CNN, activate
-from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop
-
-_OPTIMIZERS: dict[str, Callable[..., KerasOptimizer]] = {
-    "rmsprop": KerasRMSprop,
-    "nadam": KerasNadam,
-    "adamax": KerasAdamax,
-}
 
 
 def build_optimizer(model: CNN) -> KerasOptimizer:
@@ -32,13 +27,14 @@ def build_optimizer(model: CNN) -> KerasOptimizer:
     if isinstance(experiment.regularizer, L2) and decaying:
         decay = 2 * experiment.regularizer.rounded_strength
         groups.append({"params": decaying, "weight_decay": decay})
-    settings = experiment.optimizer.model_dump(exclude={"kind"})
-    return _OPTIMIZERS[experiment.optimizer.kind](groups, **settings)
+    settings = experiment.optimizer
+    named_alike: type[KerasOptimizer] = getattr(optimizers, f"Keras{type(settings).__name__}")
+    return named_alike(groups, **settings.model_dump(exclude={"kind"}))
 
 
 def train_step(
     model: CNN,
-    optimizer: KerasOptimizer,
+    optimizer: Optimizer,
     images_nchw: Tensor,
     labels: Tensor,
     before_update: Callable[[Tensor, Tensor], object] | None = None,

@@ -18,6 +18,7 @@ from cnn_experiment.formats.torch_layout import (
     to_torch_layout,
     torch_name,
 )
+from cnn_experiment.settings.optimizers import SCALARS
 from cnn_experiment.variables import Variables, must_match
 
 __all__ = [
@@ -56,8 +57,8 @@ def load_neutral_weights(model: nn.Module, weights: Variables) -> None:
 def neutral_optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, NDArray[Any]]:
     """Return copies of what the optimizer keeps, as `velocity/conv2d_1/kernel`.
 
-    The counts of updates are left out; Nadam's `u_product` is given once. Empty before the first
-    update.
+    The counts of updates are left out; Nadam's `u_product`, which each of its parameters has, is
+    given once. Empty before the first update.
     """
     state: dict[str, NDArray[Any]] = {}
     for name, parameter in model.named_parameters():
@@ -65,7 +66,7 @@ def neutral_optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str,
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 array = to_neutral_layout(value.detach().cpu().numpy()).copy()
                 state[f"{slot}/{neutral_name(name)}"] = array
-            elif slot != "step":
+            elif slot in SCALARS:
                 state[slot] = np.asarray(value, parameter.detach().cpu().numpy().dtype)
     return state
 
@@ -81,7 +82,7 @@ def load_neutral_optimizer_state(
     """
     shapes = {name: array.shape for name, array in neutral_weights(model).items()}
     for key, array in state.items():
-        expected = shapes.get(key.partition("/")[2]) if "/" in key else ()
+        expected = () if key in SCALARS else shapes.get(key.partition("/")[2])
         if expected != array.shape:
             raise UserError(
                 f"optimizer state {key} has shape {array.shape};"

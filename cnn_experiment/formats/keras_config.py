@@ -76,7 +76,7 @@ class _Layers(BaseModel):
 
 
 def read_config(text: str | bytes) -> tuple[Network, list[str]]:
-    """The network, and the names in the file of its layers with weights, from first to last.
+    """Return the network, and the names in the file of its layers with weights, from first to last.
 
     `Output.crossentropy_of` is not told by a file, and is the default. Raises `UserError` that
     names the layer, the setting and its value where the network cannot express them.
@@ -84,10 +84,13 @@ def read_config(text: str | bytes) -> tuple[Network, list[str]]:
     try:
         model = _Model.model_validate_json(text)
         if model.class_name != "Sequential":
-            raise UserError(f"the model is a {shortened(model.class_name)}; accepted: Sequential")
+            found = with_article(shortened(model.class_name, quoted=False))
+            raise UserError(f"the model is {found}; accepted: a Sequential")
         layers = _Layers.model_validate(model.config).layers
     except ValidationError as error:
-        raise UserError(f"the model's configuration: {one_sentence(error)}") from error
+        raise UserError(
+            f"the model's configuration: {one_sentence(error, _Model, 'a config.json of Keras')}"
+        ) from error
     for layer in layers:
         _must_be_known(layer)
     for layer in layers:
@@ -102,6 +105,11 @@ def read_config(text: str | bytes) -> tuple[Network, list[str]]:
     return _network(layers[0], rest), [str(name) for name in names]
 
 
+def with_article(noun: str) -> str:
+    """Return the noun after `a` or `an`, chosen by its first letter: `an Embedding`."""
+    return f"an {noun}" if noun[:1].lower() in set("aeiou") else f"a {noun}"
+
+
 def _must_be_known(layer: _Layer) -> None:
     is_keras_own = layer.module in (None, "keras.layers") and layer.registered_name in (
         None,
@@ -110,7 +118,7 @@ def _must_be_known(layer: _Layer) -> None:
     if layer.class_name not in _FIXED or not is_keras_own:
         origin = "" if is_keras_own else f" of {layer.module}"
         raise UserError(
-            f"{layer.title} is a {shortened(layer.class_name, quoted=False)}{origin};"
+            f"{layer.title} is {with_article(shortened(layer.class_name, quoted=False))}{origin};"
             f" {accepted(list(_FIXED))}, all of keras.layers"
         )
 
@@ -163,9 +171,10 @@ def _must_be_in_order(layers: Sequence[_Layer]) -> None:
     convolutions, dense = kinds.count("Conv2D"), max(kinds.count("Dense"), 1)
     wanted = [*(["Conv2D", "MaxPooling2D"] * convolutions)[:-1], "Flatten", *(["Dense"] * dense)]
     for layer, kind in zip_longest(layers, wanted):
-        found = layer.class_name if layer is not None else "nothing"
-        if found != kind:
-            title = f"{layer.title} is a" if layer is not None else "the model ends, there is"
+        class_name = layer.class_name if layer is not None else None
+        if class_name != kind:
+            found = "nothing" if class_name is None else with_article(class_name)
+            title = f"{layer.title} is" if layer is not None else "the model ends, there is"
             raise UserError(
                 f"{title} {found} in the place of {kind or 'the end'}; accepted: Conv2D layers"
                 " with one MaxPooling2D between each two, Flatten, Dense layers"

@@ -7,14 +7,14 @@ batches, so the position in the epoch is all there is to remember of what is ran
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, create_model
 from safetensors.numpy import save
 
 from cnn_experiment.errors import UserError
@@ -24,23 +24,9 @@ from cnn_experiment.settings.experiment import Experiment
 from cnn_experiment.value import Value
 from cnn_experiment.variables import Variables, must_be_finite
 
-Backend = Literal["torch", "keras"]
+BackendName = Literal["torch", "keras"]
 _HEADER = "twin_cnn"
 Count = Annotated[int, Field(ge=0, lt=2**53)]
-
-
-class Header(Value):
-    """What a checkpoint holds beside its arrays."""
-
-    format: Literal[1] = 1
-    backend: Backend | None
-    experiment: Experiment
-    iteration: Count
-    epoch: Count
-    batch: Count
-    tally: Tally
-    history: tuple[EpochRecord, ...]
-    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,11 +40,11 @@ class Checkpoint:
     experiment: Experiment
     weights: Variables
     optimizer_state: Variables
-    epoch: int = 0
-    batch: int = 0
+    epoch: Count = 0
+    batch: Count = 0
     tally: Tally = field(default_factory=Tally)
     history: tuple[EpochRecord, ...] = ()
-    backend: Backend | None = None
+    backend: BackendName | None = None
     """Which trained it so far, if any."""
     versions: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Of what wrote the file that it was read from; a report names them."""
@@ -101,27 +87,33 @@ class Checkpoint:
             for name, array in variables.items()
         }
         must_be_finite(arrays)
-        header = Header(
-            backend=self.backend,
-            experiment=self.experiment,
-            iteration=self.iteration,
-            epoch=self.epoch,
-            batch=self.batch,
-            tally=self.tally,
-            history=self.history,
-            versions=_versions(),
-        )
-        return save(arrays, {_HEADER: header.model_dump_json()})
+        beside = {name: getattr(self, name) for name in _BESIDE_ARRAYS}
+        beside |= {"iteration": self.iteration, "versions": _versions()}
+        return save(arrays, {_HEADER: _Header(**beside).model_dump_json()})
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+# The file holds a checkpoint's fields other than its arrays, each of its type there, and besides
+# them the format's number and the iteration, by which a damaged file can be told.
+_BESIDE_ARRAYS = [
+    each.name for each in fields(Checkpoint) if each.name not in ("weights", "optimizer_state")
+]
+_TYPES = get_type_hints(Checkpoint, include_extras=True)
+_IN_HEADER: dict[str, Any] = {
+    "format": (Literal[1], 1),
+    "iteration": (Count, ...),
+    **{name: (_TYPES[name], ...) for name in _BESIDE_ARRAYS},
+}
+_Header = create_model("_Header", __base__=Value, **_IN_HEADER)
+
+
+def read_checkpoint(path: Path | str) -> Checkpoint:
     """Return the checkpoint in a file; raises `UserError` for anything else that is in there.
 
     What the file claims is held against its size, and against the shapes that its experiment asks
     for, before an array is read.
     """
     try:
-        return _read(path)
+        return _read(Path(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -130,10 +122,11 @@ def _read(path: Path) -> Checkpoint:
     metadata, shapes = read_index(path)
     if _HEADER not in metadata:
         raise UserError("it is no checkpoint of ours; accepted: a file that train.py wrote")
-    header = Header.from_json(metadata[_HEADER])
-    experiment = header.experiment
-    _must_agree(header)
-    expected = _expected(experiment, path.stat().st_size)
+    header = dict(_Header.from_json(metadata[_HEADER]))
+    beside = {name: header[name] for name in _BESIDE_ARRAYS}
+    state = Checkpoint(weights={}, optimizer_state={}, **beside)
+    _must_agree(state, header["iteration"])
+    expected = _expected(state.experiment, path.stat().st_size)
     _must_be_these(shapes, expected)
     arrays = read_arrays(path)
     must_be_finite(arrays)
@@ -144,19 +137,10 @@ def _read(path: Path) -> Checkpoint:
     for name, array in parts["optimizer"].items():
         if name.startswith(("velocity/", "norm/")) and array.size and array.min() < 0:
             raise UserError(f"optimizer/{name} is below 0; accepted: 0 or more")
-        if name == "u_product" and not 0 < array <= 1:
-            raise UserError(f"optimizer/{name} = {array}: accepted: above 0 and at most 1")
-    return Checkpoint(
-        experiment,
-        parts["weights"],
-        parts["optimizer"],
-        header.epoch,
-        header.batch,
-        header.tally,
-        header.history,
-        header.backend,
-        header.versions,
-    )
+        first = state.experiment.optimizer.scalars.get(name)
+        if first is not None and not 0 < array <= first:
+            raise UserError(f"optimizer/{name} = {array}: accepted: above 0 and at most {first:g}")
+    return replace(state, weights=parts["weights"], optimizer_state=parts["optimizer"])
 
 
 def _expected(experiment: Experiment, file_size: int) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -171,9 +155,7 @@ def _expected(experiment: Experiment, file_size: int) -> dict[str, tuple[str, tu
     expected = {f"weights/{name}": (dtype, shape) for name, shape in shapes.items()}
     for slot in experiment.optimizer.slots:
         expected |= {f"optimizer/{slot}/{name}": (dtype, s) for name, s in shapes.items()}
-    if experiment.optimizer.kind == "nadam":
-        expected["optimizer/u_product"] = (dtype, ())
-    return expected
+    return expected | {f"optimizer/{name}": (dtype, ()) for name in experiment.optimizer.scalars}
 
 
 def _must_be_these(
@@ -188,22 +170,22 @@ def _must_be_these(
             raise UserError(f"{name} is {found}; accepted: {wanted}")
 
 
-def _must_agree(header: Header) -> None:
+def _must_agree(state: Checkpoint, iteration: int) -> None:
     """Raise `UserError` where the counts contradict each other."""
-    experiment = header.experiment
+    experiment = state.experiment
     steps = experiment.steps_per_epoch
-    seen = min(header.batch * experiment.batch_size, experiment.data.train_images)
+    seen = min(state.batch * experiment.batch_size, experiment.data.train_images)
     for name, found, accepted in (
-        ("batch", header.batch, min(header.batch, steps - 1)),
-        ("iteration", header.iteration, header.epoch * steps + header.batch),
-        ("history", len(header.history), header.epoch),
-        ("tally.images", header.tally.images, seen),
-        ("tally.loss", header.tally.loss, header.tally.loss if seen else 0.0),
-        ("tally.hits", header.tally.hits, min(header.tally.hits, seen)),
-        ("epoch", header.epoch, min(header.epoch, experiment.epochs)),
+        ("batch", state.batch, min(state.batch, steps - 1)),
+        ("iteration", iteration, state.iteration),
+        ("history", len(state.history), state.epoch),
+        ("tally.images", state.tally.images, seen),
+        ("tally.loss", state.tally.loss, state.tally.loss if seen else 0.0),
+        ("tally.hits", state.tally.hits, min(state.tally.hits, seen)),
+        ("epoch", state.epoch, min(state.epoch, experiment.epochs)),
         *(
             (f"history[{index}].{name}", getattr(record, name), count)
-            for index, record in enumerate(header.history)
+            for index, record in enumerate(state.history)
             for name, count in (
                 ("epoch", index + 1),
                 ("step", (index + 1) * steps),

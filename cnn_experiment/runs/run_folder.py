@@ -15,7 +15,7 @@ from cnn_experiment.atomic_file import (
     write_table_atomically,
 )
 from cnn_experiment.errors import UserError
-from cnn_experiment.runs.checkpoint import Backend, Checkpoint, read_checkpoint
+from cnn_experiment.runs.checkpoint import BackendName, Checkpoint, read_checkpoint
 from cnn_experiment.runs.history import EpochRecord
 from cnn_experiment.settings.experiment import Experiment
 from cnn_experiment.settings.randomness import initial_weights
@@ -80,19 +80,25 @@ class RunFolder:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Keep other processes out of the folder; raise `UserError` if one is in it already.
+        """Keep other processes out of the folder, which is made where it is new.
 
-        The system ends that with the process, however that ends. What a killed process left half
-        done is tidied up first.
+        The lock goes when the process ends, also when it is killed. What a killed process left half
+        done is tidied up first. Raises `UserError` if another process has the lock, and for a
+        folder that cannot be made or written to.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise UserError(
                 f"{self.path}: another process is training in it; accepted: a folder of its own"
             ) from None
+        except OSError as error:
+            raise UserError(
+                f"the run's folder {self.path}: {error.strerror}; accepted: a folder that can be"
+                " written to"
+            ) from error
         try:
             remove_unfinished(self.path)
             self._undo_half_a_move()
@@ -100,7 +106,7 @@ class RunFolder:
         finally:
             lock.release()
 
-    def start(self, experiment: Experiment, backend: Backend) -> None:
+    def start(self, experiment: Experiment, backend: BackendName) -> None:
         """Begin a run here; the files of a run that was here are moved into `previous/`.
 
         The state before the first step is kept at once: whatever comes, the run can go on.
@@ -186,6 +192,6 @@ class RunFolder:
         write_atomically(self.weights_file, save(contiguous))
 
 
-def read_experiment(path: Path) -> Experiment:
-    """The experiment in a JSON file; raises `UserError` for anything else that is in there."""
-    return Experiment.from_file(path, longest=_LONGEST_JSON, what="an experiment.json")
+def read_experiment(path: Path | str) -> Experiment:
+    """Return the experiment in a JSON file; raise `UserError` for any other content."""
+    return Experiment.from_file(Path(path), longest=_LONGEST_JSON, what="an experiment.json")

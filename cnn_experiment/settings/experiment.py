@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cnn_experiment.settings.network import Layer, Network
-from cnn_experiment.settings.optimizers import Nadam, Optimizer, RMSprop
+from cnn_experiment.settings.optimizers import Optimizer, RMSprop
 from cnn_experiment.settings.regularizers import Regularized, Regularizer
 from cnn_experiment.settings.schedules import ConstantRate, Schedule
 from cnn_experiment.value import Size, Value
@@ -69,7 +69,7 @@ class Experiment(Value):
     def initial_optimizer_state(self) -> Variables:
         """The optimizer's state before the first update, as `velocity/conv2d_1/kernel`.
 
-        Nadam keeps one number more, the product of its momentum schedule, under `u_product`.
+        Nadam keeps one number more, under `u_product`.
         """
         shapes = self.network.variable_shapes()
         state = {
@@ -77,9 +77,9 @@ class Experiment(Value):
             for slot in self.optimizer.slots
             for name, shape in shapes.items()
         }
-        if isinstance(self.optimizer, Nadam):
-            state["u_product"] = np.ones((), self.dtype)
-        return state
+        return state | {
+            name: np.array(first, self.dtype) for name, first in self.optimizer.scalars.items()
+        }
 
 
 def _part_of(layer: Layer, *, is_last: bool) -> Regularized:

@@ -1,9 +1,11 @@
 """Keras' optimizers with their settings; the learning rate comes from the experiment's schedule."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from cnn_experiment.kinds import by_kind
 from cnn_experiment.value import Fraction, Positive, Value
 
 
@@ -14,6 +16,7 @@ class RMSprop(Value):
     rho: Fraction = 0.9
     momentum: Fraction = 0.0
     epsilon: Positive = 1e-7
+    scalars: ClassVar[Mapping[str, float]] = {}
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -28,6 +31,11 @@ class AdamLike(Value):
     beta_2: Fraction = 0.999
     epsilon: Positive = 1e-7
     slots: ClassVar[tuple[str, ...]]
+    scalars: ClassVar[Mapping[str, float]] = {}
+    """Single numbers that are kept, with what they begin at; they only fall from there, towards 0.
+
+    Both backends keep them under these names.
+    """
 
 
 class Nadam(AdamLike):
@@ -35,6 +43,8 @@ class Nadam(AdamLike):
 
     kind: Literal["nadam"] = "nadam"
     slots: ClassVar[tuple[str, ...]] = ("momentum", "velocity")
+    scalars: ClassVar[Mapping[str, float]] = {"u_product": 1.0}
+    """The product of its momentum schedule so far."""
 
 
 class Adamax(AdamLike):
@@ -44,4 +54,8 @@ class Adamax(AdamLike):
     slots: ClassVar[tuple[str, ...]] = ("momentum", "norm")
 
 
-Optimizer = Annotated[RMSprop | Nadam | Adamax, Field(discriminator="kind")]
+AnyOptimizer = RMSprop | Nadam | Adamax
+Optimizer = Annotated[AnyOptimizer, Field(discriminator="kind")]
+OPTIMIZERS: dict[str, type[AnyOptimizer]] = by_kind(AnyOptimizer)
+SCALARS = frozenset(name for optimizer in OPTIMIZERS.values() for name in optimizer.scalars)
+"""Names of the single numbers that any of them keeps."""

@@ -1,21 +1,16 @@
 """Single settings of an experiment changed by name, as command lines do it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from cnn_experiment.errors import UserError
 from cnn_experiment.settings.experiment import Experiment
 from cnn_experiment.settings.network import Convolution, Hidden, Network
-from cnn_experiment.settings.optimizers import Adamax, Nadam, RMSprop
-from cnn_experiment.settings.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
+from cnn_experiment.settings.optimizers import OPTIMIZERS, AnyOptimizer, RMSprop
+from cnn_experiment.settings.schedules import SCHEDULES, AnySchedule
 from cnn_experiment.value import accepted
 
-OPTIMIZERS = {"rmsprop": RMSprop, "nadam": Nadam, "adamax": Adamax}
-SCHEDULES = {
-    "constant": ConstantRate,
-    "inverse_time": InverseTimeDecay,
-    "exponential": ExponentialDecay,
-}
+Kind = TypeVar("Kind")
 
 
 def with_overrides(
@@ -57,7 +52,7 @@ def with_overrides(
     return experiment.with_changes(**changes)
 
 
-def _optimizer(experiment: Experiment, kind: str | None, momentum: float | None) -> Any:
+def _optimizer(experiment: Experiment, kind: str | None, momentum: float | None) -> AnyOptimizer:
     chosen = experiment.optimizer
     if kind is not None and kind != chosen.kind:
         chosen = _one_of("optimizer", kind, OPTIMIZERS)()
@@ -70,7 +65,7 @@ def _optimizer(experiment: Experiment, kind: str | None, momentum: float | None)
     return chosen.with_changes(momentum=momentum)
 
 
-def _schedule(experiment: Experiment, kind: str | None, settings: dict[str, Any]) -> Any:
+def _schedule(experiment: Experiment, kind: str | None, settings: dict[str, Any]) -> AnySchedule:
     chosen = experiment.schedule
     wanted = chosen if kind is None else _one_of("schedule", kind, SCHEDULES)()
     if wanted.kind != chosen.kind:
@@ -121,7 +116,7 @@ def _network(
     return network.with_changes(**changes)
 
 
-def _one_of(what: str, name: str, known: dict[str, Any]) -> Any:
+def _one_of(what: str, name: str, known: Mapping[str, Kind]) -> Kind:
     if name not in known:
         raise UserError(f"{what} = {name!r}: {accepted(list(known))}")
     return known[name]

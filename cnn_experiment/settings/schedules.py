@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from pydantic import Field
 
+from cnn_experiment.kinds import by_kind
 from cnn_experiment.value import NotNegative, Positive, Value
 
 
@@ -76,6 +77,6 @@ class ExponentialDecay(Decay):
         return rates.reshape(periods.shape)
 
 
-Schedule = Annotated[
-    ConstantRate | InverseTimeDecay | ExponentialDecay, Field(discriminator="kind")
-]
+AnySchedule = ConstantRate | InverseTimeDecay | ExponentialDecay
+Schedule = Annotated[AnySchedule, Field(discriminator="kind")]
+SCHEDULES: dict[str, type[AnySchedule]] = by_kind(AnySchedule)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from torch_cnn import step
+from torch_cnn import optimizers
 
 
 def stock_rmsprop(
@@ -18,4 +18,4 @@ def stock_rmsprop(
 
 def plant_stock_rmsprop() -> None:
     """From now on `torch_cnn.train` in this process updates by it; its state cannot be kept."""
-    step._OPTIMIZERS["rmsprop"] = stock_rmsprop  # type: ignore[assignment]
+    optimizers.KerasRMSprop = stock_rmsprop  # type: ignore[assignment,misc]
