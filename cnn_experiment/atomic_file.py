@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -56,3 +57,8 @@ def write_table_atomically(path: Path, rows: Sequence[Mapping[str, Any]]) -> Non
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(path, text.getvalue().encode())
+
+
+def write_json_atomically(path: Path, value: object) -> None:
+    """Replace `path` by the value as indented JSON; NaN and infinity, which JSON lacks, raise."""
+    write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

@@ -7,12 +7,13 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from cnn_experiment.errors import UserError
+from cnn_experiment.errors import UserError, sentence_of
 from cnn_experiment.runs.run_folder import read_experiment
 from cnn_experiment.settings.experiment import Experiment
-from cnn_experiment.settings.presets import preset
+from cnn_experiment.settings.presets import PRESETS, preset
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
@@ -33,18 +34,25 @@ def errors_as_one_sentence() -> Iterator[None]:
         sys.exit(f"error: {sentence_of(error)}")
 
 
-def sentence_of(error: OSError) -> str:
-    """Return the file and what is wrong with it, without the number of the system's error."""
-    if error.filename is None or error.strerror is None:
-        return str(error)
-    return f"{error.filename}: {error.strerror}"
+def add_experiment_options(
+    parser: argparse.ArgumentParser, default: str | None
+) -> argparse._MutuallyExclusiveGroup:
+    """Add --preset and --experiment, of which one can be given; `experiment_of` reads them.
 
-
-def add_experiment_options(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add --preset and --experiment, of which one can be given; `experiment_of` reads them."""
+    Returns their group, for options that can be given instead of them.
+    """
+    names = ", ".join(PRESETS)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--preset", metavar="NAME", default=default, help=f"default {default}")
-    what.add_argument("--experiment", type=Path, metavar="FILE", help="an experiment.json")
+    what.add_argument(
+        "--preset",
+        metavar="NAME",
+        default=default,
+        help=f"{names}; default {default}" if default else names,
+    )
+    what.add_argument(
+        "--experiment", type=Path, metavar="FILE", help="an experiment.json, such as a run's"
+    )
+    return what
 
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
@@ -83,6 +91,17 @@ def must_be_writable_file(
         raise UserError(f"{option} = {path}: accepted: a file in a folder that exists")
 
 
+def must_be_writable_picture(
+    path: Path | None, option: str = "plot", endings: Sequence[str] = (".png",)
+) -> None:
+    """Raise `UserError` for a picture that could not be drawn or written once the work is done."""
+    must_be_writable_file(path, option, endings)
+    if path is not None and find_spec("matplotlib") is None:
+        raise UserError(
+            f"{option} = {path}: matplotlib is not installed here; pip install '.[plots]'"
+        )
+
+
 def must_be_a_folder(path: Path | None, option: str = "out") -> None:
     """Raise `UserError` for an output folder that could not be made once the work is done."""
     if path is None:
@@ -90,5 +109,6 @@ def must_be_a_folder(path: Path | None, option: str = "out") -> None:
     for part in (path, *path.parents):
         if part.exists():
             if not part.is_dir():
-                raise UserError(f"{option} = {path}: {part} is a file; accepted: a folder")
+                found = "it" if part == path else part
+                raise UserError(f"{option} = {path}: {found} is a file; accepted: a folder")
             return

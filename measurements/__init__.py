@@ -1,1 +1,1 @@
-"""What makes the committed figures: studies, whole runs, the benchmark."""
+"""What makes the results in `results/`: the accuracy study, whole runs, the benchmark."""

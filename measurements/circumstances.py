@@ -1,4 +1,4 @@
-"""What a measured figure may depend on besides its experiment."""
+"""What a measured result may depend on besides its experiment."""
 
 from importlib.metadata import version
 from typing import Annotated, Self

@@ -12,15 +12,16 @@ from cnn_experiment import Experiment, UserError
 from cnn_experiment.runs.checkpoint import Checkpoint
 from cnn_experiment.value import Value
 from measurements.circumstances import Circumstances
-from parity_tests.comparison import compare
-from parity_tests.results import read_lines
+from measurements.json_lines import read_lines
+from parity_ladder.comparison import compare
 
 Distance = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+TestImages = Annotated[int, Field(ge=0)]
+"""A number of them."""
 
 
 class EpochDistance(Value):
-    """After an epoch, absolute."""
+    """How far ours and theirs are apart after an epoch: absolute differences."""
 
     epoch: int
     step: int
@@ -32,12 +33,12 @@ class EpochDistance(Value):
     accuracy: tuple[float, float]
     """Ours and theirs, on the epoch's training images."""
     val_accuracy: tuple[float, float]
-    predictions: Count | None = None
-    """Count of test images; where a run ended, which may have been gone on with."""
-    predictions_that_differ: Count | None = None
-    """Those that the two take for different digits."""
+    predictions: TestImages | None = None
+    """This and what follows is given after the last epoch; a run may have been lengthened since."""
+    predictions_that_differ: TestImages | None = None
+    """Those in which the two see different digits."""
     experiment: Experiment | None = None
-    """What was trained, and under which circumstances; where a run ended, too."""
+    """What was trained, up to this epoch."""
     circumstances: Circumstances | None = None
 
     def __str__(self) -> str:
@@ -52,7 +53,7 @@ class EpochDistance(Value):
 
 
 def epoch_distance(ours: Checkpoint, theirs: Checkpoint) -> EpochDistance:
-    """Of two states after the same epoch.
+    """Compare two states after the same epoch.
 
     Raises `UserError` for states that are not comparable: of different steps, with different
     tensors, or not finite.
@@ -79,16 +80,16 @@ def epoch_distance(ours: Checkpoint, theirs: Checkpoint) -> EpochDistance:
 
 
 def read_distances(file: Path) -> list[EpochDistance]:
-    """The lines of a file, of epochs 1, 2, ...; raises `UserError` for another file."""
-    found = read_lines(file, EpochDistance)
-    epochs = [each.epoch for each in found]
-    if epochs != list(range(1, len(found) + 1)):
+    """Return the lines of a file, of epochs 1, 2, ...; raises `UserError` for another file."""
+    distances = read_lines(file, EpochDistance)
+    epochs = [distance.epoch for distance in distances]
+    if epochs != list(range(1, len(epochs) + 1)):
         raise UserError(f"{file}: it has epochs {epochs}; accepted: 1, 2, 3, ...")
-    return found
+    return distances
 
 
 def picture(distances: Sequence[EpochDistance]) -> bytes:
-    """Distances by step on a logarithmic scale, as a PNG; those that are 0 have no place there."""
+    """Draw the distances by step on a logarithmic scale, which leaves out zeros, as a PNG."""
     from cnn_experiment.look import pictures
 
     steps = np.array([each.step for each in distances])

@@ -12,9 +12,10 @@ import pytest
 
 from cnn_experiment import UserError, preset
 from measurements.accuracy.runs import AccuracyRun, read_runs
-from parity_tests.results import add_line, read_lines
+from measurements.json_lines import add_line, read_lines
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "accuracy_bands.py"
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "scripts" / "accuracy_bands.py"
 
 
 SMALL = (
@@ -131,7 +132,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     results.write_text(
         made_up("keras", 0, 0.99).model_dump_json().replace('"seed":0', '"seed":1', 1)
     )
-    with pytest.raises(UserError, match="should be those of the experiment"):
+    with pytest.raises(UserError, match="epochs and seed should be those of the experiment"):
         read_runs(results)
     results.write_text(
         made_up("keras", 0, 0.99).model_dump_json().replace('"article-2"', '"article-3"', 1)
@@ -174,17 +175,25 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
         (["--seeds", "0"], "seeds = 0: accepted: 1 or more"),
         (["--jobs", "0"], "jobs = 0: accepted: 1 or more"),
         (["--momentum", "2"], "momentum"),
-        (["--runs", __file__], f"runs = {__file__}: File exists; accepted: a folder"),
+        (["--runs", __file__], f"runs = {__file__}: it is a file; accepted: a folder"),
         (
             ["--results", f"{__file__}/below/accuracy.jsonl"],
-            f"results = {__file__}/below: Not a directory; accepted",
+            f"results = {__file__}/below: {__file__} is a file; accepted: a folder",
         ),
-        (["--data-dir", __file__], __file__),
+        (["--results", str(ROOT)], f"results = {ROOT}: it is a folder; accepted: a file"),
+        (
+            ["--data-dir", __file__],
+            f"data_dir = {__file__}: it is a file; accepted: a folder",
+        ),
         (["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
         (["--analyse"], "there are no such runs in it"),
         (["--analyse", "--contestants", "keras"], "--contestants is for training"),
         (["--plot", "a.png"], "--plot is for --analyse"),
-        (["--analyse", "--plot", "a.pdf"], "plot = a.pdf: accepted: a name ending in .png"),
+        (
+            ["--analyse", "--json", f"{__file__}/a.json"],
+            f"json = {__file__}/a.json: accepted: a file in a folder that exists",
+        ),
+        (["--analyse", "--plot", "a.pdf"], "plot = a.pdf: accepted: a name that ends in .png"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:

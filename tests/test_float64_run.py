@@ -15,6 +15,7 @@ from measurements.whole_run import epoch_distance, read_distances
 from parity_tests.small import small_experiment
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "float64_run.py"
+FILE = Path(__file__)
 
 
 def command(folder: Path, *options: str | Path) -> list[str | Path]:
@@ -127,3 +128,20 @@ def test_another_file_is_refused_and_left_alone(
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert sentence in done.stderr
     assert (tmp_path / "out.jsonl").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--out", f"out = {FILE}/below: {FILE} is a file; accepted: a folder"),
+        ("--runs", f"runs = {FILE}/below/here: {FILE} is a file; accepted: a folder"),
+        ("--data-dir", f"data_dir = {FILE}/below/here: {FILE} is a file; accepted: a folder"),
+        ("--plot", f"plot = {FILE}/below/here: accepted: a name that ends in .png"),
+    ],
+)
+def test_places_that_cannot_be_are_refused_before_anything_is_trained(
+    option: str, sentence: str, tmp_path: Path
+) -> None:
+    refused = run(tmp_path, option, FILE / "below" / "here")
+    assert (refused.returncode, refused.stderr) == (1, f"error: {sentence}\n")
+    assert list(tmp_path.iterdir()) == []

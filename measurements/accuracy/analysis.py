@@ -20,20 +20,20 @@ from measurements.accuracy.equivalence import (
     pairs_needed,
     power,
 )
-from measurements.accuracy.runs import AccuracyRun, Figure
+from measurements.accuracy.runs import AccuracyRun, Metric
 
 TARGET = 0.99
-PAIRS = (("torch", "keras"), ("torch-bfloat16", "torch"), ("torch-stock-rmsprop", "keras"))
-"""Which contestants are held against each other: the first minus the second."""
+COMPARED = (("torch", "keras"), ("torch-bfloat16", "torch"), ("torch-stock-rmsprop", "keras"))
+"""Which contestants are compared: the first minus the second."""
 ENOUGH_FOR_BANDS = 20
-"""Seeds that both backends have; with fewer a band is so wide that it says nothing."""
+"""The least number of seeds that both backends have: from fewer, a band is too wide to say much."""
 BySeed = Mapping[int, AccuracyRun]
 
 
 def analysis(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
-    """For each preset and count of epochs: contestants, comparisons and bands.
+    """Return contestants, comparisons and bands for each preset and number of epochs.
 
-    All of the final epoch, never of the best, where nothing else is said.
+    All are of the last epoch, never of the best one, unless their name says otherwise.
     """
     ordered = sorted(runs, key=_experiment)
     return [_of_an_experiment(*key, list(group)) for key, group in groupby(ordered, _experiment)]
@@ -47,14 +47,16 @@ def _of_an_experiment(preset: str, epochs: int, runs: Sequence[AccuracyRun]) -> 
     groups: dict[str, dict[int, AccuracyRun]] = {}
     for run in runs:
         groups.setdefault(run.contestant, {})[run.seed] = run
-    pairs = [(one, other) for one, other in PAIRS if len(_seeds(groups, one, other)) > 1]
+    compared = [(one, other) for one, other in COMPARED if len(_seeds(groups, one, other)) > 1]
     with_bands = len(_seeds(groups, *BACKENDS)) >= ENOUGH_FOR_BANDS
     looked_at = sorted({1, epochs}) if with_bands else []
     return {
         "preset": preset,
         "epochs": epochs,
         "contestants": {name: _contestant(group) for name, group in sorted(groups.items())},
-        "comparisons": [_comparison(*pair, *(groups[name] for name in pair)) for pair in pairs],
+        "comparisons": [
+            _comparison(one, other, groups[one], groups[other]) for one, other in compared
+        ],
         "bands": [band for epoch in looked_at for band in _bands(runs, epoch)],
         "outside": [
             _outside(runs, groups["keras"], groups[name], epoch)
@@ -65,7 +67,7 @@ def _of_an_experiment(preset: str, epochs: int, runs: Sequence[AccuracyRun]) -> 
 
 
 def _seeds(groups: Mapping[str, BySeed], one: str, other: str) -> list[int]:
-    """Those that both have."""
+    """Return the seeds that both contestants have."""
     return sorted(groups.get(one, {}).keys() & groups.get(other, {}).keys())
 
 
@@ -87,7 +89,7 @@ def _contestant(group: BySeed) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
-    """Of a single run there is no interval."""
+    """Return mean and interval; of a single run there is no interval."""
     return mean_of(values)._asdict() if len(values) > 1 else {"size": 1, "mean": values[0]}
 
 
@@ -119,7 +121,7 @@ def _comparison(one: str, other: str, ours: BySeed, theirs: BySeed) -> dict[str,
 
 
 def _correlation(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
-    """How much of what seeds do they do to both; none where nothing varies."""
+    """Return the correlation of ours and theirs over the seeds; None where either does not vary."""
     seeds = ours.keys() & theirs.keys()
     one, other = ([side[seed] for seed in seeds] for side in (ours, theirs))
     if min(np.ptp(one), np.ptp(other)) == 0:
@@ -133,32 +135,32 @@ def _bands(runs: Sequence[AccuracyRun], epoch: int) -> list[dict[str, Any]]:
         {
             "epoch": epoch,
             "of": name,
-            "figure": figure,
-            **(band if name == DIFFERENCE else plain(figure, band))._asdict(),
-            "normal_p": float(stats.shapiro(samples[name, figure]).pvalue),
+            "figure": metric,
+            **(band if name == DIFFERENCE else plain(metric, band))._asdict(),
+            "normal_p": float(stats.shapiro(samples[name, metric]).pvalue),
         }
-        for (name, figure), band in bands(runs, epoch).items()
+        for (name, metric), band in bands(runs, epoch).items()
     ]
 
 
 def _outside(
     runs: Sequence[AccuracyRun], theirs: BySeed, ours: BySeed, epoch: int
 ) -> dict[str, Any]:
-    """How many runs the suite would reject in torch's place beside Keras, and by which bands.
+    """Count the runs that the suite would reject if they stood in torch's place beside Keras.
 
-    Each seed is held against the bands of all others.
+    Each seed is judged by the bands of all other seeds. `by` counts the bands that reject.
     """
     seeds = sorted(theirs.keys() & ours.keys())
     by: Counter[str] = Counter()
     rejected = 0
     for seed in seeds:
         sound = bands([run for run in runs if run.seed != seed], epoch)
-        figures: dict[str, dict[Figure, float]] = {
-            "keras": theirs[seed].figures(epoch),
-            "torch": ours[seed].figures(epoch),
+        measured: dict[str, dict[Metric, float]] = {
+            "keras": theirs[seed].metrics(epoch),
+            "torch": ours[seed].metrics(epoch),
         }
-        found = outside(sound, figures)
-        by.update(sentence.partition(":")[0] for sentence in found)
-        rejected += bool(found)
+        rejections = outside(sound, measured)
+        by.update(sentence.partition(":")[0] for sentence in rejections)
+        rejected += bool(rejections)
     (name,) = {run.contestant for run in ours.values()}
     return {"epoch": epoch, "of": name, "runs": len(seeds), "rejected": rejected, "by": dict(by)}

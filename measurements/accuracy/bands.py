@@ -1,4 +1,4 @@
-"""The bands in which a sound run's figures lie, derived from measured seeds."""
+"""The bands in which accuracies and losses of a correct run lie, from measured seeds."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,25 +9,29 @@ import numpy as np
 from scipy.stats import chi2, norm
 
 from cnn_experiment import preset
-from measurements.accuracy.runs import FIGURES, AccuracyRun, Figure, read_runs
+from measurements.accuracy.runs import METRICS, AccuracyRun, Metric, read_runs
 from parity_tests.results import results_folder
 
 FILE = "accuracy.jsonl"
-"""By `scripts/accuracy_bands.py`, in the folder of results."""
+"""In the folder of results; `scripts/accuracy_bands.py` fills it."""
 BACKENDS = ("keras", "torch")
 DIFFERENCE = "torch - keras"
 
 TOGETHER = 0.99
-"""Share of all seeds that lie in every band of an epoch at once."""
-COVERAGE = 1 - (1 - TOGETHER) / (len(FIGURES) * (len(BACKENDS) + 1))
-"""Of one band: twelve of them share what `TOGETHER` leaves, whatever depends on whatever."""
+"""Part of all seeds that lie in every band of an epoch at once."""
+COVERAGE = 1 - (1 - TOGETHER) / (len(METRICS) * (len(BACKENDS) + 1))
+"""Part of all seeds that lie in one band.
+
+The twelve bands of an epoch share the rest that `TOGETHER` allows (Bonferroni), which holds however
+strongly they are correlated.
+"""
 CONFIDENCE = 0.95
 _LEAST = 1e-6
-"""Errors and losses are not taken for less, so that 0 has a reciprocal."""
+"""Smaller errors and losses count as this, so that 0 has a reciprocal."""
 
 
-class Band(NamedTuple):
-    """Closed interval."""
+class ToleranceBand(NamedTuple):
+    """The closed interval in which most seeds lie."""
 
     low: float
     high: float
@@ -36,95 +40,101 @@ class Band(NamedTuple):
         return isinstance(value, float) and self.low <= value <= self.high
 
 
-Bands = Mapping[tuple[str, Figure], Band]
-"""By backend (or `DIFFERENCE`) and figure: the band of its reciprocal."""
+Bands = Mapping[tuple[str, Metric], ToleranceBand]
+"""By backend (or `DIFFERENCE`) and metric: the band of its reciprocal."""
 
 
-def tolerance_band(values: Iterable[float]) -> Band:
-    """Interval that holds `COVERAGE` of all seeds, with `CONFIDENCE`, from a sample of them.
+def tolerance_band(values: Iterable[float]) -> ToleranceBand:
+    """Return the interval that holds `COVERAGE` of all seeds with `CONFIDENCE`, from a sample.
 
-    Of figures that are about normal; of two at least. Howe's factor for the two-sided tolerance
-    interval.
+    The values, of which there are at least two, are taken to be normally distributed: the two-sided
+    tolerance interval with Howe's factor.
     """
     sample = np.array(list(values))
     reach = tolerance_factor(len(sample), COVERAGE) * float(sample.std(ddof=1))
     centre = float(sample.mean())
-    return Band(centre - reach, centre + reach)
+    return ToleranceBand(centre - reach, centre + reach)
 
 
 def tolerance_factor(count: int, coverage: float) -> float:
-    """Standard deviations on either side of the mean, for a sample of `count`."""
+    """Return the standard deviations on either side of the mean, for a sample of `count`."""
     degrees = count - 1
     quantile = norm.ppf((1 + coverage) / 2)
     spread = degrees / chi2.ppf(1 - CONFIDENCE, degrees)
     return float(quantile * math.sqrt((1 + 1 / count) * spread))
 
 
-def reciprocal(figure: Figure, value: float) -> float:
-    """Images for each error, or 1 over a loss: as such, what seeds reach is about normal.
+def reciprocal(metric: Metric, value: float) -> float:
+    """Return the images for each error, or 1 over a loss, which are about normally distributed.
 
-    Accuracies and losses themselves are skewed, and their logarithms still are on the validation
-    images; `scripts/accuracy_bands.py --analyse` prints the Shapiro-Wilk test beside each band.
+    Accuracies and losses themselves are skewed over the seeds, and their logarithms still are on
+    the validation images; `scripts/accuracy_bands.py --analyse` prints the Shapiro-Wilk test beside
+    each band.
     """
-    return 1 / max(1 - value if figure.endswith("accuracy") else value, _LEAST)
+    return 1 / max(1 - value if metric.endswith("accuracy") else value, _LEAST)
 
 
-def plain(figure: Figure, band: Band) -> Band:
-    """The band of reciprocals as a band of the figure itself."""
+def plain(metric: Metric, band: ToleranceBand) -> ToleranceBand:
+    """Return a band of reciprocals as a band of the metric itself."""
     most, least = (1 / max(end, _LEAST) for end in band)
-    return Band(max(0.0, 1 - most), 1 - least) if figure.endswith("accuracy") else Band(least, most)
+    if metric.endswith("accuracy"):
+        return ToleranceBand(max(0.0, 1 - most), 1 - least)
+    return ToleranceBand(least, most)
 
 
 @cache
 def measured_runs(preset_name: str) -> tuple[AccuracyRun, ...]:
-    """The finished trainings of a preset, as long as it says, that come with the code."""
+    """Return the finished trainings that come with the code, of a preset and all its epochs."""
     epochs = preset(preset_name).epochs
     runs = read_runs(results_folder() / FILE)
     return tuple(run for run in runs if (run.preset, run.epochs) == (preset_name, epochs))
 
 
-def sample(runs: Iterable[AccuracyRun], epoch: int) -> dict[tuple[str, Figure], list[float]]:
-    """By backend (or `DIFFERENCE`) and figure, after an epoch: the reciprocals of all seeds.
+def sample(runs: Iterable[AccuracyRun], epoch: int) -> dict[tuple[str, Metric], list[float]]:
+    """Return the reciprocals of all seeds after an epoch, by backend (or `DIFFERENCE`) and metric.
 
-    A pair of the same seed shares its images, weights and batches, so that the band of the
-    difference is narrower than those of its sides.
+    Two runs of one seed share images, weights and batches, so that the band of their difference is
+    narrower than the band of either.
     """
     keras, torch = (
-        {run.seed: run.figures(epoch) for run in runs if run.contestant == name}
+        {run.seed: run.metrics(epoch) for run in runs if run.contestant == name}
         for name in BACKENDS
     )
-    found: dict[tuple[str, Figure], list[float]] = {}
-    for figure in FIGURES:
+    reciprocals: dict[tuple[str, Metric], list[float]] = {}
+    for metric in METRICS:
         for name, side in zip(BACKENDS, (keras, torch), strict=True):
-            found[name, figure] = [reciprocal(figure, side[seed][figure]) for seed in sorted(side)]
-        found[DIFFERENCE, figure] = [
-            reciprocal(figure, torch[seed][figure]) - reciprocal(figure, keras[seed][figure])
+            reciprocals[name, metric] = [
+                reciprocal(metric, side[seed][metric]) for seed in sorted(side)
+            ]
+        reciprocals[DIFFERENCE, metric] = [
+            reciprocal(metric, torch[seed][metric]) - reciprocal(metric, keras[seed][metric])
             for seed in sorted(keras.keys() & torch.keys())
         ]
-    return found
+    return reciprocals
 
 
 def bands(runs: Sequence[AccuracyRun], epoch: int) -> Bands:
-    """The band of each of them, from runs of one experiment."""
+    """Return the band of each backend and metric after an epoch, from runs of one experiment."""
     return {key: tolerance_band(values) for key, values in sample(runs, epoch).items()}
 
 
-def outside(sound: Bands, figures: Mapping[str, Mapping[Figure, float]]) -> list[str]:
-    """Figures of one seed's epoch, by backend, that lie outside of their bands, as sentences.
+def outside(sound: Bands, measured: Mapping[str, Mapping[Metric, float]]) -> list[str]:
+    """Return what lies outside of its band, a sentence each.
 
-    Where both backends are given, they are also held against each other.
+    `measured` holds the metrics of one seed after one epoch, by backend. Where both backends are
+    given, their difference is judged too.
     """
     values = {
-        (name, figure): reciprocal(figure, value)
-        for name, given in figures.items()
-        for figure, value in given.items()
+        (name, metric): reciprocal(metric, value)
+        for name, metrics in measured.items()
+        for metric, value in metrics.items()
     }
-    if set(figures) == set(BACKENDS):
-        for figure in FIGURES:
-            values[DIFFERENCE, figure] = values["torch", figure] - values["keras", figure]
+    if set(measured) == set(BACKENDS):
+        for metric in METRICS:
+            values[DIFFERENCE, metric] = values["torch", metric] - values["keras", metric]
     return [
-        f"{name}, {figure}: its reciprocal {value:.4f} is not in"
-        f" {sound[name, figure].low:.4f} to {sound[name, figure].high:.4f}"
-        for (name, figure), value in values.items()
-        if value not in sound[name, figure]
+        f"{name}, {metric}: its reciprocal {value:.4f} is not in"
+        f" {sound[name, metric].low:.4f} to {sound[name, metric].high:.4f}"
+        for (name, metric), value in values.items()
+        if value not in sound[name, metric]
     ]

@@ -1,6 +1,6 @@
-"""Are two groups of runs the same in what people care about? Intervals, equivalence, power.
+"""Do two groups of runs reach the same? Intervals, equivalence and power of paired differences.
 
-All on paired differences by seed; statistics by SciPy.
+A pair is two runs of one seed. The statistics are SciPy's.
 """
 
 import math
@@ -11,10 +11,11 @@ import numpy as np
 from scipy import stats
 
 MARGIN = 0.0005
-"""Accuracies that differ by less than 0.05 percentage points are the same to people: the random
-split alone moves a result further."""
+"""Accuracies less than 0.05 percentage points apart count as the same: the random split alone moves
+a result further."""
 EPOCHS = 0.5
-"""The same for the mean count of epochs to a target: what counting whole epochs rounds away."""
+"""The same for the mean number of epochs to a target: half an epoch is what counting whole ones
+rounds away."""
 ALPHA = 0.05
 _DRAWS = 100_000
 _MOST_PAIRS = 10_000
@@ -45,7 +46,7 @@ class Equivalence(NamedTuple):
 
 
 def mean_of(sample: Sequence[float]) -> Mean:
-    """Of at least two values."""
+    """Return the mean of at least two values, with its spread."""
     values = np.asarray(sample)
     deviation = float(values.std(ddof=1))
     error = deviation / math.sqrt(len(values))
@@ -55,29 +56,29 @@ def mean_of(sample: Sequence[float]) -> Mean:
 
 
 def paired_differences(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[float]:
-    """Ours minus theirs for each seed that both have."""
+    """Return ours minus theirs for each seed that both have."""
     return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
 
 
 def equivalence(differences: Sequence[float], margin: float = MARGIN) -> Equivalence:
     """Judge paired differences, of which there are at least two."""
-    found = mean_of(differences)
-    if found.deviation == 0:  # where a t-test has nothing to divide by
-        p = float(abs(found.mean) >= margin)
-        differs_p = float(found.mean == 0)
-        return Equivalence(found, found.mean, found.mean, p, p < ALPHA, differs_p)
+    mean = mean_of(differences)
+    if mean.deviation == 0:  # where a t-test has nothing to divide by
+        p = float(abs(mean.mean) >= margin)
+        differs_p = float(mean.mean == 0)
+        return Equivalence(mean, mean.mean, mean.mean, p, p < ALPHA, differs_p)
     above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
     below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
     p = float(max(above, below))
     against_none = stats.ttest_1samp(differences, 0)
     low, high = against_none.confidence_interval(1 - 2 * ALPHA)
-    return Equivalence(found, float(low), float(high), p, p < ALPHA, float(against_none.pvalue))
+    return Equivalence(mean, float(low), float(high), p, p < ALPHA, float(against_none.pvalue))
 
 
 def power(pairs: int, deviation: float) -> float:
-    """Chance that so many pairs of equals, with this deviation, pass as equivalent.
+    """Return the chance that contestants that are in truth equal are shown to be equivalent.
 
-    By 100,000 drawn samples.
+    For this number of pairs and standard deviation of the differences; by 100,000 drawn samples.
     """
     source = np.random.RandomState(0)
     means = source.normal(0, deviation / math.sqrt(pairs), _DRAWS)
@@ -87,7 +88,7 @@ def power(pairs: int, deviation: float) -> float:
 
 
 def pairs_needed(deviation: float, wanted: float = 0.8) -> int | None:
-    """The least count of pairs of equals with this power; None where 10,000 are too few."""
+    """Return the least number of pairs with this power; None where 10,000 are too few."""
     low, high = 2, _MOST_PAIRS
     if power(high, deviation) < wanted:
         return None
@@ -103,8 +104,8 @@ def pairs_needed(deviation: float, wanted: float = 0.8) -> int | None:
 class Convergence(NamedTuple):
     """Epochs until validation accuracy first reached a target, paired by seed.
 
-    As in a check against reference convergence points: the port may need `EPOCHS` more or less
-    than the reference, and may not fail to get there more or less often.
+    On average the port may need up to `EPOCHS` more or fewer than the reference, and it may not
+    miss the target more often or less often.
     """
 
     difference: Mean
@@ -112,11 +113,11 @@ class Convergence(NamedTuple):
     high: float
     """90 % interval of the mean difference, which has to lie within the margin."""
     never: tuple[int, int]
-    """Runs that never got there, ours and theirs. Each counts as one epoch more than it had, which
-    is too little: therefore they are compared by themselves."""
+    """Runs that never reached the target, ours and theirs. In the mean each counts as one epoch
+    more than it had, which is too little; therefore `never_p` compares them by themselves."""
     never_p: float
-    """Of McNemar's exact test that seeds fail on either side alike, which has to be `ALPHA` or
-    more."""
+    """The p value of McNemar's exact test that as many seeds miss the target on either side, which
+    has to be `ALPHA` or more."""
     is_equivalent: bool
 
 
@@ -130,9 +131,9 @@ def convergence(
     )
     judged = equivalence(paired_differences(one, other), EPOCHS)
     failed = [[max(side[seed]) < target for seed in seeds] for side in (ours, theirs)]
-    alone = sum(mine and not other for mine, other in zip(*failed, strict=True))
-    apart = sum(mine != other for mine, other in zip(*failed, strict=True))
-    never_p = float(stats.binomtest(alone, apart).pvalue) if apart else 1.0
+    only_ours = sum(mine and not other for mine, other in zip(*failed, strict=True))
+    only_one = sum(mine != other for mine, other in zip(*failed, strict=True))
+    never_p = float(stats.binomtest(only_ours, only_one).pvalue) if only_one else 1.0
     return Convergence(
         judged.difference,
         judged.low,
@@ -144,6 +145,6 @@ def convergence(
 
 
 def epochs_to(target: float, accuracies: Sequence[float]) -> int:
-    """Count of epochs until the target was first reached; one more than there are, where never."""
+    """Return the epochs until the target was first reached; one more than there are if never."""
     reached = [epoch for epoch, value in enumerate(accuracies, start=1) if value >= target]
     return reached[0] if reached else len(accuracies) + 1

@@ -1,9 +1,8 @@
-"""One training that is to be done: of which experiment, by whom, and where its files are."""
+"""One training of the study: of which experiment, by which contestant, where its files are."""
 
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cnn_experiment import (
     EpochRecord,
@@ -12,56 +11,57 @@ from cnn_experiment import (
     RunFolder,
     UserError,
     load_mnist,
-    preset,
 )
 from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.backend import load_backend
+from cnn_experiment.runs.checkpoint import BackendName
 from measurements.accuracy.runs import AccuracyRun, Contestant, read_runs
 from measurements.circumstances import Circumstances
-from parity_tests.results import add_line
+from measurements.json_lines import add_line
+from measurements.recipe import Recipe
+
+
+class Places(NamedTuple):
+    """Where a study's files are."""
+
+    results: Path
+    """File that gets a line for each finished run."""
+    runs: Path
+    """Folder of the folders of runs that are under way."""
+    data_dir: Path | None = None
 
 
 class Job(NamedTuple):
     """One training that is to be done."""
 
-    preset: str
-    epochs: int | None
-    momentum: float | None
-    train_images: int | None
+    recipe: Recipe
     contestant: Contestant
     seed: int
-    runs: Path
-    results: Path
-    data_dir: Path | None
+    places: Places
 
     @property
     def experiment(self) -> Experiment:
-        """What is trained; a `UserError` for what cannot be."""
-        published = preset(self.preset)
+        """What is trained."""
         precision = "bfloat16" if self.contestant == "torch-bfloat16" else "full"
-        changes: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
-        if self.momentum is not None:
-            changes["optimizer"] = published.optimizer.with_changes(momentum=self.momentum)
-        if self.train_images is not None:
-            changes["data"] = published.data.with_changes(train_images=self.train_images)
-        return published.with_changes(seed=self.seed, precision=precision, **changes)
-
-    @property
-    def name(self) -> str:
-        """The preset, and what was changed in it but for the epochs."""
-        momentum = "" if self.momentum is None else f", momentum {self.momentum}"
-        images = "" if self.train_images is None else f", {self.train_images} images"
-        return f"{self.preset}{momentum}{images}"
+        return self.recipe.experiment.with_changes(seed=self.seed, precision=precision)
 
     @property
     def identity(self) -> tuple[str, str, int, int]:
         """As `AccuracyRun.identity`."""
-        return self.name, self.contestant, self.experiment.epochs, self.seed
+        return self.recipe.name, self.contestant, self.experiment.epochs, self.seed
 
     @property
     def folder(self) -> Path:
         """Where its checkpoints are."""
-        name = self.name.replace(", ", "-").replace(" ", "-")
-        return self.runs / f"{name}-{self.contestant}-{self.experiment.epochs}-seed{self.seed}"
+        name = self.recipe.name.replace(", ", "-").replace(" ", "-")
+        return (
+            self.places.runs / f"{name}-{self.contestant}-{self.experiment.epochs}-seed{self.seed}"
+        )
+
+    @property
+    def backend_name(self) -> BackendName:
+        """Which backend trains it."""
+        return "keras" if self.contestant == "keras" else "torch"
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -72,41 +72,46 @@ class Job(NamedTuple):
 def train(job: Job, threads: int) -> None:
     """Train, from its last state where there is one, and add the line to the results.
 
-    Raises `UserError` for a state that was begun under other circumstances: the line would not
-    repeat it.
+    The process is prepared as for any training. Raises `UserError` for a state that was begun under
+    other circumstances: the line would not repeat it.
     """
-    is_keras = job.contestant == "keras"
-    backend = import_module("keras_ref" if is_keras else "torch_cnn")
+    backend = load_backend(job.backend_name)
+    backend.prepare_process()
     here = Circumstances.here(job.packages, threads)
-    digits = load_mnist(job.experiment, job.data_dir)
+    digits = load_mnist(job.experiment, job.places.data_dir)
     folder = RunFolder(job.folder)
     with folder.taken():
-        if job.identity in {run.identity for run in read_runs(job.results)}:
-            return  # by another command, meanwhile
+        if job.identity in {run.identity for run in read_runs(job.places.results)}:
+            return  # another command has trained it meanwhile
         if job.contestant == "torch-stock-rmsprop":
             from measurements.accuracy.stock_rmsprop import plant_stock_rmsprop
 
             plant_stock_rmsprop()
             _, history = backend.train(job.experiment, digits)
         else:
-            begun_file = job.folder / "circumstances.json"
-            if not folder.latest_file.exists():
-                write_atomically(begun_file, here.to_json().encode())
-                folder.start(job.experiment, "keras" if is_keras else "torch")
-            begun = Circumstances.from_file(begun_file, longest=2**16, what="its circumstances")
-            if begun != here:
-                raise UserError(f"it was begun with {begun}; accepted: the same, or other --runs")
+            begin_or_go_on(job, folder, here)
             with FolderKeeper(folder) as keeper:
                 start = folder.read()
                 _, history = backend.train(job.experiment, digits, keeper=keeper, start=start)
-        add_line(job.results, run_of(job, history, here))
+        add_line(job.places.results, run_of(job, history, here))
+
+
+def begin_or_go_on(job: Job, folder: RunFolder, here: Circumstances) -> None:
+    """Keep the first state, or raise `UserError` if it was begun under other circumstances."""
+    begun_file = job.folder / "circumstances.json"
+    if not folder.latest_file.exists():
+        write_atomically(begun_file, here.to_json().encode())
+        folder.start(job.experiment, job.backend_name)
+    begun = Circumstances.from_file(begun_file, longest=2**16, what="its circumstances")
+    if begun != here:
+        raise UserError(f"it was begun with {begun}; accepted: the same, or other --runs")
 
 
 def run_of(job: Job, history: Iterable[EpochRecord], here: Circumstances) -> AccuracyRun:
     """The line of a finished run."""
     records = list(history)
     return AccuracyRun(
-        preset=job.name,
+        preset=job.recipe.name,
         contestant=job.contestant,
         seed=job.seed,
         val_accuracy=tuple(round(record.val_accuracy, 6) for record in records),

@@ -1,19 +1,20 @@
 """A finished training, with what is needed to repeat it: a JSON line in a results file."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from cnn_experiment import Experiment, preset
+from cnn_experiment import Experiment, UserError, preset
 from cnn_experiment.machine import Machine
 from cnn_experiment.value import Value
-from parity_tests.results import read_lines
+from measurements.json_lines import read_lines
 
 Contestant = Literal["keras", "torch", "torch-bfloat16", "torch-stock-rmsprop"]
 """Who trained. The last one is a planted fault: torch.optim.RMSprop in the place of Keras'."""
-Figure = Literal["accuracy", "loss", "val_accuracy", "val_loss"]
-FIGURES: tuple[Figure, ...] = ("accuracy", "loss", "val_accuracy", "val_loss")
+CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
+Metric = Literal["accuracy", "loss", "val_accuracy", "val_loss"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
 Accuracies = tuple[Annotated[float, Field(ge=0, le=1)], ...]
 Losses = tuple[Annotated[float, Field(ge=0)], ...]
 
@@ -36,9 +37,9 @@ class AccuracyRun(Value):
 
     @model_validator(mode="after")
     def _is_of_one_run(self) -> Self:
-        lengths = {len(getattr(self, figure)) for figure in FIGURES}
+        lengths = {len(getattr(self, metric)) for metric in METRICS}
         if lengths != {self.experiment.epochs} or self.seed != self.experiment.seed:
-            raise ValueError("figures and seed should be those of the experiment")
+            raise ValueError("epochs and seed should be those of the experiment")
         changeable = ("seed", "epochs", "precision", "optimizer", "data")
         changes = {name: getattr(self.experiment, name) for name in changeable}
         if preset(self.preset.partition(",")[0]).with_changes(**changes) != self.experiment:
@@ -50,9 +51,9 @@ class AccuracyRun(Value):
         """Count of epochs."""
         return len(self.val_accuracy)
 
-    def figures(self, epoch: int) -> dict[Figure, float]:
-        """What was measured after an epoch, from 1 on."""
-        return {figure: getattr(self, figure)[epoch - 1] for figure in FIGURES}
+    def metrics(self, epoch: int) -> dict[Metric, float]:
+        """Accuracies and losses of an epoch, counted from 1."""
+        return {metric: getattr(self, metric)[epoch - 1] for metric in METRICS}
 
     @property
     def identity(self) -> tuple[str, str, int, int]:
@@ -63,3 +64,21 @@ class AccuracyRun(Value):
 def read_runs(file: Path) -> list[AccuracyRun]:
     """The runs in a results file, each once; raises `UserError` as `read_lines` does."""
     return list({run.identity: run for run in read_lines(file, AccuracyRun)}.values())
+
+
+def chosen_runs(file: Path, preset_name: str | None, seeds: int | None) -> list[AccuracyRun]:
+    """Return the runs of a preset, with or without changes, and of seeds 0 to `seeds` - 1.
+
+    None stands for all of them. Raises `UserError` where there are no such runs in the file.
+    """
+    runs = [
+        run
+        for run in read_runs(file)
+        if preset_name in (None, run.preset.partition(",")[0])
+        and (seeds is None or run.seed < seeds)
+    ]
+    if not runs:
+        raise UserError(
+            f"results = {file}: there are no such runs in it; accepted: a file with some"
+        )
+    return runs

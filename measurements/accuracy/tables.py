@@ -9,16 +9,16 @@ from tabulate import tabulate
 
 from measurements.accuracy.bands import CONFIDENCE, COVERAGE, DIFFERENCE, TOGETHER
 from measurements.accuracy.equivalence import MARGIN
-from measurements.accuracy.runs import FIGURES
+from measurements.accuracy.runs import METRICS
 
 
-def tables(found: Iterable[Mapping[str, Any]]) -> str:
-    """What `analysis` found, as text."""
-    return "\n\n\n".join("\n\n".join(_of_an_experiment(experiment)) for experiment in found)
+def tables(experiments: Iterable[Mapping[str, Any]]) -> str:
+    """Return what `analysis` returned as text."""
+    return "\n\n\n".join("\n\n".join(_of_an_experiment(each)) for each in experiments)
 
 
-def picture(found: Iterable[Mapping[str, Any]]) -> bytes:
-    """Every run's final accuracy, and the paired differences against the margin, as a PNG."""
+def picture(experiments: Iterable[Mapping[str, Any]]) -> bytes:
+    """Draw every run's last accuracy, and the paired differences with the margin, as a PNG."""
     from cnn_experiment.look.pictures import png
     from measurements.accuracy.picture import Differences, Groups, accuracies
 
@@ -36,7 +36,7 @@ def picture(found: Iterable[Mapping[str, Any]]) -> bytes:
                 for each in experiment["comparisons"]
             },
         )
-        for experiment in found
+        for experiment in experiments
     ]
     return png(accuracies(rows, MARGIN))
 
@@ -107,21 +107,21 @@ def _points(mean: Mapping[str, Any]) -> str:
     )
 
 
-def _bands(found: Sequence[Mapping[str, Any]]) -> str:
+def _bands(bands: Sequence[Mapping[str, Any]]) -> str:
     row = itemgetter("epoch", "of")
     rows = [
         [epoch, name, *(f"{b['low']:.4f} to {b['high']:.4f}, {b['normal_p']:.2f}" for b in group)]
-        for (epoch, name), group in groupby(sorted(found, key=row), row)
+        for (epoch, name), group in groupby(sorted(bands, key=row), row)
     ]
     title = (
         f"bands, each for {COVERAGE:.2%} of seeds with {CONFIDENCE:.0%} confidence, all of an epoch"
         f" for {TOGETHER:.0%};\n  with Shapiro-Wilk's p that their reciprocals are normal;"
         f" {DIFFERENCE}: of reciprocals"
     )
-    return f"{title}\n{tabulate(rows, ['epoch', '', *FIGURES])}"
+    return f"{title}\n{tabulate(rows, ['epoch', '', *METRICS])}"
 
 
-def _outside(found: Sequence[Mapping[str, Any]]) -> str:
+def _outside(rejections: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             each["epoch"],
@@ -129,7 +129,7 @@ def _outside(found: Sequence[Mapping[str, Any]]) -> str:
             f"{each['rejected']} of {each['runs']}",
             "; ".join(f"{name} ({count})" for name, count in each["by"].items()),
         ]
-        for each in found
+        for each in rejections
     ]
     title = "outside of the bands of all other seeds, in torch's place beside Keras"
     return f"{title}\n{tabulate(rows, ['epoch', '', 'seeds', 'by the band of'])}"

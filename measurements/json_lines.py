@@ -1,0 +1,47 @@
+"""Files of measured results that grow by a line: one value each, as JSON."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock
+
+from cnn_experiment import UserError
+from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.command_line import must_be_a_folder
+from cnn_experiment.value import Value
+
+V = TypeVar("V", bound=Value)
+
+
+def must_be_a_file_of_lines(file: Path, option: str) -> None:
+    """Raise `UserError` for a file that no line could be added to; its folder may be missing."""
+    if file.is_dir():
+        raise UserError(f"{option} = {file}: it is a folder; accepted: a file, new or old")
+    must_be_a_folder(file.parent, option)
+
+
+def read_lines(file: Path, kind: type[V]) -> list[V]:
+    """Return the values in a file that `add_line` filled, none where there is no file.
+
+    Raises `UserError`, which names the line, for another file.
+    """
+    if not file.exists():
+        return []
+    values = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        try:
+            values.append(kind.from_json(line))
+        except UserError as error:
+            raise UserError(f"{file}, line {number}: {error}") from error
+    return values
+
+
+def add_line(file: Path, value: Value) -> None:
+    """Append a line, the file whole or as it was; other processes may append too."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        before = file.read_bytes() if file.exists() else b""
+        if before and not before.endswith(b"\n"):
+            before += b"\n"
+        line = value.model_dump_json(exclude_none=True)
+        write_atomically(file, before + f"{line}\n".encode())

@@ -1,0 +1,32 @@
+"""The experiment that a measurement trains: a preset, with a few changes."""
+
+from typing import Any, NamedTuple
+
+from cnn_experiment import Experiment, preset
+
+
+class Recipe(NamedTuple):
+    """A preset, and what is changed in it where it is given."""
+
+    preset: str
+    epochs: int | None = None
+    momentum: float | None = None
+    train_images: int | None = None
+
+    @property
+    def experiment(self) -> Experiment:
+        """With seed 0; raises `UserError` for what cannot be."""
+        published = preset(self.preset)
+        changes: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
+        if self.momentum is not None:
+            changes["optimizer"] = published.optimizer.with_changes(momentum=self.momentum)
+        if self.train_images is not None:
+            changes["data"] = published.data.with_changes(train_images=self.train_images)
+        return published.with_changes(**changes)
+
+    @property
+    def name(self) -> str:
+        """The preset, and what was changed in it but for the epochs."""
+        momentum = "" if self.momentum is None else f", momentum {self.momentum}"
+        images = "" if self.train_images is None else f", {self.train_images} images"
+        return f"{self.preset}{momentum}{images}"
