@@ -7,21 +7,30 @@ nothing but itself: no network, no scripts.
 """
 
 import argparse
-import sys
 from pathlib import Path
+
+from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.command_line import (
+    errors_as_one_sentence,
+    folder,
+    must_be_a_folder,
+    must_be_writable_file,
+    parser_of,
+)
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line; no framework is loaded for this."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", default=Path("report.html"), help="default report.html"
     )
     parser.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="write the page's pictures there, too, as PNG"
+        "--pictures",
+        type=folder,
+        metavar="DIR",
+        help="write the page's pictures there, too, as PNG",
     )
     return parser.parse_args()
 
@@ -29,24 +38,19 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Write the page; exit with 1 and one sentence where that cannot be done."""
     options = arguments()
-    from cnn_experiment import UserError
-    from cnn_experiment.atomic_file import write_atomically
+    with errors_as_one_sentence():
+        must_be_writable_file(options.out)
+        must_be_a_folder(options.pictures, "pictures")
+        from parity_tests.report import page, pictures, read_runs  # needs jinja2 and matplotlib
 
-    try:
-        from parity_tests.report import page, pictures, read_runs
-
-        if options.out.is_dir() or not options.out.parent.is_dir():
-            raise UserError(f"out = {options.out}: accepted: a file in a folder that is there")
-        given = read_runs(options.runs)
-        write_atomically(options.out, page(given))
+        runs = read_runs(options.runs)
+        write_atomically(options.out, page(runs))
         print(f"wrote {options.out}")
         if options.pictures is not None:
             options.pictures.mkdir(parents=True, exist_ok=True)
-            for name, content in pictures(given).items():
+            for name, content in pictures(runs).items():
                 write_atomically(options.pictures / name, content)
                 print(f"wrote {options.pictures / name}")
-    except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

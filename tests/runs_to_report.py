@@ -7,7 +7,7 @@ import numpy as np
 
 from cnn_experiment import Checkpoint, EpochRecord, RunFolder, initial_weights
 from cnn_experiment.machine import Machine
-from cnn_experiment.runs.checkpoint import Backend
+from cnn_experiment.runs.checkpoint import BackendName
 from parity_tests.envelope import envelope, log_distances
 from parity_tests.parity_result import (
     FILE,
@@ -90,7 +90,7 @@ def write_result(folder: Path, result: ParityResult) -> Path:
     return folder
 
 
-def write_training(folder: Path, backend: Backend, *, moved: float = 0.0) -> Path:
+def write_training(folder: Path, backend: BackendName, *, moved: float = 0.0) -> Path:
     """The folder, with a training run of two epochs in it, whose weights are `moved`."""
     run = RunFolder(folder)
     run.start(EXPERIMENT, backend)

@@ -146,6 +146,11 @@ def of_another_module(config: dict[str, Any]) -> None:
     config["config"]["layers"][1]["module"] = "os"
 
 
+def of_another_class(config: dict[str, Any]) -> None:
+    names = {"class_name": "Embedding", "registered_name": "Embedding"}
+    config["config"]["layers"][1].update(names)
+
+
 CONFIGURATIONS: dict[str, Change] = {
     "layer 'zebra': padding = 'same'; accepted: \"valid\"": with_setting(1, padding="same"),
     r"strides = \[2, 2\]; accepted: \[1, 1\]": with_setting(1, strides=[2, 2]),
@@ -168,12 +173,13 @@ CONFIGURATIONS: dict[str, Change] = {
     r"pools\[0\]\[0\] = 0: input should be greater": with_setting(
         2, pool_size=[0, 2], strides=[0, 2]
     ),
+    "layer 'zebra' is an Embedding; accepted: InputLayer, Conv2D": of_another_class,
     "layer 'dense_1' is a Conv2D in the place of MaxPooling2D": without_pooling,
     "layer 'zebra' is a Conv2D of os; accepted": of_another_module,
     "layers are named .*; accepted: a name for each": with_setting(7, name="zebra"),
     "the model does not begin with an InputLayer": with_layers(slice(1, None)),
     "the model ends, there is nothing in the place of Dense": with_layers(slice(7)),
-    "the model is a 'Functional'": with_model(class_name="Functional"),
+    "the model is a Functional; accepted: a Sequential": with_model(class_name="Functional"),
     "configuration: layers = 3: input should be a valid list": with_model(config={"layers": 3}),
 }
 

@@ -266,7 +266,12 @@ def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
         (
             "activations",
             ["--layer", "dense_1", "--image", "0", "--out", "/nowhere/a.png"],
-            "out = /nowhere/a.png: accepted: a name ending in .png, in a folder that is there",
+            "out = /nowhere/a.png: accepted: a file in a folder that exists",
+        ),
+        (
+            "activations",
+            ["--layer", "dense_1", "--image", "0", "--out", "/nowhere/a.jpg"],
+            "out = /nowhere/a.jpg: accepted: a name that ends in .png",
         ),
         ("doubtful", ["--pair", "4,10"], "pair = (4, 10): accepted: two of 0 to 9"),
         ("doubtful", ["--count", "0"], "count = 0: accepted: 1 to 200"),

@@ -171,8 +171,14 @@ sha256sum {run}/latest.safetensors
     )
     lines = done.stdout.splitlines()
     assert lines[0] == lines[2] == lines[4]
-    assert lines[1].startswith("error: [Errno 28] No space left on device")
-    assert lines[3].startswith("error: [Errno 30] Read-only file system")
+    latest = f"{run}/latest.safetensors"
+    assert lines[1] == (
+        f"error: {latest}: No space left on device; {latest} holds the run after 1 epoch, step 100"
+    )
+    assert lines[3] == (
+        f"error: the run's folder {run}: Read-only file system; accepted: a folder that can be"
+        " written to"
+    )
     assert len(lines) == 5
 
 

@@ -151,9 +151,20 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
         (["--epochs", "0"], "epochs = 0: input should be greater than or equal to 1"),
         (["--seed", "-3"], "seed = -3: input should be greater than or equal to 0"),
         (["--train-images", "70000"], "train_images = 70000: input should be less than or equal"),
-        (["--data-dir", str(SCRIPT)], str(SCRIPT)),
+        (
+            ["--data-dir", str(SCRIPT)],
+            f"data_dir = {SCRIPT}: Not a directory; accepted: a folder that holds MNIST/raw",
+        ),
         (["--out", str(SCRIPT)], "it is a file; accepted: a folder"),
-        (["--data-dir", "/proc/nowhere"], "/proc/nowhere"),
+        (["--out", f"{SCRIPT}/run"], f"out = {SCRIPT}/run: {SCRIPT} is a file; accepted: a folder"),
+        (
+            ["--out", "/proc/nowhere"],
+            "the run's folder /proc/nowhere: No such file or directory; accepted: a folder that",
+        ),
+        (
+            ["--data-dir", "/proc/nowhere"],
+            "data_dir = /proc/nowhere: No such file or directory; accepted: a folder that holds",
+        ),
     ],
 )
 def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str, tmp_path: Path) -> None:

@@ -54,12 +54,22 @@ def read_mnist_files(
     Images are (count, 28, 28), labels (count,), all uint8. A file that is missing or damaged is
     fetched from the first source that has it. Raises `UserError` naming every source that failed.
     """
-    folder = data_root(data_dir) / "MNIST" / "raw"
-    contents = {file: _read_intact(folder, file) for file in FILES}
-    missing = [file for file, content in contents.items() if content is None]
-    if missing:
-        contents |= _fetch(missing, folder, sources)
-    return tuple(_parse_idx(content) for content in contents.values() if content is not None)
+    root = data_root(data_dir)
+    try:
+        contents = _contents(root / "MNIST" / "raw", sources)
+    except OSError as error:  # of the folder: a source's own have become a `UserError`
+        raise UserError(
+            f"data_dir = {root}: {error.strerror or error}; accepted: a folder that holds"
+            " MNIST/raw, or one that can be written to"
+        ) from error
+    return tuple(_parse_idx(content) for content in contents)
+
+
+def _contents(folder: Path, sources: Sequence[Source]) -> list[bytes]:
+    found = {file: _read_intact(folder, file) for file in FILES}
+    missing = [file for file, content in found.items() if content is None]
+    fetched = _fetch(missing, folder, sources) if missing else {}
+    return [found[file] or fetched[file] for file in FILES]
 
 
 def _read_intact(folder: Path, file: MnistFile) -> bytes | None:

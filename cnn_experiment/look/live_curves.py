@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_experiment.atomic_file import write_atomically
-from cnn_experiment.errors import UserError
+from cnn_experiment.errors import UserError, sentence_of
 from cnn_experiment.runs.history import EpochRecord
 
 
@@ -22,11 +22,12 @@ class LiveCurves:
     """
 
     def __init__(
-        self, epochs: int, earlier: Sequence[EpochRecord] = (), *, file: Path | None = None
+        self, epochs: int, earlier: Sequence[EpochRecord] = (), *, file: Path | str | None = None
     ) -> None:
         from cnn_experiment.look import pictures  # matplotlib only where something is drawn
 
-        self._pictures, self._epochs, self._file = pictures, epochs, file
+        self._pictures, self._epochs = pictures, epochs
+        self._file = None if file is None else Path(file)
         self._records = list(earlier)
         self._figure: Any = None
         self.is_drawn = self._has_failed = False
@@ -57,7 +58,7 @@ class LiveCurves:
         except OSError as error:
             self.is_drawn = False
             if not self._has_failed:
-                logging.getLogger(__name__).warning("no curves: %s", error)
+                logging.getLogger(__name__).warning("no curves: %s", sentence_of(error))
             self._has_failed = True
 
     def _show(self, picture: bytes) -> None:

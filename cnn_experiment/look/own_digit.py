@@ -34,13 +34,14 @@ _CENTRE = 14.5
 Floats = NDArray[np.float64]
 
 
-def read_grey(file: Path) -> NDArray[np.uint8]:
+def read_grey(file: Path | str) -> NDArray[np.uint8]:
     """The picture in grey levels (height, width), 0 black to 255 white, upright.
 
     Large ones are brought down to less than 800 in height and width. What is transparent becomes
     white, or black if what is drawn there is light. Raises `UserError` for a file that is no PNG or
     JPEG, that is damaged or too large.
     """
+    file = Path(file)
     if not file.is_file():
         raise UserError(f"image = {file}: it is no file; accepted: a PNG or JPEG")
     size = file.stat().st_size

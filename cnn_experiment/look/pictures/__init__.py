@@ -4,17 +4,24 @@ Each function returns a matplotlib `Figure`; `png` and `svg` make bytes of it th
 the same input and versions. Importing this raises `UserError` where matplotlib is not installed.
 """
 
-from importlib.util import find_spec
-
 from cnn_experiment.errors import UserError
 
-if find_spec("matplotlib") is None:
-    raise UserError("matplotlib is not installed here; pip install '.[plots]'")
+try:
+    import matplotlib  # noqa: F401 - asked for here, so that its absence is one clear sentence
+except ModuleNotFoundError as error:
+    raise UserError("matplotlib is not installed here; pip install '.[plots]'") from error
 
 from cnn_experiment.look.pictures.curves import curves
 from cnn_experiment.look.pictures.digits import Guess, confusion_matrix, digit_sheet, guesses
 from cnn_experiment.look.pictures.drift import Band, Line, envelope, trajectory
-from cnn_experiment.look.pictures.layers import Looked, Panel, layer_outputs, standardised, tiled
+from cnn_experiment.look.pictures.layers import (
+    Looked,
+    Panel,
+    layer_outputs,
+    must_be_a_colormap,
+    standardised,
+    tiled,
+)
 from cnn_experiment.look.pictures.style import COLOURS, INK, png, svg
 
 __all__ = [
@@ -31,6 +38,7 @@ __all__ = [
     "envelope",
     "guesses",
     "layer_outputs",
+    "must_be_a_colormap",
     "png",
     "standardised",
     "svg",

@@ -35,15 +35,20 @@ class Looked(NamedTuple):
     panels: Sequence[Panel]
 
 
+def must_be_a_colormap(name: str) -> None:
+    """Raise `UserError` for a name that matplotlib has no scale of colours for."""
+    if name not in mpl.colormaps:
+        some = "jet, viridis, inferno, magma, gray"
+        raise UserError(f"cmap = {name!r}: accepted: {some} or another of matplotlib's names")
+
+
 @in_our_style
 def layer_outputs(rows: Sequence[Looked], colours: str = "jet") -> Figure:
     """A row for each image: the image, then the grids of its panels, 8 maps or nodes in a line.
 
     All panels share one scale of colours, and all differences another, so that rows compare.
     """
-    if colours not in mpl.colormaps:
-        some = "jet, viridis, inferno, magma, gray"
-        raise UserError(f"cmap = {colours!r}: accepted: {some} or another of matplotlib's names")
+    must_be_a_colormap(colours)
     grids = [[tiled(panel.output) for panel in row.panels] for row in rows]
     is_dense = rows[0].panels[0].output.ndim == 1
     width = 2.6 if is_dense else 4.6

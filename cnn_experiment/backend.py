@@ -1,0 +1,95 @@
+"""What a backend offers, whichever framework it computes with, and how one is loaded by name.
+
+Importing this loads no framework: `load_backend` does.
+"""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_experiment.data.mnist import Digits
+from cnn_experiment.errors import UserError
+from cnn_experiment.runs.checkpoint import Checkpoint
+from cnn_experiment.runs.history import EpochRecord, Evaluation
+from cnn_experiment.runs.keeper import Keeper
+from cnn_experiment.runs.progress import Watcher
+from cnn_experiment.settings.experiment import Experiment
+from cnn_experiment.value import accepted
+from cnn_experiment.variables import Variables
+
+BACKENDS = {"torch": "torch_cnn", "keras": "keras_ref"}
+"""The package of each backend."""
+
+Model = TypeVar("Model")
+
+
+class Backend(Protocol[Model]):
+    """The functions that `torch_cnn` and `keras_ref` both have, under the same names.
+
+    `Model` is the framework's own class. Each backend's docstrings say what is particular to it.
+    """
+
+    def pick_device(self, name: str = "auto") -> object:
+        """Return the device of this name; printed, it is the framework's name for it."""
+
+    def prepare_process(self) -> None:
+        """Change what training needs of the whole process; `train` itself never does that."""
+
+    def build_model(self, experiment: Experiment) -> Model:
+        """Return the experiment's network with its initial weights."""
+
+    def train(
+        self,
+        experiment: Experiment,
+        digits: Digits,
+        *,
+        device: str = "auto",
+        watchers: Sequence[Watcher] = (),
+        keeper: Keeper | None = None,
+        start: Checkpoint | None = None,
+        compiled: bool = False,
+    ) -> tuple[Model, list[EpochRecord]]:
+        """Run the experiment; return the trained model and a record for each epoch."""
+
+    def evaluate(
+        self, model: Model, images_nhwc: NDArray[Any], labels: NDArray[np.int64]
+    ) -> Evaluation:
+        """Return loss and accuracy over all images."""
+
+    def predict(self, model: Model, images_nhwc: NDArray[Any]) -> NDArray[Any]:
+        """Return class probabilities, shape (count, classes)."""
+
+    def layer_outputs(self, model: Model, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return each layer's output by its name."""
+
+    def neutral_weights(self, model: Model) -> dict[str, NDArray[Any]]:
+        """Return copies of the model's weights under their neutral names."""
+
+    def load_neutral_weights(self, model: Model, weights: Variables) -> None:
+        """Copy `weights` into the model."""
+
+
+def load_backend(name: str) -> Backend[object]:
+    """Import the backend's package.
+
+    Raises `UserError` for an unknown name, and where the framework is not installed.
+    """
+    if name not in BACKENDS:
+        raise UserError(f"backend = {name!r}: {accepted(list(BACKENDS))}")
+    try:
+        return cast("Backend[object]", importlib.import_module(BACKENDS[name]))
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"backend = {name!r}: {error.name} is not installed here; pip install '.[{name}]'"
+        ) from error
+
+
+def load_trained(name: str, checkpoint: Checkpoint) -> tuple[Backend[object], object]:
+    """Return the backend, and its model with the experiment and the weights of a checkpoint."""
+    backend = load_backend(name)
+    model = backend.build_model(checkpoint.experiment)
+    backend.load_neutral_weights(model, checkpoint.weights)
+    return backend, model

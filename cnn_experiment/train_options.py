@@ -1,0 +1,131 @@
+"""The options of `scripts/train.py`, and what they ask for."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cnn_experiment.backend import BACKENDS
+from cnn_experiment.command_line import (
+    add_experiment_options,
+    experiment_of,
+    folder,
+    must_be_a_folder,
+    parser_of,
+)
+from cnn_experiment.errors import UserError
+from cnn_experiment.runs.checkpoint import BackendName
+from cnn_experiment.runs.run_folder import RunFolder
+from cnn_experiment.session import Session, TrainingOptions, new_session, resumed_session
+from cnn_experiment.settings.options import add_setting_options, with_settings
+
+_PRESET = "article-2"
+_MAY_CHANGE = ("backend", "epochs", "device", "data_dir", "compile", "checkpoint_every", "plot")
+"""Options that a resumed run takes anew."""
+
+
+def train_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return the parser, whose help begins with `doc`."""
+    parser = parser_of(doc)
+    parser.add_argument(
+        "--backend", choices=tuple(BACKENDS), help="default: torch, or the resumed run's own"
+    )
+    what = add_experiment_options(parser, _PRESET)
+    what.add_argument(
+        "--resume",
+        type=folder,
+        metavar="DIR",
+        help="go on with the run in this folder; --backend, --epochs, --device, --data-dir,"
+        " --compile, --checkpoint-every and --plot can be given anew",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=int,
+        metavar="N",
+        help="keep the state every N steps, besides after every epoch",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="pass PyTorch's network through torch.compile: for CUDA, where it was never measured",
+    )
+    parser.add_argument(
+        "--plot",
+        choices=("curves", "none"),
+        help="curves: rewrite curves.png after every epoch, the default where matplotlib is there",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=folder,
+        metavar="P",
+        help="folder that holds or gets MNIST/raw; default: $MNIST_DIR, else the user's cache",
+    )
+    parser.add_argument(
+        "--out",
+        type=folder,
+        metavar="DIR",
+        help="the run's folder; default runs/NAME-BACKEND-seedS, of the preset or the file",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="move a run in the folder aside, into previous/"
+    )
+    add_setting_options(parser)
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line; raise `UserError` for an option that a resumed run cannot take."""
+    options = parser.parse_args()
+    for name, value in vars(options).items():
+        is_given = value != parser.get_default(name)
+        if options.resume is not None and is_given and name not in ("resume", *_MAY_CHANGE):
+            raise UserError(
+                f"{name} = {value}: it cannot be changed in the middle of a run; accepted with"
+                f" resume: {', '.join(_MAY_CHANGE)}"
+            )
+    return options
+
+
+def name_of(options: argparse.Namespace) -> str:
+    """Return what the run is called: its folder's name, else its file's, else its preset's."""
+    named: Path | None = options.resume or options.experiment
+    return named.stem if named else str(options.preset)
+
+
+@contextmanager
+def session_of(options: argparse.Namespace) -> Iterator[Session]:
+    """Begin or resume the run that the options ask for; raises `UserError` where that fails."""
+    training = TrainingOptions(
+        options.device, options.compile, options.checkpoint_every, options.data_dir
+    )
+    if options.resume is not None:
+        session = resumed_session(
+            RunFolder(options.resume),
+            training,
+            backend_name=options.backend,
+            epochs=options.epochs,
+        )
+    else:
+        must_be_a_folder(options.out)
+        backend_name: BackendName = options.backend or "torch"
+        experiment = with_settings(experiment_of(options), options)
+        default_out = Path("runs") / f"{name_of(options)}-{backend_name}-seed{experiment.seed}"
+        run_folder = RunFolder(options.out or default_out)
+        session = new_session(
+            experiment, run_folder, backend_name, training, overwrite=options.overwrite
+        )
+    with session as ready:
+        yield ready
+
+
+def command_to_go_on(options: argparse.Namespace, path: Path) -> str:
+    """Return what to type to go on with the run in `path` as it was trained until now."""
+    words = [sys.executable, sys.argv[0], "--resume", str(path)]
+    for option in ("checkpoint_every", "device", "data_dir", "compile", "plot"):
+        value = getattr(options, option)
+        if value not in (None, False, "auto"):
+            words += [f"--{option.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)
