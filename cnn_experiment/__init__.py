@@ -16,6 +16,7 @@ from cnn_experiment.settings.presets import PRESETS, preset
 from cnn_experiment.settings.randomness import batch_order, epoch_batches, initial_weights
 from cnn_experiment.settings.regularizers import L1, L2
 from cnn_experiment.settings.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
+from cnn_experiment.version import __version__
 
 __all__ = [
     "L1",
@@ -49,6 +50,7 @@ __all__ = [
     "Tally",
     "UserError",
     "Watcher",
+    "__version__",
     "batch_order",
     "epoch_batches",
     "initial_weights",

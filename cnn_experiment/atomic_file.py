@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path | str, content: bytes) -> None:
     """Replace `path` by `content`: through a new file beside it, flushed to disk, then renamed.
 
     Whoever reads `path` meanwhile or after a crash finds the old content or the new, never a part.
@@ -18,7 +18,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     name of `path`.
     """
     try:
-        _write(path, content)
+        _write(Path(path), content)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -41,13 +41,13 @@ def _write(path: Path, content: bytes) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
+def remove_unfinished(folder: Path | str) -> None:
     """Remove what a killed process left behind in the middle of `write_atomically`."""
-    for scratch in folder.glob(".*.partial"):
+    for scratch in Path(folder).glob(".*.partial"):
         scratch.unlink(missing_ok=True)
 
 
-def write_table_atomically(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_table_atomically(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace `path` by the rows, of which there is at least one, as CSV under a header.
 
     Every float is in the shortest form that reads back equal.
@@ -59,6 +59,6 @@ def write_table_atomically(path: Path, rows: Sequence[Mapping[str, Any]]) -> Non
     write_atomically(path, text.getvalue().encode())
 
 
-def write_json_atomically(path: Path, value: object) -> None:
+def write_json_atomically(path: Path | str, value: object) -> None:
     """Replace `path` by the value as indented JSON; NaN and infinity, which JSON lacks, raise."""
     write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

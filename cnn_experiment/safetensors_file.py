@@ -12,11 +12,14 @@ _LONGEST_HEADER = 16 * 2**20
 _NUMPY_NAMES = {"F32": "float32", "F64": "float64"}
 
 
-def read_index(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, tuple[int, ...]]]]:
+def read_index(
+    path: Path | str,
+) -> tuple[dict[str, str], dict[str, tuple[str, tuple[int, ...]]]]:
     """Metadata, and NumPy dtype and shape of each array, of a safetensors file; reads no array.
 
     Raises `UserError` for a file that is not safetensors through and through.
     """
+    path = Path(path)
     if not path.is_file():  # reading from a pipe would wait for ever
         raise UserError("it is no file; accepted: a safetensors file")
     with path.open("rb") as file:
@@ -35,7 +38,7 @@ def read_index(path: Path) -> tuple[dict[str, str], dict[str, tuple[str, tuple[i
         raise UserError(f"it is no safetensors file, or a damaged one ({error})") from error
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path | str) -> dict[str, NDArray[Any]]:
     """All arrays of a safetensors file whose index was found good."""
     with safe_open(path, "np") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

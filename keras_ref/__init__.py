@@ -7,6 +7,7 @@ been imported with another backend before.
 import os
 import sys
 
+from cnn_experiment import __version__
 from cnn_experiment.import_order import settle_triton
 from keras_ref.start_notes import notes_dropped
 
@@ -46,6 +47,7 @@ from keras_ref.weights import (  # noqa: E402
 __all__ = [
     "LearningRateHistory",
     "SeededBatches",
+    "__version__",
     "build_model",
     "evaluate",
     "floatx",

@@ -39,7 +39,26 @@ def test_a_checkpoint_reads_back_as_it_was(tmp_path: Path) -> None:
     assert (again.experiment, again.tally, again.backend) == (EXPERIMENT, STATE.tally, "torch")
 
 
-def with_header(change: Callable[[dict[str, Any]], None]) -> bytes:
+def test_the_header_has_the_fields_of_format_1() -> None:
+    content = STATE.to_bytes()
+    metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    header = json.loads(metadata["twin_cnn"])
+    assert header.keys() == {
+        "format",
+        "backend",
+        "experiment",
+        "iteration",
+        "epoch",
+        "batch",
+        "tally",
+        "history",
+        "versions",
+    }
+    assert (header["format"], header["iteration"], header["batch"]) == (1, 2, 2)
+    assert header["versions"]["numpy"] == np.__version__
+
+
+def with_header(change: Callable[[dict[str, Any]], object]) -> bytes:
     """The file with another header; the change is made in place."""
     content = STATE.to_bytes()
     metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
@@ -70,6 +89,9 @@ def set_to(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (b"\xff" * 8 + b"{}", "it is no safetensors file, or not all of one"),
         (STATE.to_bytes()[:-1], "it is no safetensors file, or a damaged one"),
         (save({"a": np.zeros(3)}), "it is no checkpoint of ours; accepted: a file that train.py"),
+        (with_header(lambda header: header.pop("versions")), "versions: field required"),
+        (with_header(set_to("format", value=2)), "format = 2: input should be 1"),
+        (with_header(set_to("epoch", value=-1)), "epoch = -1: input should be greater than or"),
         (with_header(set_to("batch", value=3)), "iteration = 2: accepted: 3"),
         (with_header(set_to("tally", "images", value=64)), "tally.images = 64: accepted: 128"),
         (with_header(set_to("tally", "hits", value=129)), "tally.hits = 129: accepted: 128"),

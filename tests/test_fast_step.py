@@ -1,6 +1,7 @@
 """What makes the step fast changes nothing: each trick against the plain way, in float64."""
 
 import copy
+import ctypes
 import shutil
 from collections.abc import Callable
 from typing import Literal
@@ -24,7 +25,7 @@ from cnn_experiment import (
     UserError,
     preset,
 )
-from torch_cnn import CNN, KerasRMSprop, build_model, evaluate, train, train_step
+from torch_cnn import CNN, KerasRMSprop, build_model, evaluate, prepare_process, train, train_step
 from torch_cnn.model import activate
 from torch_cnn.step import build_optimizer
 
@@ -212,6 +213,20 @@ def test_a_step_and_an_evaluation_take_the_losses_of_the_model_at_hand() -> None
     )
     loss, _ = train_step(model, build_optimizer(model), images, labels)
     np.testing.assert_allclose(loss.item(), 2 * plain + 7, rtol=1e-12)
+
+
+def test_a_training_changes_nothing_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(torch, "set_flush_denormal", calls.append)
+    monkeypatch.setattr(ctypes, "CDLL", calls.append)
+    small = {"epochs": 1, "batch_size": 8, "data": Data(train_images=16, test_images=8)}
+    images = np.random.RandomState(0).standard_normal((24, 28, 28, 1))
+    labels = np.arange(24) % 10
+    digits = Digits(images[:16], labels[:16], images[16:], labels[16:])
+    train(experiment_with(NETWORKS["no pooling"]).with_changes(**small), digits, device="cpu")
+    assert calls == []
+    prepare_process()
+    assert calls == [True, None]
 
 
 def test_a_parameter_without_a_gradient_is_left_alone_and_keeps_its_state() -> None:

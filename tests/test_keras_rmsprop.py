@@ -2,13 +2,15 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler
 
-from torch_cnn import KerasRMSprop
+from cnn_experiment import UserError
+from torch_cnn import KerasRMSprop, keras_schedule
 
 
 def net() -> nn.Sequential:
@@ -142,10 +144,12 @@ def test_parameters_without_a_gradient_are_left() -> None:
         ({"epsilon": -1e-7}, "epsilon = -1e-07: accepted: 0 or more"),
         ({"weight_decay": -1.0}, "weight_decay = -1.0: accepted: 0 or more"),
         ({"lr": float("nan")}, "lr = nan: accepted: 0 or more"),
+        ({"momentum": "0.9"}, "momentum = '0.9': accepted: 0 to 1"),
+        ({"rho": None}, "rho = None: accepted: 0 to below 1"),
     ],
 )
-def test_wrong_settings_are_named(setting: dict[str, float], accepted: str) -> None:
-    with pytest.raises(ValueError, match=accepted):
+def test_wrong_settings_are_named(setting: dict[str, Any], accepted: str) -> None:
+    with pytest.raises(UserError, match=accepted):
         KerasRMSprop(net().parameters(), **setting)
 
 
@@ -154,3 +158,15 @@ def test_sparse_gradients_are_refused() -> None:
     embedding(torch.tensor([1])).sum().backward()
     with pytest.raises(ValueError, match="sparse"):
         KerasRMSprop(embedding.parameters()).step()
+
+
+@pytest.mark.parametrize("schedule", [0.1, None, "constant"])
+def test_a_rate_that_is_no_schedule_is_refused(schedule: Any) -> None:
+    optimizer = KerasRMSprop([nn.Parameter(torch.ones(1))], lr=0.5)
+    with pytest.raises(UserError) as error:
+        keras_schedule(optimizer, schedule)
+    assert str(error.value) == (
+        f"schedule = {schedule!r}: accepted: ConstantRate, InverseTimeDecay, ExponentialDecay of"
+        " cnn_experiment"
+    )
+    assert optimizer.param_groups[0]["lr"] == 0.5

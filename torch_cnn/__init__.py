@@ -1,5 +1,6 @@
 """The PyTorch backend: the experiment's network, Keras-faithful training, and weights both ways."""
 
+from cnn_experiment import __version__
 from cnn_experiment.import_order import settle_triton
 
 settle_triton()  # before torch and TensorFlow meet
@@ -24,6 +25,7 @@ __all__ = [
     "KerasAdamax",
     "KerasNadam",
     "KerasRMSprop",
+    "__version__",
     "build_model",
     "build_optimizer",
     "evaluate",

@@ -30,13 +30,14 @@ _SECONDS = 20.0
 _BYTES_A_SECOND = 10e6
 
 
-def read_hdf5(path: Path) -> tuple[str | None, dict[str, NDArray[Any]]]:
+def read_hdf5(path: Path | str) -> tuple[str | None, dict[str, NDArray[Any]]]:
     """The attribute `model_config` and every array below `layers` and `model_weights`, by path.
 
     The arrays are float32 or float64. Raises `UserError` for what the reader refuses, for what ends
     it, and where h5py is not installed.
     """
     must_have_h5py()
+    path = Path(path)
     seconds = _SECONDS + path.stat().st_size / _BYTES_A_SECOND
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # whose buffers count as memory
     try:

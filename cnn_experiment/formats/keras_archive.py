@@ -23,14 +23,14 @@ _PIECE = 2**20
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[bytes, Path]]:
+def opened(path: Path | str) -> Iterator[tuple[bytes, Path]]:
     """The JSON of the model and the path of a copy of its weights' HDF5 file, while it is open.
 
     Raises `UserError` for a file that is not such an archive, or not all of one.
     """
     with TemporaryDirectory() as folder:
         copy = Path(folder) / _WEIGHTS
-        yield _read(path, copy), copy
+        yield _read(Path(path), copy), copy
 
 
 def _read(path: Path, copy_of_weights: Path) -> bytes:

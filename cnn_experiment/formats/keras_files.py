@@ -23,7 +23,7 @@ from cnn_experiment.variables import Variables
 Arrays = dict[str, NDArray[Any]]
 
 
-def read_keras_archive(path: Path) -> tuple[Network, Arrays]:
+def read_keras_archive(path: Path | str) -> tuple[Network, Arrays]:
     """Network and weights of a `.keras` file; raises `UserError` where it cannot be used.
 
     The weights have neutral names where their places in the file are those of the network's layers,
@@ -35,7 +35,7 @@ def read_keras_archive(path: Path) -> tuple[Network, Arrays]:
     return network, _renamed(arrays, _places(network))
 
 
-def read_keras_hdf5(path: Path, network: Network | None) -> tuple[Network | None, Arrays]:
+def read_keras_hdf5(path: Path | str, network: Network | None) -> tuple[Network | None, Arrays]:
     """Network and weights of an HDF5 file that Keras wrote.
 
     A whole model tells its network; for weights alone `network` names them, and None is returned as
