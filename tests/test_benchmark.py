@@ -10,7 +10,8 @@ import pytest
 from cnn_experiment import UserError, preset
 from measurements.peers import PEERS, contestants, multiplications
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "benchmark.py"
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "scripts" / "benchmark.py"
 
 
 def benchmark(*options: str | Path) -> subprocess.CompletedProcess[str]:
@@ -66,3 +67,22 @@ def test_operations_are_those_of_the_cropped_network() -> None:
     third, dense = 3 * 3 * 128 * 9 * 64, 1152 * 120 + 120 * 10
     by_hand = 2 * first + 3 * (second + third + dense)
     assert multiplications(preset("article-3-addendum")) == by_hand
+
+
+@pytest.mark.parametrize(
+    ("script", "option"),
+    [
+        ("benchmark.py", "--json"),
+        ("benchmark.py", "--plot"),
+        ("mlp_study.py", "--out"),
+        ("mlp_study.py", "--plot"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_before_anything_is_measured(
+    script: str, option: str
+) -> None:
+    place = Path(__file__) / "below.png"
+    command: list[str | Path] = [sys.executable, SCRIPT.with_name(script), option, place]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    sentence = f"{option[2:]} = {place}: accepted: a file in a folder that exists"
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"error: {sentence}\n")

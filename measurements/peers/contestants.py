@@ -65,7 +65,6 @@ def build(name: str, experiment: Experiment) -> Contestant:
         precision = "bfloat16" if name == "bfloat16" else "full"
         return ours(experiment.with_changes(precision=precision))
     peer = PEERS[name]
-    contestant: Contestant = getattr(import_module(f"peers.{peer.module}"), peer.function)(
-        experiment
-    )
+    module = import_module(f"measurements.peers.{peer.module}")
+    contestant: Contestant = getattr(module, peer.function)(experiment)
     return contestant

@@ -1,0 +1,187 @@
+"""The time of our training step beside that of its peers: measured in turns, with ratios."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cnn_experiment import Experiment, preset
+from measurements.peers import (
+    CONTROL,
+    VARIANTS,
+    multiplications,
+    must_be_comparable,
+    must_be_peers,
+)
+from measurements.peers.process import THREADS, ContestantProcess
+
+RESAMPLES = 10_000
+PAUSE = 0.3
+"""Seconds before each turn, in which the threads of the last one go to sleep."""
+
+
+class Interval(TypedDict):
+    """A median and the ends of its 95 % bootstrap interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+class ContestantResult(TypedDict):
+    """What was measured of one contestant."""
+
+    ms_a_step: float
+    images_a_second: float
+    gflops: float
+    peak_memory_mb: float
+    start_up: dict[str, float]
+    loss: float
+
+
+class BenchmarkResult(TypedDict):
+    """What the benchmark writes as JSON."""
+
+    preset: str
+    steps: int
+    rounds: int
+    threads: int
+    ratios: dict[str, dict[str, Interval]]
+    """By our variant and peer: the peer's time over ours."""
+    matrix_product_peak_gflops: dict[str, float]
+    gflop_a_step: float
+    contestants: dict[str, ContestantResult]
+
+
+def measure(preset_name: str, steps: int, rounds: int, peers: Sequence[str]) -> BenchmarkResult:
+    """Let all contestants train in turns of `steps`, in `rounds` of random order.
+
+    Raises `UserError` for a preset that the peers cannot train, and for peers that are none.
+    """
+    experiment = preset(preset_name)
+    must_be_peers(list(peers))
+    must_be_comparable(experiment, preset_name)
+    names = [*VARIANTS, CONTROL, *peers]
+    processes: dict[str, ContestantProcess] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    source = np.random.RandomState(0)
+    try:
+        for name in tqdm(names, desc="start", leave=False, disable=None):
+            processes[name] = ContestantProcess(name, preset_name, steps)
+        turns = [name for _ in range(rounds) for name in source.permutation(names)]
+        for name in tqdm(turns, desc="turns", leave=False, disable=None):
+            time.sleep(PAUSE)
+            seconds[name].append(processes[name].seconds_for(steps))
+    finally:
+        for process in processes.values():
+            process.stop()
+
+    times = {name: np.array(values) for name, values in seconds.items()}
+    return {
+        "preset": preset_name,
+        "steps": steps,
+        "rounds": rounds,
+        "threads": THREADS,
+        "ratios": ratios(times, peers),
+        "matrix_product_peak_gflops": matrix_product_peak(),
+        "gflop_a_step": operations(experiment) / 1e9,
+        "contestants": {
+            name: contestant_result(
+                processes[name], float(np.median(times[name])) / steps, experiment
+            )
+            for name in names
+        },
+    }
+
+
+def operations(experiment: Experiment) -> float:
+    """Return the floating-point operations of one step; a multiply-add counts as two."""
+    return 2 * multiplications(experiment) * experiment.batch_size
+
+
+def contestant_result(
+    process: ContestantProcess, seconds_a_step: float, experiment: Experiment
+) -> ContestantResult:
+    """Return what a process that has been stopped has told, and its speed."""
+    return {
+        "ms_a_step": 1e3 * seconds_a_step,
+        "images_a_second": experiment.batch_size / seconds_a_step,
+        "gflops": operations(experiment) / seconds_a_step / 1e9,
+        "peak_memory_mb": process.peak_memory / 2**20,
+        "start_up": process.start_up,
+        "loss": process.loss,
+    }
+
+
+def ratios(
+    times: Mapping[str, NDArray[np.float64]], peers: Sequence[str]
+) -> dict[str, dict[str, Interval]]:
+    """Return each peer's time over each of our variants' in the same round; float32's control too.
+
+    `times` holds the seconds of each round.
+    """
+    return {
+        variant: {
+            peer: interval(times[peer] / times[variant])
+            for peer in [*peers, *([CONTROL] if variant == "float32" else [])]
+        }
+        for variant in VARIANTS
+    }
+
+
+def interval(sample: NDArray[np.float64]) -> Interval:
+    """Return the median of a sample and its 95 % bootstrap interval."""
+    source = np.random.RandomState(0)
+    drawn = source.choice(sample, (RESAMPLES, len(sample)))
+    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
+    return {"median": float(np.median(sample)), "low": float(low), "high": float(high)}
+
+
+def matrix_product_peak() -> dict[str, float]:
+    """Return the best of ten products of 2048 x 2048 matrices by precision, in GFLOP/s."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    peak = {}
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        matrix = torch.randn(2048, 2048).to(dtype)
+        seconds = []
+        for _ in range(10):
+            begin = time.perf_counter()
+            matrix @ matrix
+            seconds.append(time.perf_counter() - begin)
+        peak[name] = 2 * 2048**3 / min(seconds) / 1e9
+    return peak
+
+
+def tables(result: BenchmarkResult) -> str:
+    """Return the result as text: the contestants, then the ratios."""
+    lines = [
+        f"{'':12} {'ms/step':>8} {'images/s':>9} {'GFLOP/s':>8} {'peak MB':>8}"
+        f" {'to first step':>14} {'loss':>8}"
+    ]
+    for name, row in result["contestants"].items():
+        lines.append(
+            f"{name:12} {row['ms_a_step']:8.2f} {row['images_a_second']:9.0f} {row['gflops']:8.0f}"
+            f" {row['peak_memory_mb']:8.0f} {row['start_up']['command_to_first_step']:12.1f} s"
+            f" {row['loss']:8.4f}"
+        )
+    lines.append(f"\n{'faster than':12} {'float32':>24} {'bfloat16':>24}")
+    for peer in result["ratios"]["float32"]:
+        cells = [_cell(result["ratios"][variant].get(peer)) for variant in VARIANTS]
+        lines.append(f"{peer:12} {cells[0]:>24} {cells[1]:>24}")
+    peak = result["matrix_product_peak_gflops"]["float32"]
+    share = result["contestants"]["float32"]["gflops"] / peak
+    lines.append(
+        f"\nfloat32: {share:.0%} of the matrix product's peak, by the cropped network's operations"
+    )
+    return "\n".join(lines)
+
+
+def _cell(ratio: Interval | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"

@@ -1,0 +1,61 @@
+"""Pictures of how many times longer others take: of the benchmark, and of the MLP study."""
+
+import io
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from measurements.benchmark import BenchmarkResult
+from measurements.mlp_study import Row
+
+
+def of_benchmark(result: BenchmarkResult) -> Figure:
+    """Draw the ratios with their intervals."""
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    peers = list(result["ratios"]["float32"])
+    for offset, (variant, ratios) in zip((-0.15, 0.15), result["ratios"].items(), strict=True):
+        for place, peer in enumerate(peers):
+            if peer in ratios:
+                ratio = ratios[peer]
+                middle = ratio["median"]
+                axes.errorbar(
+                    middle,
+                    place + offset,
+                    xerr=[[middle - ratio["low"]], [ratio["high"] - middle]],
+                    fmt="o",
+                    color="C0" if variant == "float32" else "C1",
+                    label=variant if place == 0 else None,
+                )
+    axes.set_yticks(range(len(peers)), peers)
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(xlabel="time / time of our step")
+    axes.legend()
+    return figure
+
+
+def of_mlp_study(rows: Sequence[Row]) -> Figure:
+    """Draw the ratios as bars, grouped by batch size."""
+    names = list(dict.fromkeys(row["contestant"] for row in rows))
+    sizes = list(dict.fromkeys(str(row["batch size"]) for row in rows))
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(names)
+    for number, name in enumerate(names):
+        ratios = [row["ratio"] for row in rows if row["contestant"] == name]
+        places = [group + number * width for group in range(len(ratios))]
+        axes.bar(places, ratios, width, label=name)
+    middle = 0.4 - width / 2
+    axes.set_xticks([group + middle for group in range(len(sizes))], sizes)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set(xlabel="batch size", ylabel="time / time of the fast NumPy MLP")
+    axes.legend(ncols=2)
+    return figure
+
+
+def picture(figure: Figure, ending: str) -> bytes:
+    """Return the figure as the content of a file whose name ends so, as `.png`."""
+    file = io.BytesIO()
+    figure.savefig(file, format=ending.removeprefix("."), dpi=120)
+    return file.getvalue()
