@@ -12,6 +12,8 @@ settings.register_profile("quick", max_examples=40, deadline=None, derandomize=T
 settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
+MARKERS = ("cuda: needs a CUDA device; skipped visibly where there is none",)
+
 DigitsFor = Callable[[Experiment], Digits]
 
 
@@ -22,6 +24,22 @@ def small(
     experiment = preset(name)
     data = experiment.data.with_changes(train_images=train_images, test_images=test_images)
     return experiment.with_changes(dtype="float64", epochs=epochs, data=data)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that the fixture `device` reads."""
+    parser.addoption(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where PyTorch runs in the parity tests; default cpu",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known without this project's settings, too: `pytest --pyargs`."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,18 @@
 """Images drawn from the seed, for networks that MNIST does not fit."""
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from cnn_experiment import Digits, Experiment
+from parity_tests.keras_side import KerasReference
+from parity_tests.torch_side import TorchPort
+
+S = TypeVar("S", TorchPort, KerasReference)
 
 
 def random_digits(experiment: Experiment) -> Digits:
-    """Normally distributed images of the network's own shape, and labels, in its dtype."""
+    """Draw normally distributed images of the network's own shape, and labels, in its dtype."""
     source = np.random.RandomState(experiment.seed)
     train, test = experiment.data.train_images, experiment.data.test_images
     shape = (train + test, *experiment.network.input_shape)
@@ -17,10 +21,7 @@ def random_digits(experiment: Experiment) -> Digits:
     return Digits(images[:train], labels[:train], images[train:], labels[train:])
 
 
-def on_random_digits(implementation: Any) -> Any:
-    """Return the implementation's class with such images instead of MNIST's."""
-    return type(
-        implementation.__name__,
-        (implementation,),
-        {"digits": lambda self: random_digits(self.experiment)},
-    )
+def on_random_digits(side: type[S]) -> type[S]:
+    """Return the side's class with such images instead of MNIST's."""
+    digits = {"digits": lambda self: random_digits(self.experiment)}
+    return type(side.__name__, (side,), digits)

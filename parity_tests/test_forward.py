@@ -6,9 +6,9 @@ import pytest
 import keras_ref
 import torch_cnn
 from cnn_experiment import PRESETS, Convolution, Digits, Experiment, Hidden, Network, load_mnist
-from parity_tests.comparison import assert_close, assert_variables_close, compare
+from parity_ladder import assert_arrays_close, assert_close, compare
+from parity_ladder.tolerances import LAYER_OUTPUTS
 from parity_tests.conftest import small
-from parity_tests.tolerances import of_rung
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -18,7 +18,7 @@ def test_256_images_give_the_same_outputs_and_loss_in_float64(name: str, digits:
     images, labels = digits.test_images_nhwc, digits.test_labels
     assert len(images) == 256
     assert_close(torch_cnn.predict(ours, images), keras_ref.predict(theirs, images), 1e-12)
-    assert_variables_close(
+    assert_arrays_close(
         torch_cnn.layer_outputs(ours, images), keras_ref.layer_outputs(theirs, images), 1e-12
     )
     our_evaluation = torch_cnn.evaluate(ours, images, labels)
@@ -42,8 +42,8 @@ def test_every_layer_of_64_images_is_within_the_ladders_tolerance_in_float32(
     assert list(ours) == list(theirs) == [row.name for row in experiment.network.layers()]
     for row in experiment.network.layers():
         assert ours[row.name].shape == (64, *row.output_shape)
-        found = compare(ours[row.name], theirs[row.name])
-        assert found.relative <= of_rung("layer outputs", experiment), f"{row.name}{found.where}"
+        apart = compare(ours[row.name], theirs[row.name])
+        assert apart.relative <= LAYER_OUTPUTS.float32, f"{row.name}{apart.where}"
 
 
 def odd_network(convolution_activation: str, hidden_activation: str) -> Experiment:
@@ -71,4 +71,4 @@ def test_each_activation_and_odd_shapes_agree(
     experiment = odd_network(convolution_activation, hidden_activation)
     ours = torch_cnn.layer_outputs(torch_cnn.build_model(experiment), digits.test_images_nhwc)
     theirs = keras_ref.layer_outputs(keras_ref.build_model(experiment), digits.test_images_nhwc)
-    assert_variables_close(ours, theirs, 1e-12)
+    assert_arrays_close(ours, theirs, 1e-12)

@@ -12,35 +12,43 @@ from numpy.typing import NDArray
 import keras_ref
 import torch_cnn
 from cnn_experiment import Convolution, Hidden, Network, load_mnist, preset
-from parity_tests.comparison import assert_variables_close
-from parity_tests.diagnosis import causes
-from parity_tests.evidence import teacher_forced
-from parity_tests.implementation import Implementation, State, Step
-from parity_tests.keras_implementation import KerasReference
+from cnn_experiment.backend import Backend
+from parity_ladder import RUNGS, Result, State, Step, assert_arrays_close
+from parity_tests.climbing import climb_experiment
+from parity_tests.digit_batches import DigitBatch
+from parity_tests.keras_side import KerasReference
 from parity_tests.known_differences import CATALOGUE
-from parity_tests.ladder import FirstDifference, Ladder
 from parity_tests.small import short_epoch, small_experiment
-from parity_tests.tolerances import RUNGS
-from parity_tests.torch_implementation import TorchPort
+from parity_tests.torch_side import TorchPort
+
+NAMES = [rung.name for rung in RUNGS]
+
+
+@pytest.fixture(scope="module")
+def reference() -> KerasReference:
+    """Keras on three small steps, and the first of the next epoch."""
+    return KerasReference(small_experiment(3))
 
 
 def test_a_hundred_steps_hold_on_every_rung_in_float64(device: str) -> None:
     experiment = short_epoch(preset("article-3-addendum").with_changes(dtype="float64"), 100)
     assert experiment.steps_per_epoch == 100
     assert experiment.data.train_images % experiment.batch_size == 32
-    reference = KerasReference(experiment)
-    ladder = Ladder(TorchPort(experiment, device), reference)
-    assert ladder.climb(teacher_forced(reference)) is None
-    assert [rung.name for rung in ladder.rungs.values() if rung.passed] == list(RUNGS)
-    assert ladder.loss_max_difference < 1e-12
-    assert ladder.weight_max_difference < 1e-11
+    result = climb_experiment(TorchPort(experiment, device), KerasReference(experiment))
+    assert result.holds, result.verdict
+    assert [rung.rung for rung in result.rungs if rung.passed] == NAMES
+    assert result.loss_max_difference is not None
+    assert result.loss_max_difference < 1e-12
+    assert result.weight_max_difference is not None
+    assert result.weight_max_difference < 1e-11
 
 
 def test_a_few_steps_hold_in_float32(device: str) -> None:
     experiment = short_epoch(preset("article-3").with_changes(epochs=2), 4)
-    reference = KerasReference(experiment)
-    ladder = Ladder(TorchPort(experiment, device), reference)
-    assert ladder.climb(teacher_forced(reference)) is None
+    port, reference = TorchPort(experiment, device), KerasReference(experiment)
+    result = climb_experiment(port, reference, twins=2)
+    below = [rung for rung in result.rungs if rung.rung != "trajectory"]  # two twins are too few
+    assert [rung.where for rung in below if not rung.passed] == []
 
 
 class ThatShows(TorchPort):
@@ -48,21 +56,23 @@ class ThatShows(TorchPort):
 
     changes: Callable[[Step], Step]
 
-    def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
+    def step(self, state: State, batch: DigitBatch) -> Step:
         """Change what is shown."""
-        return self.changes(super().step(state, images_nhwc, labels))
+        return self.changes(super().step(state, batch))
 
 
-def climbed(change: Callable[[Step], Step]) -> tuple[Ladder, FirstDifference | None]:
-    experiment = small_experiment(3)
-    reference, port = KerasReference(experiment), ThatShows(experiment)
+def climbed(change: Callable[[Step], Step], reference: KerasReference) -> Result:
+    port = ThatShows(reference.experiment)
     port.changes = change
-    ladder = Ladder(port, reference)
-    return ladder, ladder.climb(teacher_forced(reference))
+    return climb_experiment(port, reference)
 
 
 def with_gradient(step: Step, value: NDArray[Any]) -> Step:
-    return replace(step, gradients={**step.gradients, "dense_1/bias": value})
+    return replace(step, gradients={**(step.gradients or {}), "dense_1/bias": value})
+
+
+def bias_gradient(step: Step) -> NDArray[Any]:
+    return (step.gradients or {})["dense_1/bias"]
 
 
 @pytest.mark.parametrize(
@@ -73,59 +83,78 @@ def with_gradient(step: Step, value: NDArray[Any]) -> Step:
         (lambda s: replace(s, penalty=math.inf), "penalty", "is not finite in ours: inf"),
         (lambda s: with_gradient(s, np.zeros(3)), "gradients", "has shape (3,), not (12,)"),
         (
-            lambda s: with_gradient(s, s.gradients["dense_1/bias"].astype(np.float32)),
+            lambda s: with_gradient(s, bias_gradient(s).astype(np.float32)),
             "gradients",
             "has dtype float32, not float64",
         ),
-        (
-            lambda s: with_gradient(s, s.gradients["dense_1/bias"][::-1].copy()),
-            "gradients",
-            "relative",
-        ),
-        (lambda s: replace(s, hits=s.hits + 1), "epoch metrics", "accuracy"),
+        (lambda s: with_gradient(s, bias_gradient(s)[::-1].copy()), "gradients", "relative"),
+        (lambda s: replace(s, hits=(s.hits or 0) + 1), "epoch metrics", "accuracy"),
     ],
     ids=["missing", "NaN", "infinity", "shape", "dtype", "equal means", "hits"],
 )
 def test_what_a_port_shows_wrongly_is_found(
-    change: Callable[[Step], Step], rung: str, says: str
+    change: Callable[[Step], Step], rung: str, says: str, reference: KerasReference
 ) -> None:
-    ladder, found = climbed(change)
-    assert found is not None
-    assert found.rung == rung
-    assert says in str(found)
-    judged = [r.name for r in ladder.rungs.values() if r.passed is not None]
-    assert judged == list(RUNGS[: RUNGS.index(rung) + 1])
+    result = climbed(change, reference)
+    assert result.first_difference is not None
+    assert result.first_difference.startswith(f"{rung}, ")
+    assert says in result.first_difference
+    judged = [each.rung for each in result.rungs if each.passed is not None]
+    assert judged == NAMES[: NAMES.index(rung) + 1]
+    above = {each.because for each in result.not_judged}
+    assert above == {f"the climb ended below, on {rung}"}
+
+
+def test_what_a_port_shows_in_one_step_it_has_to_show_in_all(reference: KerasReference) -> None:
+    result = climbed(
+        lambda step: step if step.state.iteration == 1 else replace(step, penalty=None), reference
+    )
+    assert result.first_difference == "penalty, step 1: penalty is missing in ours"
 
 
 def test_a_loss_that_is_nan_in_free_running_only_is_found() -> None:
     class NaNOnItsOwn(TorchPort):
         free = False
 
-        def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
-            step = super().step(state, images_nhwc, labels)
+        def step(self, state: State, batch: DigitBatch) -> Step:
+            step = super().step(state, batch)
             self.free = not self.free  # the ladder takes each step forced first, then free
             return step if self.free else replace(step, data_loss=math.nan)
 
     experiment = small_experiment(3).with_changes(epochs=1)
-    reference = KerasReference(experiment)
-    ladder = Ladder(NaNOnItsOwn(experiment), reference)
-    found = ladder.climb(teacher_forced(reference))
-    assert found is not None
-    assert found.rung == "trajectory"
+    result = climb_experiment(NaNOnItsOwn(experiment), KerasReference(experiment))
+    assert result.first_difference is not None
+    assert result.first_difference.startswith("trajectory, after the epoch: ")
 
 
-def test_one_more_variable_is_told_by_name() -> None:
+def test_a_port_that_drifts_further_than_the_reference_s_twin_is_found(
+    reference: KerasReference,
+) -> None:
+    """By 1e-13 of each weight and step: within what a single step may differ by."""
+    result = climbed(
+        lambda step: replace(
+            step,
+            state=replace(
+                step.state,
+                weights={name: array * (1 + 1e-13) for name, array in step.state.weights.items()},
+            ),
+        ),
+        reference,
+    )
+    assert [rung.rung for rung in result.rungs if rung.passed is False] == ["trajectory"]
+    assert result.explanation is not None
+    assert result.explanation.startswith("every single step agrees")
+
+
+def test_one_more_variable_is_told_by_name(reference: KerasReference) -> None:
     class WithBatchNorm(TorchPort):
-        def initial_state(self) -> State:
-            state = super().initial_state()
-            return replace(state, weights={**state.weights, "bn/gamma": np.ones(4)})
+        def variable_shapes(self) -> dict[str, tuple[int, ...]]:
+            return {**super().variable_shapes(), "bn/gamma": (4,)}
 
-    experiment = small_experiment(3)
-    reference = KerasReference(experiment)
-    found = Ladder(WithBatchNorm(experiment), reference).climb(teacher_forced(reference))
-    assert found is not None
-    assert str(found).startswith(
-        "parameter counts and shapes, before the first step: bn/gamma is m"
+    result = climb_experiment(WithBatchNorm(reference.experiment), reference)
+    assert result.first_difference is not None
+    assert result.first_difference.startswith(
+        "parameter counts and shapes, before the first step: bn/gamma is missing in theirs"
     )
 
 
@@ -136,21 +165,9 @@ def test_a_cause_is_named_on_kernels_that_are_not_square() -> None:
         hidden=(Hidden(units=11),),
     )
     experiment = small_experiment(3).with_changes(network=network)
-    reference, port = KerasReference(experiment), CATALOGUE["rho 0.99"](experiment)
-    forced = list(teacher_forced(reference))
-    found = Ladder(port, reference).climb(forced)
-    assert found is not None
-    assert causes(found, port, forced) == ["rho 0.99"]
-
-
-def first_epoch(implementation: Implementation) -> tuple[list[Step], State]:
-    state, steps = implementation.initial_state(), []
-    digits = implementation.digits()
-    for batch in implementation.batches(0):
-        images, labels = digits.train_images_nhwc[batch], digits.train_labels[batch]
-        steps.append(implementation.step(state, images, labels))
-        state = steps[-1].state
-    return steps, state
+    port = CATALOGUE["rho 0.99"].port(experiment)
+    result = climb_experiment(port, KerasReference(experiment))
+    assert [cause.name for cause in result.causes] == ["rho 0.99"]
 
 
 @pytest.mark.parametrize(
@@ -158,15 +175,20 @@ def first_epoch(implementation: Implementation) -> tuple[list[Step], State]:
     [(TorchPort, torch_cnn), (KerasReference, keras_ref)],
     ids=["torch", "keras"],
 )
-def test_a_side_of_the_ladder_is_what_trains(side: type, backend: object) -> None:
+def test_a_side_of_the_ladder_is_what_trains(
+    side: type[TorchPort] | type[KerasReference], backend: Backend[Any]
+) -> None:
     """Step by step through the ladder's eyes, against one call of `train` (for Keras: `fit`)."""
     experiment = preset("article-3-addendum").with_changes(dtype="float64", epochs=1)
     experiment = short_epoch(experiment, 12)
-    model, history = backend.train(experiment, load_mnist(experiment))  # type: ignore[attr-defined]
-    implementation = side(experiment)
-    steps, state = first_epoch(implementation)
-    weights = backend.neutral_weights(model)  # type: ignore[attr-defined]
-    assert_variables_close(state.weights, weights, 1e-13)
-    reported = implementation.report(steps)
-    assert reported.loss == pytest.approx(history[0].loss, rel=0, abs=1e-13)
-    assert reported.accuracy == pytest.approx(history[0].accuracy, rel=0, abs=1e-13)
+    model, history = backend.train(experiment, load_mnist(experiment))
+    shown = side(experiment)
+    state, steps, digits = shown.initial_state(), [], shown.digits()
+    for index in shown.epoch_batches(0):
+        batch = DigitBatch(digits.train_images_nhwc[index], digits.train_labels[index])
+        steps.append(shown.step(state, batch))
+        state = steps[-1].state
+    assert_arrays_close(state.weights, backend.neutral_weights(model), 1e-13)
+    reported = shown.epoch_metrics(steps)
+    assert reported["loss"] == pytest.approx(history[0].loss, rel=0, abs=1e-13)
+    assert reported["accuracy"] == pytest.approx(history[0].accuracy, rel=0, abs=1e-13)

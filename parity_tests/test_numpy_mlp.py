@@ -10,7 +10,7 @@ import torch_cnn
 from cnn_experiment import Digits, preset
 from numpy_mlp import forward, gradients, initial_weights, log_loss, penalty
 from numpy_mlp.slow import Detours, propagate
-from parity_tests.comparison import assert_close
+from parity_ladder import assert_close
 from torch_cnn.weights import neutral_name, to_neutral_layout
 
 MLP = preset("mlp").with_changes(dtype="float64")

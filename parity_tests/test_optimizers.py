@@ -10,7 +10,7 @@ import torch
 
 import keras_ref
 from cnn_experiment import InverseTimeDecay
-from parity_tests.comparison import assert_close
+from parity_ladder import assert_close
 from torch_cnn import KerasAdamax, KerasNadam, KerasRMSprop, keras_schedule
 
 DECAY = InverseTimeDecay(initial_learning_rate=1e-3, decay_steps=1, decay_rate=1e-2)

@@ -5,13 +5,13 @@ import pytest
 
 import keras_ref
 from cnn_experiment import Digits, Nadam
-from parity_tests.comparison import assert_variables_close
-from parity_tests.evidence import teacher_forced
-from parity_tests.keras_implementation import KerasReference
-from parity_tests.ladder import Ladder
+from parity_ladder import assert_arrays_close
+from parity_tests.climbing import climb_experiment
+from parity_tests.digit_batches import DigitBatch
+from parity_tests.keras_side import KerasReference
 from parity_tests.options import STEPS, options
 from parity_tests.small import small_experiment
-from parity_tests.torch_implementation import TorchPort
+from parity_tests.torch_side import TorchPort
 from parity_tests.training import assert_trained_alike
 
 OPTIONS = options()
@@ -23,10 +23,9 @@ DIFFERENT = {experiment: name for name, experiment in OPTIONS.items()}
 def test_the_ladder_holds_for_twenty_steps(name: str, device: str) -> None:
     experiment = OPTIONS[name]
     assert experiment.steps_per_epoch == STEPS
-    reference = KerasReference(experiment)
-    ladder = Ladder(TorchPort(experiment, device), reference)
-    assert ladder.climb(teacher_forced(reference)) is None
-    assert all(rung.passed for rung in ladder.rungs.values())
+    result = climb_experiment(TorchPort(experiment, device), KerasReference(experiment))
+    assert result.holds, result.verdict
+    assert all(rung.passed for rung in result.rungs)
 
 
 def test_the_options_are_all_different() -> None:
@@ -79,7 +78,7 @@ def test_nadam_s_product_survives_a_reset() -> None:
     model = keras_ref.build_model(experiment)
     state = keras_ref.neutral_optimizer_state(model)
     assert state.keys() == experiment.initial_optimizer_state().keys()
-    assert_variables_close(state, experiment.initial_optimizer_state(), 0.0)
+    assert_arrays_close(state, experiment.initial_optimizer_state(), 0.0)
 
 
 @pytest.mark.parametrize("name", ["regularizer: L1", "regularizer: L1, convolutions too"])
@@ -90,11 +89,14 @@ def test_l1_has_no_gradient_where_a_kernel_is_zero(name: str) -> None:
     for kernel in experiment.regularized_kernels():
         state.weights[kernel][..., :3] = 0
     digits = reference.digits()
-    batch = digits.train_images_nhwc[:16], digits.train_labels[:16]
-    ours, theirs = (side.step(state, *batch).gradients for side in (port, reference))
-    assert_variables_close(ours, theirs, 1e-13)
+    batch = DigitBatch(digits.train_images_nhwc[:16], digits.train_labels[:16])
+    ours, theirs = (side.step(state, batch).gradients for side in (port, reference))
+    assert ours is not None
+    assert theirs is not None
+    assert_arrays_close(ours, theirs, 1e-13)
     plain = experiment.with_changes(regularizer=None)
-    without = TorchPort(plain).step(state, *batch).gradients
+    without = TorchPort(plain).step(state, batch).gradients
+    assert without is not None
     for kernel in experiment.regularized_kernels():
         np.testing.assert_array_equal(ours[kernel][..., :3], without[kernel][..., :3])
         assert (ours[kernel] != without[kernel]).any()

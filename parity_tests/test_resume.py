@@ -20,7 +20,7 @@ from cnn_experiment import (
     preset,
     read_checkpoint,
 )
-from parity_tests.comparison import assert_variables_close
+from parity_ladder import assert_arrays_close
 from parity_tests.random_digits import random_digits
 from parity_tests.small import short_epoch, small_experiment
 
@@ -52,8 +52,8 @@ def states(
 
 
 def assert_same_state(one: Checkpoint, other: Checkpoint) -> None:
-    assert_variables_close(one.weights, other.weights, 0.0)
-    assert_variables_close(one.optimizer_state, other.optimizer_state, 0.0)
+    assert_arrays_close(one.weights, other.weights, 0.0)
+    assert_arrays_close(one.optimizer_state, other.optimizer_state, 0.0)
     assert (one.epoch, one.batch) == (other.epoch, other.batch)
     assert without_seconds(one.tally) == without_seconds(other.tally)
     assert list(map(without_seconds, one.history)) == list(map(without_seconds, other.history))
@@ -180,5 +180,5 @@ def test_hand_over_at_step_100_of_200(
     assert went[200].history[0].val_loss == pytest.approx(
         stayed[200].history[0].val_loss, rel=0, abs=1e-12
     )
-    assert_variables_close(went[200].weights, stayed[200].weights, 1e-12)
-    assert_variables_close(went[200].optimizer_state, stayed[200].optimizer_state, 1e-12)
+    assert_arrays_close(went[200].weights, stayed[200].weights, 1e-12)
+    assert_arrays_close(went[200].optimizer_state, stayed[200].optimizer_state, 1e-12)

@@ -6,7 +6,7 @@ import pytest
 import keras_ref
 import torch_cnn
 from cnn_experiment import PRESETS, Digits, initial_weights, preset
-from parity_tests.comparison import assert_variables_close
+from parity_ladder import assert_arrays_close
 from parity_tests.conftest import small
 
 PUBLISHED_PARAMETERS = {
@@ -97,18 +97,18 @@ def test_weights_go_round_through_both_frameworks_bit_for_bit(name: str, dtype: 
     torch_cnn.load_neutral_weights(torch_model, start)
     keras_ref.load_neutral_weights(keras_model, torch_cnn.neutral_weights(torch_model))
     from_keras = keras_ref.neutral_weights(keras_model)
-    assert_variables_close(from_keras, start, 0.0)
+    assert_arrays_close(from_keras, start, 0.0)
 
     torch_model = torch_cnn.build_model(experiment)
     torch_cnn.load_neutral_weights(torch_model, from_keras)
-    assert_variables_close(torch_cnn.neutral_weights(torch_model), start, 0.0)
+    assert_arrays_close(torch_cnn.neutral_weights(torch_model), start, 0.0)
 
 
 @each_preset
 def test_the_same_seed_gives_both_backends_the_same_initial_weights(name: str) -> None:
     ours = torch_cnn.neutral_weights(torch_cnn.build_model(preset(name)))
     theirs = keras_ref.neutral_weights(keras_ref.build_model(preset(name)))
-    assert_variables_close(ours, theirs, 0.0)
+    assert_arrays_close(ours, theirs, 0.0)
 
 
 def test_the_dtype_is_the_experiment_s_and_keras_defaults_stay_the_caller_s() -> None:

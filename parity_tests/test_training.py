@@ -9,7 +9,7 @@ import torch
 import keras_ref
 import torch_cnn
 from cnn_experiment import Experiment, batch_order, load_mnist, preset
-from parity_tests.comparison import assert_variables_close
+from parity_ladder import assert_arrays_close
 from parity_tests.conftest import small
 from parity_tests.training import assert_trained_alike
 
@@ -29,7 +29,7 @@ def test_the_same_experiment_gives_the_same_run_bit_for_bit(backend: ModuleType)
     digits = load_mnist(experiment)
     runs = [backend.train(experiment, digits) for _ in range(2)]
     one, other = (backend.neutral_weights(model) for model, _ in runs)
-    assert_variables_close(one, other, 0.0)
+    assert_arrays_close(one, other, 0.0)
     assert runs[0][1][0].loss == runs[1][1][0].loss
 
 

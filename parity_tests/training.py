@@ -5,7 +5,7 @@ import pytest
 import keras_ref
 import torch_cnn
 from cnn_experiment import Digits, EpochRecord, Experiment
-from parity_tests.comparison import assert_variables_close
+from parity_ladder import assert_arrays_close
 
 
 def assert_trained_alike(
@@ -20,7 +20,7 @@ def assert_trained_alike(
         assert (ours.accuracy, ours.val_accuracy) == (theirs.accuracy, theirs.val_accuracy)
         assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
         assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0, abs=1e-12)
-    assert_variables_close(
+    assert_arrays_close(
         torch_cnn.neutral_weights(our_model), keras_ref.neutral_weights(their_model), 1e-11
     )
     return our_history

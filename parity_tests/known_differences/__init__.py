@@ -8,6 +8,6 @@ from parity_tests.known_differences import (  # noqa: F401 - each enters its dif
     reporting,
     schedule,
 )
-from parity_tests.known_differences.catalogue import CATALOGUE, KnownDifference
+from parity_tests.known_differences.catalogue import CATALOGUE, KnownDifference, PlantedFaults
 
-__all__ = ["CATALOGUE", "KnownDifference"]
+__all__ = ["CATALOGUE", "KnownDifference", "PlantedFaults"]

@@ -1,6 +1,5 @@
 """Differences in what is trained on, in which order, and from which start."""
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,9 +9,9 @@ from torch import nn
 
 from cnn_experiment import Data, Digits, load_mnist
 from cnn_experiment.settings.randomness import split_order
-from cnn_experiment.variables import Variables
-from parity_tests.implementation import State
-from parity_tests.known_differences.catalogue import KnownDifference, known
+from parity_ladder import Arrays
+from parity_tests.known_differences.catalogue import known
+from parity_tests.torch_side import TorchPort
 from torch_cnn import CNN, neutral_weights
 
 
@@ -22,7 +21,7 @@ def with_images(digits: Digits, train: NDArray[Any], test: NDArray[Any]) -> Digi
 
 
 @known("sample variance", rung="data", source="torch.std divides by n - 1, np.std by n")
-class SampleVariance(KnownDifference):
+class SampleVariance(TorchPort):
     """The images are standardised by the sample's standard deviation, not the population's."""
 
     def digits(self) -> Digits:
@@ -34,7 +33,7 @@ class SampleVariance(KnownDifference):
 
 
 @known("scaled to [0, 1]", rung="data", source="torchvision.transforms.ToTensor")
-class ScaledToOne(KnownDifference):
+class ScaledToOne(TorchPort):
     """The images are scaled to [0, 1], not standardised per pixel."""
 
     def digits(self) -> Digits:
@@ -53,7 +52,7 @@ class ScaledToOne(KnownDifference):
 
 
 @known("labels left behind", rung="data", source="article II shuffles both by one index")
-class LabelsLeftBehind(KnownDifference):
+class LabelsLeftBehind(TorchPort):
     """The images are shuffled without their labels."""
 
     def digits(self) -> Digits:
@@ -63,39 +62,39 @@ class LabelsLeftBehind(KnownDifference):
 
 
 @known("last batch dropped", rung="batches", source="DataLoader(drop_last=True)")
-class LastBatchDropped(KnownDifference):
+class LastBatchDropped(TorchPort):
     """The last, short batch of an epoch is dropped."""
 
-    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         size = self.experiment.batch_size
-        return [batch for batch in super().batches(epoch) if len(batch) == size]
+        return [batch for batch in super().epoch_batches(epoch) if len(batch) == size]
 
 
 @known("one order for all epochs", rung="batches", source="a permutation drawn before the loop")
-class OneOrder(KnownDifference):
+class OneOrder(TorchPort):
     """Every epoch takes the batches in the order of the first."""
 
-    def batches(self, epoch: int) -> list[NDArray[np.int64]]:  # noqa: ARG002
-        return super().batches(0)
+    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:  # noqa: ARG002
+        return super().epoch_batches(0)
 
 
 @known("not shuffled", rung="batches", source="DataLoader's default is shuffle=False")
-class NotShuffled(KnownDifference):
+class NotShuffled(TorchPort):
     """The batches follow the order of the data; Keras' fit shuffles."""
 
-    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         in_order = np.arange(self.experiment.data.train_images)
-        ends = np.cumsum([len(batch) for batch in super().batches(epoch)])[:-1]
+        ends = np.cumsum([len(batch) for batch in super().epoch_batches(epoch)])[:-1]
         return np.split(in_order, ends)
 
 
-class FreshModel(KnownDifference):
+class FreshModel(TorchPort):
     """What PyTorch itself would begin with, for the differences below."""
 
     ending: ClassVar[str]
     """Of the names of the variables that begin so."""
 
-    def fresh(self) -> Variables:
+    def fresh(self) -> Arrays:
         with torch.random.fork_rng():
             torch.manual_seed(self.experiment.seed)
             model = CNN(self.experiment)
@@ -104,10 +103,12 @@ class FreshModel(KnownDifference):
                     module.reset_parameters()
             return neutral_weights(model)
 
-    def initial_state(self) -> State:
-        state, fresh = super().initial_state(), self.fresh()
-        mixed = {n: fresh[n] if n.endswith(self.ending) else a for n, a in state.weights.items()}
-        return replace(state, weights=mixed)
+    def initial_weights(self) -> Arrays:
+        fresh = self.fresh()
+        return {
+            name: fresh[name] if name.endswith(self.ending) else array
+            for name, array in super().initial_weights().items()
+        }
 
 
 @known(

@@ -1,9 +1,8 @@
 """Differences in the network: layouts, flattening, pooling, arithmetic."""
 
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -11,9 +10,9 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from cnn_experiment import Layer
-from cnn_experiment.variables import Variables
-from parity_tests.implementation import State
-from parity_tests.known_differences.catalogue import KnownDifference, known
+from parity_ladder import Arrays
+from parity_tests.known_differences.catalogue import known
+from parity_tests.torch_side import TorchPort
 from torch_cnn import CNN
 
 
@@ -22,7 +21,7 @@ from torch_cnn import CNN
     rung="layer outputs",
     source="nn.Flatten puts the channels first, Keras' Flatten last",
 )
-class FlattenOrder(KnownDifference):
+class FlattenOrder(TorchPort):
     """The maps are flattened channels first, and the dense kernel behind is not permuted for it."""
 
     def build_model(self) -> CNN:
@@ -36,11 +35,11 @@ class FlattenOrder(KnownDifference):
     rung="layer outputs",
     source="array.T turns (h, w, in, out) into (out, in, w, h)",
 )
-class KernelTransposed(KnownDifference):
+class KernelTransposed(TorchPort):
     """A convolution's kernel is transposed as a whole, which swaps its height and width too."""
 
     def to_torch(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array.T
+        return super().to_torch(array.swapaxes(0, 1) if array.ndim == 4 else array)
 
 
 @known(
@@ -48,7 +47,7 @@ class KernelTransposed(KnownDifference):
     rung="layer outputs",
     source="both frameworks correlate; the convolution of the textbooks flips",
 )
-class KernelsFlipped(KnownDifference):
+class KernelsFlipped(TorchPort):
     """A convolution's kernel is turned by 180 degrees."""
 
     def to_torch(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -56,7 +55,7 @@ class KernelsFlipped(KnownDifference):
 
 
 @known("activation forgotten", rung="layer outputs", source="Keras' Dense(activation=...)")
-class ActivationForgotten(KnownDifference):
+class ActivationForgotten(TorchPort):
     """The first dense layer has no activation: in PyTorch it is a module of its own."""
 
     def build_model(self) -> CNN:
@@ -73,22 +72,22 @@ class ActivationForgotten(KnownDifference):
     rung="layer outputs",
     source="torch.autocast's default on the CPU; TF32 on a GPU is alike",
 )
-class BFloat16(KnownDifference):
+class BFloat16(TorchPort):
     """Convolutions and dense layers compute in bfloat16."""
 
     def build_model(self) -> CNN:
-        return BFloat16CNN(self.experiment)
+        model = super().build_model()
+        model.apply_module = partial(in_bfloat16, model)  # type: ignore[method-assign]
+        return model
 
 
-class BFloat16CNN(CNN):
-    """Casts inputs and parameters of a layer, and casts its output back."""
-
-    def apply_module(self, layer: Layer, features: Tensor, *, biased: bool = True) -> Tensor:
-        module = self.get_submodule(layer.name)
-        parameters = {name: p.bfloat16() for name, p in module.named_parameters()}
-        settings = {} if biased else {"biased": False}
-        output: Tensor = functional_call(module, parameters, features.bfloat16(), settings)
-        return output.to(self.dtype)
+def in_bfloat16(model: CNN, layer: Layer, features: Tensor, *, biased: bool = True) -> Tensor:
+    """Cast the inputs and parameters of a layer, and cast its output back."""
+    module = model.get_submodule(layer.name)
+    parameters = {name: p.bfloat16() for name, p in module.named_parameters()}
+    settings = {} if biased else {"biased": False}
+    output: Tensor = functional_call(module, parameters, features.bfloat16(), settings)
+    return output.to(model.dtype)
 
 
 @known(
@@ -96,26 +95,27 @@ class BFloat16CNN(CNN):
     rung="parameter counts and shapes",
     source="nn.MaxPool2d(ceil_mode=True); Keras pools with padding='valid'",
 )
-class CeilMode(KnownDifference):
+class CeilMode(TorchPort):
     """Pooling keeps the incomplete windows at the border, so the dense layer gets more inputs."""
 
-    def initial_state(self) -> State:
-        state = super().initial_state()
-        layers = self.experiment.network.layers()
+    def build_model(self) -> CNN:
+        model = super().build_model()
         height, width, channels = self.experiment.network.input_shape
-        for layer in layers:
+        for layer in self.experiment.network.layers():
             if layer.kind == "Conv2D":
-                height, width = (
-                    height - layer.kernel_shape[0] + 1,
-                    width - layer.kernel_shape[1] + 1,
-                )
+                height = height - layer.kernel_shape[0] + 1
+                width = width - layer.kernel_shape[1] + 1
                 channels = layer.output_shape[-1]
             elif layer.kind == "MaxPooling2D":
+                pool = nn.MaxPool2d(layer.pool_size, ceil_mode=True)
+                model.add_module(layer.name, pool)
                 height, width = -(-height // layer.pool_size[0]), -(-width // layer.pool_size[1])
-        units = state.weights["dense_1/kernel"].shape[1]
-        kernel = np.zeros((height * width * channels, units), self.experiment.dtype)
-        weights = {**state.weights, "dense_1/kernel": kernel}
-        return replace(state, weights=weights)
+        units = model.get_parameter("dense_1.weight").shape[0]
+        dense = nn.Linear(height * width * channels, units, dtype=model.dtype)
+        nn.init.zeros_(dense.weight)  # a start that is the same each time
+        nn.init.zeros_(dense.bias)
+        model.add_module("dense_1", dense)
+        return model
 
 
 @known(
@@ -123,7 +123,7 @@ class CeilMode(KnownDifference):
     rung="data loss",
     source="nn.CrossEntropyLoss takes logits, Keras' loss probabilities",
 )
-class SoftmaxTwice(KnownDifference):
+class SoftmaxTwice(TorchPort):
     """The loss gets probabilities where it takes logits."""
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -131,11 +131,11 @@ class SoftmaxTwice(KnownDifference):
 
 
 @known("loss summed", rung="data loss", source="CrossEntropyLoss(reduction='sum')")
-class LossSummed(KnownDifference):
+class LossSummed(TorchPort):
     """The loss is the sum over the batch, not the average."""
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(logits, labels, reduction="sum")
+        return super().data_loss(logits, labels) * len(labels)
 
 
 @known(
@@ -143,7 +143,7 @@ class LossSummed(KnownDifference):
     rung="gradients",
     source="PyTorch adds to .grad until zero_grad() is called",
 )
-class BackwardTwice(KnownDifference):
+class BackwardTwice(TorchPort):
     """The backward pass runs twice on a batch, and the second adds to the gradients."""
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -152,10 +152,10 @@ class BackwardTwice(KnownDifference):
 
 
 @known("NaN", rung="gradients", source="a comparison that skips what is not finite never sees it")
-class OneNaN(KnownDifference):
+class OneNaN(TorchPort):
     """One element of a gradient is not a number."""
 
-    def gradients(self, optimizer: torch.optim.Optimizer) -> Variables:
+    def gradients(self, optimizer: torch.optim.Optimizer) -> Arrays:
         gradient = self.model.get_parameter("dense_1.bias").grad
         if gradient is not None:
             gradient[0] = torch.nan

@@ -1,20 +1,20 @@
 """Differences in the optimizer's equation and settings."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from parity_tests.implementation import State
-from parity_tests.known_differences.catalogue import KnownDifference, known
+from parity_ladder import Arrays
+from parity_tests.known_differences.catalogue import known
+from parity_tests.torch_side import TorchPort
 from torch_cnn import KerasRMSprop
 
 KERAS = "keras/src/optimizers/rmsprop.py"
 
 
-class OtherEquation(KnownDifference):
+class OtherEquation(TorchPort):
     """A port with another optimizer on the same parameter groups."""
 
     optimizer_class: type[KerasRMSprop]
@@ -148,41 +148,39 @@ class CenteredVariance(OtherEquation):
     optimizer_class = Centered
 
 
-class OtherSetting(KnownDifference):
-    """A port with another setting in every parameter group."""
-
-    setting: tuple[str, float]
-
-    def build_optimizer(self) -> torch.optim.Optimizer:
-        optimizer = super().build_optimizer()
-        name, value = self.setting
-        for group in optimizer.param_groups:
-            group[name] = value
-        return optimizer
+def with_setting(optimizer: torch.optim.Optimizer, **setting: float) -> torch.optim.Optimizer:
+    """Return the optimizer with another setting in every parameter group."""
+    for group in optimizer.param_groups:
+        group.update(setting)
+    return optimizer
 
 
 @known("rho 0.99", rung="optimizer state", source="torch.optim.RMSprop's default alpha")
-class Rho(OtherSetting):
+class Rho(TorchPort):
     """The velocity forgets at 0.99, PyTorch's default, not at 0.9, Keras'."""
 
-    setting = ("rho", 0.99)
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        return with_setting(super().build_optimizer(), rho=0.99)
 
 
 @known("epsilon 1e-8", rung="optimizer state", source="torch.optim.RMSprop's default eps")
-class Epsilon(OtherSetting):
+class Epsilon(TorchPort):
     """Epsilon is 1e-8, PyTorch's default, not 1e-7, Keras'."""
 
-    setting = ("epsilon", 1e-8)
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        return with_setting(super().build_optimizer(), epsilon=1e-8)
 
 
-@known("velocity started at ones", rung="optimizer state", source="tf.compat.v1 RMSPropOptimizer")
-class VelocityAtOnes(KnownDifference):
+@known(
+    "velocity started at ones",
+    rung="initial optimizer state",
+    source="tf.compat.v1 RMSPropOptimizer",
+)
+class VelocityAtOnes(TorchPort):
     """The velocity starts at ones, as in TensorFlow 1, not at zeros."""
 
-    def initial_state(self) -> State:
-        state = super().initial_state()
-        ones = {
+    def initial_optimizer_state(self) -> Arrays:
+        return {
             name: np.ones_like(array) if name.startswith("velocity/") else array
-            for name, array in state.optimizer.items()
+            for name, array in super().initial_optimizer_state().items()
         }
-        return replace(state, optimizer=ones)

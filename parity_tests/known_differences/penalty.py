@@ -1,20 +1,19 @@
 """Differences in the regularizer."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cnn_experiment.variables import Variables
-from parity_tests.implementation import State, Step
-from parity_tests.known_differences.catalogue import KnownDifference, known
-from torch_cnn import build_optimizer
+from parity_ladder import Arrays, State, Step
+from parity_tests.digit_batches import DigitBatch
+from parity_tests.known_differences.catalogue import known
+from parity_tests.torch_side import TorchPort
 
 
-class OtherPenalty(KnownDifference):
+class OtherPenalty(TorchPort):
     """A port that regularizes other parameters, or with another strength."""
 
     def strength(self) -> float:
@@ -42,8 +41,11 @@ class OtherPenalty(KnownDifference):
             {"params": [p for p in self.model.parameters() if id(p) not in chosen]},
             {"params": self.regularized(), "weight_decay": self.decay()},
         ]
-        settings = self.experiment.optimizer.model_dump(exclude={"kind"})
-        return type(build_optimizer(self.model))(groups, **settings)
+        optimizer = super().build_optimizer()
+        settings = {n: v for n, v in optimizer.param_groups[0].items() if n != "params"}
+        groups = [settings | {"weight_decay": 0.0} | group for group in groups]
+        build: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] = type(optimizer)
+        return build(groups)
 
 
 @known(
@@ -109,11 +111,11 @@ class DecoupledDecay(OtherPenalty):
     def decay(self) -> float:
         return 0.0
 
-    def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
-        step = super().step(state, images_nhwc, labels)
-        rate = step.learning_rate * 2 * self.strength()
+    def step(self, state: State, batch: DigitBatch) -> Step:
+        step = super().step(state, batch)
+        rate = self.learning_rate(state.iteration) * 2 * self.strength()
         kernels = self.experiment.regularized_kernels()
-        decayed: Variables = {
+        decayed: Arrays = {
             name: array - rate * state.weights[name] if name in kernels else array
             for name, array in step.state.weights.items()
         }

@@ -1,10 +1,8 @@
 """Differences in what an epoch is reported as."""
 
-from collections.abc import Sequence
-
-from cnn_experiment import Evaluation
-from parity_tests.implementation import Step
-from parity_tests.known_differences.catalogue import KnownDifference, known
+from parity_ladder import Step
+from parity_tests.known_differences.catalogue import known
+from parity_tests.torch_side import TorchPort
 
 
 @known(
@@ -12,12 +10,11 @@ from parity_tests.known_differences.catalogue import KnownDifference, known
     rung="epoch metrics",
     source="the usual PyTorch loop; Keras weights its loss by the batch's size",
 )
-class AveragedByBatch(KnownDifference):
+class AveragedByBatch(TorchPort):
     """The epoch's loss is the mean of the batches' losses, the short one counting as much."""
 
-    def report(self, steps: Sequence[Step]) -> Evaluation:
-        loss = sum(step.data_loss + step.penalty for step in steps) / len(steps)
-        return Evaluation(loss, super().report(steps).accuracy)
+    def weight_in_loss(self, step: Step) -> int:  # noqa: ARG002
+        return 1
 
 
 @known(
@@ -25,10 +22,8 @@ class AveragedByBatch(KnownDifference):
     rung="epoch metrics",
     source="the usual PyTorch loop; Keras' loss includes its regularizers",
 )
-class WithoutPenalty(KnownDifference):
+class WithoutPenalty(TorchPort):
     """The reported loss leaves the penalty out."""
 
-    def report(self, steps: Sequence[Step]) -> Evaluation:
-        images = sum(step.size for step in steps)
-        loss = sum(step.data_loss * step.size for step in steps) / images
-        return Evaluation(loss, super().report(steps).accuracy)
+    def reported_loss(self, step: Step) -> float:
+        return step.data_loss or 0.0

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from cnn_experiment import EpochRecord
 from cnn_experiment.look import pictures as draw
-from parity_tests.parity_result import Column, Distances, FreeRunning, TwinDistances
+from parity_ladder.report import number
+from parity_ladder.result import Column, Distances, FreeRunning, TwinDistances
 from parity_tests.report.given_runs import Training
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ class Picture(NamedTuple):
 
     svg: str
     caption: str
-
-
-def number(value: float | None) -> str:
-    """A figure with two digits."""
-    return "not finite" if value is None else f"{value:.2g}"
 
 
 def _array(column: Column) -> NDArray[np.float64]:
@@ -69,8 +65,8 @@ def envelopes(measured: Mapping[str, TwinDistances]) -> list[Picture]:
     for count, (label, apart) in enumerate(measured.items(), start=1):
         ends = (0, -1)
         groups = {
-            "Among PyTorch's twins": apart.torch,
-            "Among Keras' twins": apart.keras,
+            "Among PyTorch's twins": apart.port,
+            "Among Keras' twins": apart.reference,
             "Between PyTorch and Keras": apart.across,
         }
         seen = " ".join(
@@ -89,7 +85,7 @@ def envelope_figure(apart: TwinDistances) -> "Figure":
     def band(group: Distances) -> draw.Band:
         return draw.Band(*(_array(part) for part in (group.lowest, group.mean, group.highest)))
 
-    twins = {"PyTorch's twins": band(apart.torch), "Keras' twins": band(apart.keras)}
+    twins = {"PyTorch's twins": band(apart.port), "Keras' twins": band(apart.reference)}
     return draw.envelope(np.array(apart.steps), twins, band(apart.across))
 
 

@@ -8,13 +8,8 @@ from typing import NamedTuple
 
 from cnn_experiment import PRESETS, Checkpoint, Experiment, RunFolder, UserError
 from cnn_experiment.errors import shortened
-from parity_tests.parity_result import (
-    FILE,
-    FreeRunning,
-    ParityResult,
-    TwinDistances,
-    read_parity_result,
-)
+from parity_ladder.result import FreeRunning, TwinDistances
+from parity_tests.parity_result import FILE, ParityResult, read_parity_result
 
 
 class Climb(NamedTuple):

@@ -4,58 +4,38 @@ The same runs, versions and machine give the same bytes.
 """
 
 import csv
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
-from cnn_experiment import UserError
 from cnn_experiment.look import pictures as draw
 from cnn_experiment.machine import Machine
+from parity_ladder.report import Verdict, environment, verdict_of
 from parity_tests.report import figures, tables
 from parity_tests.report.given_runs import Climb, GivenRuns
 from parity_tests.results import results_folder
 
-try:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-except ModuleNotFoundError as error:
-    raise UserError("jinja2 is not installed here; pip install '.[plots]'") from error
-
-
-class Verdict(NamedTuple):
-    """What a climb came to."""
-
-    label: str
-    of_what: str
-    holds: bool
-    heading: str
-    sentences: Sequence[str]
-
 
 def page(given: GivenRuns) -> bytes:
     """The page of these runs, in UTF-8."""
-    environment = Environment(
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("page.html.jinja").render(
-        given=given,
-        verdicts=[verdict(climb) for climb in given.climbs],
-        ladders=[tables.ladder(climb) for climb in given.climbs],
-        trajectories=figures.trajectories(given.free_running),
-        envelopes=figures.envelopes(given.twin_distances),
-        excesses=[tables.excess(*measured) for measured in given.twin_distances.items()],
-        schedules=tables.schedules(given),
-        networks=tables.networks(given),
-        weights=tables.weight_distances(given.trainings),
-        trainings=tables.trainings(given.trainings),
-        curves=figures.curves(given.trainings),
-        faults=tables.faults(planted_faults()),
-        versions=tables.versions(given, made_with()),
-        commands=commands(given),
+    text = (
+        environment(Path(__file__).parent)
+        .get_template("page.html.jinja")
+        .render(
+            given=given,
+            verdicts=[verdict(climb) for climb in given.climbs],
+            ladders=[tables.ladder(climb) for climb in given.climbs],
+            trajectories=figures.trajectories(given.free_running),
+            envelopes=figures.envelopes(given.twin_distances),
+            excesses=[tables.excess(*measured) for measured in given.twin_distances.items()],
+            schedules=tables.schedules(given),
+            networks=tables.networks(given),
+            weights=tables.weight_distances(given.trainings),
+            trainings=tables.trainings(given.trainings),
+            curves=figures.curves(given.trainings),
+            faults=tables.faults(planted_faults()),
+            versions=tables.versions(given, made_with()),
+            commands=commands(given),
+        )
     )
     return text.encode()
 
@@ -88,18 +68,11 @@ def verdict(climb: Climb) -> Verdict:
         of_what += f", with the planted fault “{result.mutant}”"
     if result.random_digits:
         of_what += ", on random images"
-    if result.first_difference is not None:
-        failed = next(rung.rung for rung in result.rungs if rung.passed is False)
-        sentences = [result.first_difference, result.explanation or f"cause: {result.cause}"]
-        return Verdict(climb.label, of_what, False, f"First difference: {failed}", sentences)
-    sentences = []
-    unseen = [rung.rung for rung in result.rungs if rung.passed is None]
-    if unseen:
-        sentences.append(f"The port does not show, so nobody judged: {', '.join(unseen)}.")
-    if result.mutant is not None:
-        sentences.append("The planted fault does not show in this experiment.")
-    heading = "Every rung that was seen holds" if unseen else "Every rung holds"
-    return Verdict(climb.label, of_what, True, heading, sentences)
+    told = verdict_of(result, climb.label, of_what)
+    if result.mutant is not None and told.holds:
+        not_shown = "The planted fault does not show in this experiment."
+        return told._replace(sentences=[*told.sentences, not_shown])
+    return told
 
 
 def planted_faults() -> list[dict[str, str]]:

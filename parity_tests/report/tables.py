@@ -1,52 +1,24 @@
 """The report's tables, in words and figures."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnn_experiment import Experiment, Layer, Network
 from cnn_experiment.formats.torch_layout import torch_shape
-from parity_tests.parity_result import TwinDistances
-from parity_tests.report.figures import number
+from parity_ladder.report import Cell, Table, ladder_table, number
+from parity_ladder.result import TwinDistances
 from parity_tests.report.given_runs import Climb, GivenRuns, Training, preset_of
 
 EPOCHS_SHOWN = 3
 """Of the schedule, before the last."""
 
 
-class Cell(NamedTuple):
-    """A word that is coloured, too."""
-
-    text: str
-    tone: str
-
-
-class Table(NamedTuple):
-    """The first cell of a row is its heading."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str | Cell]]
-
-
 def ladder(climb: Climb) -> Table:
-    """What each rung showed."""
+    """What each rung came to."""
     result = climb.result
-    has_failed = False
-    rows = []
-    for rung in result.rungs:
-        if rung.passed is None:
-            outcome = Cell("not reached" if has_failed else "not shown", "soft")
-            worst = ""
-        else:
-            outcome = Cell("holds", "good") if rung.passed else Cell("FAILS", "bad")
-            worst = number(rung.worst)
-        where = rung.where.removeprefix(f"{rung.rung}, ")
-        has_failed = has_failed or rung.passed is False
-        rows.append((rung.rung, outcome, worst, number(rung.tolerance), where))
-    columns = ("rung", "outcome", "worst", "tolerance", "where")
-    return Table(f"{climb.label}: {result.steps} steps in {result.dtype}", columns, rows)
+    return ladder_table(result, f"{climb.label}: {result.steps} steps in {result.dtype}")
 
 
 def excess(label: str, apart: TwinDistances) -> Table:

@@ -1,8 +1,8 @@
-"""The float32 trajectory: as close to the reference as a run stays to its own twins.
+"""How far a run parts from its own twin, which begins one unit in the last place away.
 
-Training is chaotic: a run whose initial weights are moved by one unit in the last place parts from
-itself as fast as the two frameworks part. So the distance between the frameworks is held against
-the distances among such twins of one framework, which is all that rounding explains.
+Training is chaotic: rounding alone drives two runs apart, those of one framework too. So the
+distance between the frameworks is held against the distances between such twins of one framework,
+which is all that rounding explains.
 """
 
 import itertools
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment.variables import Variables
-from parity_tests.implementation import Implementation, State
+from parity_ladder.errors import LadderError
+from parity_ladder.side import Arrays, B, Side, State
 
 SNAPSHOTS = 20
 
@@ -46,7 +46,7 @@ class Envelope:
     across: NDArray[np.float64]
     """Between the port's runs and the reference's, no two from the same start."""
     ours_range: Range
-    """Not judged, but to be seen."""
+    """Shown to a person, not judged; so are the two ranges below."""
     theirs_range: Range
     across_range: Range
 
@@ -69,15 +69,16 @@ class Envelope:
 
 
 def measure(
-    port: Implementation,
-    reference: Implementation,
+    port: Side[B],
+    reference: Side[B],
+    batches: Sequence[B],
     twins: int,
     on_step: Callable[[], object] = lambda: None,
 ) -> Envelope:
-    """Run both for one epoch in float32, from the same start and from `twins` others each."""
-    starts = twin_starts(reference, twins)
-    ours, theirs = ([run(side, start, on_step) for start in starts] for side in (port, reference))
-    return envelope(snapshots(reference), log_distances([*ours, *theirs]))
+    """Run both sides over the batches, from the same start and from `twins` others each."""
+    starts = twin_starts(start_of(reference), twins)
+    paths = [run(side, start, batches, on_step) for side in (port, reference) for start in starts]
+    return envelope(snapshots(len(batches)), log_distances(paths))
 
 
 def envelope(steps: NDArray[np.int64], distances: NDArray[np.float64]) -> Envelope:
@@ -92,26 +93,24 @@ def envelope(steps: NDArray[np.int64], distances: NDArray[np.float64]) -> Envelo
         distances[half:, half:],
         distances[:half, half:],
     )
-    found = [quarter[different] for quarter in quarters]
+    groups = [quarter[different] for quarter in quarters]
     return Envelope(
         steps,
-        *(logs.mean(axis=0) for logs in found),
-        *(Range(logs.min(axis=0), logs.max(axis=0)) for logs in found),
+        *(logs.mean(axis=0) for logs in groups),
+        *(Range(logs.min(axis=0), logs.max(axis=0)) for logs in groups),
     )
 
 
-def twin_difference(implementation: Implementation) -> float:
-    """Largest difference of a weight at the snapshots between a run and its twin of one ulp away.
+def start_of(reference: Side[Any]) -> State:
+    """Return the state before the reference's first step."""
+    state = reference.initial_state()
+    if state is None:
+        raise LadderError("the reference has no initial_state(); accepted: a side that shows it")
+    return state
 
-    So much of a trajectory's difference is rounding, grown by training.
-    """
-    one, other = (run(implementation, start) for start in twin_starts(implementation, 1))
-    return float(np.abs(one - other).max())
 
-
-def twin_starts(implementation: Implementation, twins: int) -> list[State]:
-    """Return the experiment's start, and `twins` others that are one ulp away from it."""
-    start = implementation.initial_state()
+def twin_starts(start: State, twins: int) -> list[State]:
+    """Return the start, and `twins` others that are one ulp away from it."""
     return [start, *(moved_by_one_ulp(start, seed) for seed in range(twins))]
 
 
@@ -123,28 +122,29 @@ def moved_by_one_ulp(state: State, seed: int) -> State:
         towards = np.where(source.random_sample(array.shape) < 0.5, -np.inf, np.inf)
         return np.asarray(np.nextafter(array, towards.astype(array.dtype)))
 
-    weights: Variables = {name: moved(array) for name, array in state.weights.items()}
+    weights: Arrays = {name: moved(array) for name, array in state.weights.items()}
     return replace(state, weights=weights)
 
 
-def snapshots(implementation: Implementation) -> NDArray[np.int64]:
-    """Counts of updates at which weights are looked at, closer together at the beginning.
+def snapshots(steps: int) -> NDArray[np.int64]:
+    """Counts of updates, of so many, at which weights are looked at, closer together at first.
 
     There two faulty implementations part most clearly; later any two runs are far apart.
     """
-    steps = implementation.experiment.steps_per_epoch
     return np.unique(np.geomspace(1, steps, SNAPSHOTS).round().astype(np.int64))
 
 
 def run(
-    implementation: Implementation, state: State, on_step: Callable[[], object] = lambda: None
+    side: Side[B],
+    state: State,
+    batches: Sequence[B],
+    on_step: Callable[[], object] = lambda: None,
 ) -> Path:
-    """Weights of a free run of one epoch at the snapshots."""
-    digits, looked_at = implementation.digits(), snapshots(implementation)
+    """Return the weights of a free run over the batches at the snapshots."""
+    looked_at = snapshots(len(batches))
     rows = []
-    for done, batch in enumerate(implementation.batches(0), start=1):
-        images, labels = digits.train_images_nhwc[batch], digits.train_labels[batch]
-        state = implementation.step(state, images, labels).state
+    for done, batch in enumerate(batches, start=1):
+        state = side.step(state, batch).state
         if done in looked_at:
             rows.append(np.concatenate([a.ravel() for a in state.weights.values()]))
         on_step()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from parity_tests.comparison import assert_close, assert_variables_close
+from parity_ladder import assert_arrays_close, assert_close
 
 ONES = np.ones((2, 3))
 
@@ -44,6 +44,6 @@ def test_the_worst_element_is_named() -> None:
 
 def test_a_missing_variable_fails() -> None:
     with pytest.raises(AssertionError, match="dense_1/bias"):
-        assert_variables_close(
+        assert_arrays_close(
             {"dense_1/kernel": ONES, "dense_1/bias": ONES}, {"dense_1/kernel": ONES}, 1.0
         )

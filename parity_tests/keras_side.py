@@ -1,6 +1,7 @@
 """The reference: `keras_ref`'s model, its compiled loss and its optimizer, one step at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import keras_ref  # before keras, since it chooses the backend
@@ -11,61 +12,92 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from cnn_experiment import Digits, Evaluation, Experiment
-from cnn_experiment.variables import Variables
+from cnn_experiment import Digits, Experiment, load_mnist
 from keras_ref.batches import one_hot
 from keras_ref.floatx import floatx
-from parity_tests.implementation import Implementation, State, Step
+from parity_ladder import Arrays, Shapes, Side, State, Step
+from parity_tests.digit_batches import DigitBatch, DigitBatches
+
+_load_mnist = lru_cache(maxsize=2)(load_mnist)  # the port loads its own
 
 
-class KerasReference(Implementation):
+class KerasReference(Side[DigitBatch]):
     """Computes what `fit` computes (a test compares them), and shows everything on the way."""
 
     def __init__(self, experiment: Experiment) -> None:
-        super().__init__(experiment)
+        self.experiment = experiment
         self._model = keras_ref.build_model(experiment)
-        outputs = [layer.output for layer in self._model.layers]
-        with floatx(experiment.dtype):
-            layers = keras.Model(self._model.inputs, outputs)
         self._names = list(keras_ref.neutral_weights(self._model))
+        with floatx(experiment.dtype):
+            layers = keras_ref.outputs_model(self._model)
         self._compiled_layers = tf.function(layers, reduce_retracing=True)
         self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
 
-    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """Deal the images' own numbers through the dataset that `fit` gets."""
+    def digits(self) -> Digits:
+        """Return the images and labels that `fit` is given."""
+        return _load_mnist(self.experiment)
+
+    def data(self) -> Arrays:
+        """Return the same, by their names."""
+        return dict(vars(self.digits()))
+
+    def batches(self) -> list[list[NDArray[np.int64]]]:
+        """Return what the dataset that `fit` gets deals in each epoch."""
+        return [self.epoch_batches(epoch) for epoch in range(self.experiment.epochs)]
+
+    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Deal the images' own numbers through that dataset."""
         numbers = np.arange(self.experiment.data.train_images)
         digits = Digits(numbers, np.zeros_like(numbers), numbers[:0], numbers[:0])
         dataset = keras_ref.SeededBatches(self.experiment, digits)
         dataset.begin_epoch(epoch)
-        return [dataset[index][0] for index in range(len(dataset))]
+        return [dataset[place][0] for place in range(len(dataset))]
+
+    def first_epoch(self) -> DigitBatches:
+        """Return the batches that a climb goes through."""
+        return DigitBatches(self.digits(), self.epoch_batches(0))
+
+    def next_epoch(self) -> DigitBatches:
+        """Return the first batch of the second epoch, where there is one.
+
+        A schedule or an order that begins anew with each epoch shows there.
+        """
+        batches = self.epoch_batches(1)[:1] if self.experiment.epochs > 1 else []
+        return DigitBatches(self.digits(), batches)
+
+    def variable_shapes(self) -> Shapes:
+        """Return the shapes of the model's variables."""
+        weights = keras_ref.neutral_weights(self._model)
+        return {name: array.shape for name, array in weights.items()}
 
     def initial_state(self) -> State:
         """Return the state that a freshly built model has."""
         keras_ref.reset(self._model, self.experiment)
         return self._state()
 
-    def step(self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Step:
+    def step(self, state: State, batch: DigitBatch) -> Step:
         """Put the model and its optimizer into `state`, and make one update."""
         self._load(state)
         with floatx(self.experiment.dtype):
             probabilities, data_loss, penalty, gradients, rate = self._compiled_step(
-                tf.constant(images_nhwc), tf.constant(one_hot(labels, self.experiment))
+                tf.constant(batch.images_nhwc),
+                tf.constant(one_hot(batch.labels, self.experiment)),
             )
         return Step(
+            state=self._state(),
             data_loss=float(data_loss),
             penalty=float(penalty),
             gradients=dict(zip(self._names, (g.numpy() for g in gradients), strict=True)),
             learning_rate=float(rate),
-            state=self._state(),
-            hits=int((probabilities.numpy().argmax(axis=1) == labels).sum()),
-            size=len(labels),
+            hits=int((probabilities.numpy().argmax(axis=1) == batch.labels).sum()),
+            size=len(batch.labels),
         )
 
-    def layer_outputs(self, state: State, images_nhwc: NDArray[Any]) -> Variables:
+    def layer_outputs(self, state: State, batch: DigitBatch) -> Arrays:
         """Return each layer's output by name, with the weights of `state`."""
         self._load(state)
         with floatx(self.experiment.dtype):
-            outputs = self._compiled_layers(tf.constant(images_nhwc), training=True)
+            outputs = self._compiled_layers(tf.constant(batch.images_nhwc), training=True)
         names = (layer.name for layer in self._model.layers)
         return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
 
@@ -75,21 +107,23 @@ class KerasReference(Implementation):
             loss = self._model.compute_loss(images_nhwc, labels, probabilities)
         data_loss = self._model.loss(labels, probabilities)
         penalty = tf.add_n(self._model.losses) if self._model.losses else tf.zeros((), loss.dtype)
+
         variables = self._model.trainable_variables
         rate = self._model.optimizer.learning_rate * 1
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._model.optimizer.apply(gradients, variables)
         return probabilities, data_loss, penalty, gradients, rate
 
-    def report(self, steps: Sequence[Step]) -> Evaluation:
+    def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float]:
         """Average as `fit` does, with the metric class that it uses for its losses."""
         with floatx(self.experiment.dtype):
             loss, accuracy = keras.metrics.Mean(), keras.metrics.Mean()
             for step in steps:
-                means = (step.data_loss + step.penalty, step.hits / step.size)
+                size = step.size or 0
+                means = ((step.data_loss or 0) + (step.penalty or 0), (step.hits or 0) / size)
                 for metric, mean in zip((loss, accuracy), means, strict=True):
-                    metric.update_state(tf.constant(mean, metric.dtype), sample_weight=step.size)
-        return Evaluation(float(loss.result()), float(accuracy.result()))
+                    metric.update_state(tf.constant(mean, metric.dtype), sample_weight=size)
+        return {"loss": float(loss.result()), "accuracy": float(accuracy.result())}
 
     def _load(self, state: State) -> None:
         keras_ref.load_neutral_weights(self._model, state.weights)

@@ -1,13 +1,13 @@
-"""The envelope of one-ulp twins: what it is made of, and that it can be left."""
+"""One-ulp twins: how far they part, and that a faulty port parts further."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from parity_tests.envelope import (
+from parity_ladder import State, Step
+from parity_ladder.tolerances import ENVELOPE_EXCESS, TWINS
+from parity_ladder.twins import (
     PHASES,
     envelope,
     log_distances,
@@ -15,12 +15,11 @@ from parity_tests.envelope import (
     moved_by_one_ulp,
     snapshots,
 )
-from parity_tests.implementation import State, Step
-from parity_tests.keras_implementation import KerasReference
+from parity_tests.digit_batches import DigitBatch
+from parity_tests.keras_side import KerasReference
 from parity_tests.known_differences import CATALOGUE
 from parity_tests.small import small_experiment
-from parity_tests.tolerances import ENVELOPE_EXCESS, TWINS
-from parity_tests.torch_implementation import TorchPort
+from parity_tests.torch_side import TorchPort
 
 
 def test_every_weight_is_moved_to_a_neighbour_in_both_directions() -> None:
@@ -93,39 +92,44 @@ def test_the_ranges_hold_all_distances_within_and_across() -> None:
     np.testing.assert_array_equal(judged.across_range.highest, across.max(axis=0))
 
 
-def measured(port_class: type[TorchPort]) -> dict[str, float]:
-    experiment = small_experiment(steps=30).with_changes(dtype="float32")
-    return measure(port_class(experiment), KerasReference(experiment), TWINS).excess
+EXPERIMENT = small_experiment(steps=30).with_changes(dtype="float32")
 
 
-def test_the_sound_port_stays_inside() -> None:
-    assert beyond(measured(TorchPort)) == []
+@pytest.fixture(scope="module")
+def reference() -> KerasReference:
+    return KerasReference(EXPERIMENT)
+
+
+def measured(port_class: type[TorchPort], reference: KerasReference) -> dict[str, float]:
+    return measure(port_class(EXPERIMENT), reference, reference.first_epoch(), TWINS).excess
+
+
+def test_the_sound_port_stays_inside(reference: KerasReference) -> None:
+    assert beyond(measured(TorchPort, reference)) == []
 
 
 class DecaysFromTheTenthStep(TorchPort):
     """Sound for nine steps, and within the float32 tolerances of a single step after."""
 
-    def step(  # noqa: D102
-        self, state: State, images_nhwc: NDArray[Any], labels: NDArray[np.int64]
-    ) -> Step:
-        step = super().step(state, images_nhwc, labels)
+    def step(self, state: State, batch: DigitBatch) -> Step:  # noqa: D102
+        step = super().step(state, batch)
         if state.iteration < 9:
             return step
+        factor = np.float32(0.05 * self.learning_rate(state.iteration))
         shrunk = {
-            name: array - np.float32(0.05 * step.learning_rate) * state.weights[name]
-            for name, array in step.state.weights.items()
+            name: array - factor * state.weights[name] for name, array in step.state.weights.items()
         }
         return replace(step, state=replace(step.state, weights=shrunk))
 
 
 @pytest.mark.parametrize(
     "port_class",
-    [CATALOGUE["epsilon 1e-8"], CATALOGUE["L2 on biases"], DecaysFromTheTenthStep],
+    [CATALOGUE["epsilon 1e-8"].port, CATALOGUE["L2 on biases"].port, DecaysFromTheTenthStep],
 )
-def test_a_faulty_port_leaves_it(port_class: type[TorchPort]) -> None:
-    assert beyond(measured(port_class))
+def test_a_faulty_port_leaves_it(port_class: type[TorchPort], reference: KerasReference) -> None:
+    assert beyond(measured(port_class, reference))
 
 
 def test_snapshots_begin_with_the_first_update_and_end_with_the_last() -> None:
-    taken = snapshots(KerasReference(small_experiment(steps=30)))
+    taken = snapshots(30)
     assert (taken[0], taken[-1]) == (1, 30)

@@ -1,0 +1,110 @@
+"""What a climb has found on each rung so far, and the first difference."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, ParamSpec
+
+from parity_ladder.comparison import Difference, same_memory
+from parity_ladder.result import RungResult, finite
+from parity_ladder.rungs import RUNGS, LookingRung, Rung, Shown
+from parity_ladder.tolerances import Precision
+
+P = ParamSpec("P")
+
+
+class FirstDifference(NamedTuple):
+    """Where the two sides part."""
+
+    rung: Rung
+    step: int | None
+    """Count of updates made before; None for what stands before the first step or after the last.
+    """
+    array: str
+    difference: Difference
+
+    def __str__(self) -> str:
+        when = self.rung.when if self.step is None else f"step {self.step}"
+        return f"{self.rung.name}, {when}: {self.array}{self.difference.where}"
+
+
+@dataclass
+class _Judgement:
+    """One rung: the worst difference of all steps."""
+
+    tolerance: float = 0.0
+    holds: bool | None = None
+    """None as long as nothing was compared."""
+    because: str = ""
+    """Why nothing was compared."""
+    worst: float = 0.0
+    where: str = ""
+
+
+class Judge:
+    """Compares what both sides show, rung by rung, and stops at the first difference."""
+
+    def __init__(self, precision: Precision, on_rung: Callable[[RungResult], object]) -> None:
+        self._precision = precision
+        self._on_rung = on_rung
+        self._judgements = {rung.name: _Judgement() for rung in RUNGS}
+        self.first_difference: FirstDifference | None = None
+        for rung in RUNGS:
+            if isinstance(rung, LookingRung):
+                self._judgements[rung.name].tolerance = rung.tolerance.of(precision)
+
+    def compare(
+        self, rung: LookingRung[P], step: int | None, ours: Shown | None, theirs: Shown | None
+    ) -> bool:
+        """Take one comparison into a rung; return whether the sides part here."""
+        judgement = self._judgements[rung.name]
+        if theirs is None or (ours is None and judgement.holds is None):
+            whose = "reference" if theirs is None else "port"
+            judgement.because = f"the {whose} does not show it"
+            return False
+        ours = ours or {}  # what a port shows in one step it has to show in all
+        if twice := same_memory(ours, theirs):
+            judgement.because = f"both sides hold {twice} in the same memory: it is one array"
+            return False
+        judgement.holds = judgement.holds is not False
+        for array, difference in rung.differences(ours, theirs):
+            here = FirstDifference(rung, step, array, difference)
+            if difference.relative > judgement.worst:
+                judgement.worst, judgement.where = difference.relative, str(here)
+            if difference.relative > judgement.tolerance:
+                judgement.holds = False
+                self.first_difference = self.first_difference or here
+        return not judgement.holds
+
+    def judge(self, rung: Rung, worst: float, tolerance: float, where: str) -> None:
+        """Judge a rung by one number, which may be `tolerance` at most."""
+        holds = worst <= tolerance
+        self._judgements[rung.name] = _Judgement(tolerance, holds, "", worst, where)
+        if not holds:
+            apart = Difference(worst, worst, f" is {worst:.2g}, more than {tolerance:.2g}")
+            self.first_difference = FirstDifference(rung, None, where, apart)
+
+    def forget(self, *rungs: Rung) -> None:
+        """Take back what earlier steps came to on these: the climb ends below them."""
+        for rung in rungs:
+            self._judgements[rung.name] = _Judgement(self._judgements[rung.name].tolerance)
+
+    def tell(self, *rungs: Rung) -> None:
+        """Tell of rungs that are done."""
+        for rung in rungs:
+            self._on_rung(self.result_of(rung))
+
+    def result_of(self, rung: Rung) -> RungResult:
+        """Return what the rung came to."""
+        judgement, first = self._judgements[rung.name], self.first_difference
+        because = judgement.because
+        if not because and first is not None:
+            because = f"the climb ended below, on {first.rung.name}"
+        return RungResult(
+            rung=rung.name,
+            looks_at=rung.looks_at,
+            passed=judgement.holds,
+            because=because if judgement.holds is None else None,
+            worst=finite(judgement.worst),
+            tolerance=judgement.tolerance,
+            where=judgement.where,
+        )

@@ -1,0 +1,119 @@
+"""A climb as one HTML page, and the tables and templates that other pages share with it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from parity_ladder.errors import LadderError
+from parity_ladder.result import FreeRunning, Result
+
+try:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+except ModuleNotFoundError as error:
+    raise LadderError("jinja2 is not installed here; pip install jinja2") from error
+
+_STEPS_SHOWN = 12
+"""Of the free-running steps, at most."""
+
+
+class Cell(NamedTuple):
+    """A word that is coloured, too."""
+
+    text: str
+    tone: str
+
+
+class Table(NamedTuple):
+    """The first cell of a row is its heading."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+
+
+class Verdict(NamedTuple):
+    """What a climb came to."""
+
+    label: str
+    of_what: str
+    """What was compared, as part of a sentence; may be empty."""
+    holds: bool
+    heading: str
+    sentences: Sequence[str]
+
+
+def environment(*folders: Path) -> Environment:
+    """Return what reads the templates of these folders, and the shared ones."""
+    return Environment(
+        autoescape=True,
+        loader=FileSystemLoader([*folders, Path(__file__).parent]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def page_of(result: Result, title: str) -> bytes:
+    """Return the page of a climb, in UTF-8."""
+    text = (
+        environment()
+        .get_template("climb.html.jinja")
+        .render(
+            title=title,
+            result=result,
+            verdict=verdict_of(result),
+            ladder=ladder_table(result, "Rungs, from the first to the last"),
+            drift=[] if result.free_running is None else [_drift(result.free_running)],
+        )
+    )
+    return text.encode()
+
+
+def verdict_of(result: Result, label: str = "", of_what: str = "") -> Verdict:
+    """Return whether every rung holds, or where the first difference is and why."""
+    if result.first_difference is not None:
+        failed = next(rung.rung for rung in result.rungs if rung.passed is False)
+        sentences = [result.first_difference, *(str(cause) for cause in result.causes)]
+        if not result.causes and result.explanation is not None:
+            sentences.append(result.explanation)
+        return Verdict(label, of_what, False, f"First difference: {failed}", sentences)
+    left = result.not_judged
+    heading = "Every rung that was judged holds" if left else "Every rung holds"
+    sentences = [f"Not judged: {rung.rung}, because {rung.because}." for rung in left]
+    return Verdict(label, of_what, True, heading, sentences)
+
+
+def ladder_table(result: Result, caption: str) -> Table:
+    """Return what each rung came to."""
+    rows: list[Sequence[str | Cell]] = []
+    for rung in result.rungs:
+        if rung.passed is None:
+            rows.append((rung.rung, Cell("not judged", "soft"), "", "", f"because {rung.because}"))
+            continue
+        outcome = Cell("holds", "good") if rung.passed else Cell("FAILS", "bad")
+        where = rung.where.removeprefix(f"{rung.rung}, ")
+        rows.append((rung.rung, outcome, number(rung.worst), number(rung.tolerance), where))
+    return Table(caption, ("rung", "outcome", "worst", "tolerance", "where"), rows)
+
+
+def number(value: float | None) -> str:
+    """Return a number with two digits."""
+    return "not finite" if value is None else f"{value:.2g}"
+
+
+def _drift(free: FreeRunning) -> Table:
+    """Return the distances of some steps, closer together at first."""
+    rows = [
+        (f"{free.steps[place]:,}", number(free.loss[place]), number(free.weight[place]))
+        for place in _some(len(free.steps))
+    ]
+    if free.loss_tolerance is not None and free.weight_tolerance is not None:
+        rows.append(("allowed", number(free.loss_tolerance), number(free.weight_tolerance)))
+    caption = "Absolute difference after so many steps, from the same start"
+    return Table(caption, ("steps", "of the loss", "of the weight that is furthest off"), rows)
+
+
+def _some(count: int) -> Iterator[int]:
+    """Yield places below `count`, the first and the last among them."""
+    ratio = count ** (1 / max(_STEPS_SHOWN - 1, 1))
+    yield from dict.fromkeys(min(count, round(ratio**power)) - 1 for power in range(_STEPS_SHOWN))

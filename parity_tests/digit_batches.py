@@ -1,0 +1,40 @@
+"""The batches that both sides are given: images and labels of one experiment."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_experiment import Digits
+
+
+class DigitBatch(NamedTuple):
+    """Images (batch, height, width, channels) in the experiment's dtype, and labels (batch,)."""
+
+    images_nhwc: NDArray[Any]
+    labels: NDArray[np.int64]
+
+
+class DigitBatches(Sequence[DigitBatch]):
+    """Batches that are copied out of the training images when they are asked for."""
+
+    def __init__(self, digits: Digits, indices: Sequence[NDArray[np.int64]]) -> None:
+        self._digits, self._indices = digits, indices
+
+    def __len__(self) -> int:
+        """Count of batches."""
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, place: int) -> DigitBatch: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "DigitBatches": ...
+
+    def __getitem__(self, place: int | slice) -> "DigitBatch | DigitBatches":
+        """One batch, or some of them."""
+        if isinstance(place, slice):
+            return DigitBatches(self._digits, self._indices[place])
+        index = self._indices[place]
+        return DigitBatch(self._digits.train_images_nhwc[index], self._digits.train_labels[index])
