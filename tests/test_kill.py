@@ -29,3 +29,11 @@ def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> 
     assert result["wrong"] == []
     assert result["kills"] >= 2 * runs  # in every run two within one epoch
     assert result["kills"] == result["kills in a step"] + result["kills in a save"]
+
+
+def test_a_place_that_cannot_be_is_refused_before_anything_is_trained() -> None:
+    out = Path(__file__) / "below.json"
+    command: list[str | Path] = [sys.executable, SCRIPT, "--out", out]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    sentence = f"error: out = {out}: accepted: a file in a folder that exists\n"
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", sentence)
