@@ -265,7 +265,9 @@ def test_the_constructor_refuses_wrong_values_in_one_sentence(
         kind(**fields)
     assert str(error.value).startswith(sentence)
     assert "\n" not in str(error.value)
-    assert error.value.__suppress_context__  # a traceback ends with the sentence, and it alone
+    # A traceback shows the sentence, and it alone.
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
 
 
 def test_a_value_copies_and_pickles_as_any() -> None:
