@@ -18,3 +18,11 @@ def test_damaged_files_load_whole_or_are_refused(tmp_path: Path) -> None:
     assert sum(result["outcomes"].values()) == 270
     refused = [word for word in result["outcomes"] if word.endswith(": refused")]
     assert len(refused) == 9  # of every kind of file
+
+
+def test_a_place_that_cannot_be_is_refused_before_anything_is_damaged() -> None:
+    out = Path(__file__) / "below.json"
+    command = [sys.executable, str(SCRIPT), "--out", str(out)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    sentence = f"error: out = {out}: accepted: a file in a folder that exists\n"
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", sentence)
