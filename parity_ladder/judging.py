@@ -101,7 +101,6 @@ class Judge:
             because = f"the climb ended below, on {first.rung.name}"
         return RungResult(
             rung=rung.name,
-            looks_at=rung.looks_at,
             passed=judgement.holds,
             because=because if judgement.holds is None else None,
             worst=finite(judgement.worst),

@@ -171,15 +171,15 @@ class _Climb(Generic[B]):
             diagnosis = Diagnosis(self._port, known, self._precision, first, self._evidence)
             causes = diagnosis.causes(show_progress=self._show_progress)
         envelope = self._envelope
-        loss, weight = self._free.loss_max_difference, self._free.weight_max_difference
+        largest = {name: finite(apart) for name, apart in self._free.largest.items()}
         return Result(
             dtype=self._precision,
             rungs=tuple(self._judge.result_of(rung) for rung in RUNGS),
             first_difference=None if first is None else str(first),
             causes=causes,
             explanation=self._explanation(causes, is_known=known is not None),
-            loss_max_difference=None if loss is None else finite(loss),
-            weight_max_difference=None if weight is None else finite(weight),
+            loss_max_difference=largest.get("loss"),
+            weight_max_difference=largest.get("weight"),
             free_running=self._free.table,
             twin_distances=None if envelope is None else TwinDistances.of(envelope),
         )

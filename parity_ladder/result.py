@@ -35,7 +35,6 @@ class RungResult(Frozen):
     """What one rung came to."""
 
     rung: str
-    looks_at: str
     passed: bool | None
     """None for a rung that was not judged."""
     because: str | None = None
@@ -48,8 +47,8 @@ class RungResult(Frozen):
 
     @model_validator(mode="after")
     def _says_why_not(self) -> Self:
-        if (self.passed is None) != bool(self.because):
-            raise ValueError(f"because is {self.because!r} on a rung with passed {self.passed}")
+        if self.passed is not None and self.because is not None:
+            raise ValueError(f"because is {self.because!r} on a rung that was judged")
         return self
 
     def __str__(self) -> str:
@@ -155,8 +154,9 @@ class Result(Frozen):
     explanation: str | None = None
     """The causes as one text, or why there is none; None where the sides do not part."""
     loss_max_difference: NotNegative | None
-    """The largest of all free-running steps."""
+    """The largest of all free-running steps; None where there was none, or none was finite."""
     weight_max_difference: NotNegative | None
+    """The same of the weight that is furthest off."""
     free_running: FreeRunning | None = None
     twin_distances: TwinDistances | None = None
 

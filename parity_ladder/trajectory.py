@@ -4,6 +4,7 @@ How far rounding may bring them apart is measured, not picked: in float64 by a t
 reference that begins one ulp away, in float32 by several twins of each side.
 """
 
+import math
 from typing import Generic
 
 import numpy as np
@@ -42,6 +43,12 @@ class _Follower(Generic[B]):
         apart = differences(step.state.weights, forced.step.state.weights)
         self.weights.append(max(difference.absolute for _, difference in apart))
 
+    @property
+    def largest(self) -> dict[str, float]:
+        """The largest differences so far, of a loss and of a weight; only what was shown."""
+        followed = {"loss": self.losses, "weight": self.weights}
+        return {name: max(apart) for name, apart in followed.items() if apart}
+
 
 def loss_of(step: Step) -> float | None:
     """Return a step's loss with its penalty, as far as it is shown."""
@@ -70,32 +77,26 @@ class FreeRun(Generic[B]):
         self._largest_loss = max(self._largest_loss, abs(loss_of(forced.step) or 0.0))
         self._largest_weight = max(self._largest_weight, _magnitude(forced.step.state.weights))
 
+    @property
+    def largest(self) -> dict[str, float]:
+        """The port's largest differences from the reference, of a `loss` and of a `weight`."""
+        return self._port.largest
+
+    @property
+    def twin_largest(self) -> dict[str, float]:
+        """Those of the reference's twin; empty in float32, where there is none."""
+        return {} if self._twin is None else self._twin.largest
+
     def judge(self, judge: Judge) -> None:
-        """Hold the port's largest distances in float64 against those of the twin."""
-        if self._twin is None:
-            raise ValueError("in float32 the envelope is judged; accepted: a run in float64")
+        """Hold the port's largest differences in float64 against those of the twin."""
+        twin = self.twin_largest
+        scales = {"loss": self._largest_loss, "weight": self._largest_weight}
+        self._allowed = {name: _allowed(twin[name], scales[name]) for name in self.largest}
+        times = {name: apart / self._allowed[name] for name, apart in self.largest.items()}
+        worst = max(times, key=lambda name: times[name])
         steps = len(self._port.weights)
-        self._allowed = {
-            "loss": _allowed(self._twin.losses, self._largest_loss),
-            "weight": _allowed(self._twin.weights, self._largest_weight),
-        }
-        largest = {"loss": self.loss_max_difference, "weight": self.weight_max_difference}
-        worst = max(
-            (name for name, value in largest.items() if value is not None),
-            key=lambda name: (largest[name] or 0.0) / self._allowed[name],
-        )
         where = f"largest absolute difference of a {worst} in {steps} free-running steps"
-        judge.judge(TRAJECTORY, largest[worst] or 0.0, self._allowed[worst], where)
-
-    @property
-    def loss_max_difference(self) -> float | None:
-        """The largest of all steps; None where none was shown."""
-        return max(self._port.losses, default=None)
-
-    @property
-    def weight_max_difference(self) -> float | None:
-        """The largest of all steps; None where none was taken."""
-        return max(self._port.weights, default=None)
+        judge.judge(TRAJECTORY, self.largest[worst], self._allowed[worst], where)
 
     @property
     def table(self) -> FreeRunning | None:
@@ -103,10 +104,10 @@ class FreeRun(Generic[B]):
         steps = len(self._port.weights)
         if not steps:
             return None
-        losses = self._port.losses if self._port.losses else [None] * steps
+        losses = self._port.losses or [math.nan] * steps
         return FreeRunning(
             steps=tuple(range(1, steps + 1)),
-            loss=tuple(None if apart is None else finite(apart) for apart in losses),
+            loss=tuple(finite(apart) for apart in losses),
             weight=tuple(finite(apart) for apart in self._port.weights),
             loss_tolerance=self._allowed.get("loss"),
             weight_tolerance=self._allowed.get("weight"),
@@ -117,10 +118,9 @@ def _magnitude(arrays: Arrays) -> float:
     return max((float(np.abs(a).max(initial=0.0)) for a in arrays.values()), default=0.0)
 
 
-def _allowed(twins: list[float], scale: float) -> float:
+def _allowed(twin: float, scale: float) -> float:
     """Return what the twin's largest difference allows, and a few ulps of the scale at least."""
-    ulps = ALWAYS_ALLOWED_ULPS * float(np.spacing(scale))
-    return max(TIMES_THE_TWIN * max(twins, default=0.0), ulps)
+    return max(TIMES_THE_TWIN * twin, ALWAYS_ALLOWED_ULPS * float(np.spacing(scale)))
 
 
 def judge_envelope(judge: Judge, envelope: Envelope) -> None:

@@ -5,7 +5,6 @@ never found by comparing a planted fault with itself.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np

@@ -8,16 +8,12 @@ import numpy as np
 from cnn_experiment import Checkpoint, EpochRecord, RunFolder, initial_weights
 from cnn_experiment.machine import Machine
 from cnn_experiment.runs.checkpoint import BackendName
-from parity_tests.envelope import envelope, log_distances
-from parity_tests.parity_result import (
-    FILE,
-    FreeRunning,
-    ParityResult,
-    RungResult,
-    TwinDistances,
-)
+from parity_ladder import RUNGS
+from parity_ladder.result import Cause, FreeRunning, RungResult, TwinDistances
+from parity_ladder.rungs import LookingRung
+from parity_ladder.twins import envelope, log_distances
+from parity_tests.parity_result import FILE, ParityResult
 from parity_tests.small import small_experiment
-from parity_tests.tolerances import RUNGS, of_rung
 
 EXPERIMENT = small_experiment(3).with_changes(epochs=2)
 
@@ -36,13 +32,13 @@ def parity_result(**changes: Any) -> ParityResult:
         machine=Machine(processor="Abacus 7", cores=2, system="An OS", python="3.11.7"),
         rungs=tuple(
             RungResult(
-                rung=name,
+                rung=rung.name,
                 passed=True,
                 worst=2.5e-16,
-                tolerance=of_rung(name, EXPERIMENT),
-                where=f"{name}, step 1: somewhere",
+                tolerance=rung.tolerance.float64 if isinstance(rung, LookingRung) else 1e-12,
+                where=f"{rung.name}, step 1: somewhere",
             )
-            for name in RUNGS
+            for rung in RUNGS
         ),
         loss_max_difference=4.4e-16,
         weight_max_difference=5.5e-16,
@@ -62,15 +58,17 @@ def parity_result(**changes: Any) -> ParityResult:
 def parted_result() -> ParityResult:
     """A climb that ended at the gradients."""
     rungs = [rung.model_dump() for rung in parity_result().rungs]
-    failed = RUNGS.index("gradients")
+    failed = [rung["rung"] for rung in rungs].index("gradients")
     rungs[failed] |= {"passed": False, "worst": None}
     for rung in rungs[failed + 1 :]:
         rung |= {"passed": None, "worst": 0.0, "where": ""}
+        rung["because"] = "the climb ended below, on gradients"
     return parity_result(
         rungs=tuple(RungResult(**rung) for rung in rungs),
         mutant="backward twice",
         first_difference="gradients, step 0: dense_2/bias[1] is 2.0, not 1.0: 1 apart",
         cause="backward twice",
+        causes=(Cause(name="backward twice", sentence="The gradients are added up."),),
         explanation="cause: backward twice. The gradients are added up.",
         free_running=None,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parity_tests.tolerances import RUNGS
+from parity_ladder import RUNGS
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "parity.py"
 
@@ -24,7 +24,7 @@ def test_the_sound_port_exits_with_0_and_every_rung_in_the_report(tmp_path: Path
     assert run.stdout.splitlines()[-1] == "every rung holds: 3 steps in float64"
     report = json.loads((tmp_path / "parity.json").read_bytes())
     assert (report["preset"], report["dtype"], report["steps"]) == ("article-2", "float64", 3)
-    assert [rung["rung"] for rung in report["rungs"]] == list(RUNGS)
+    assert [rung["rung"] for rung in report["rungs"]] == [rung.name for rung in RUNGS]
     assert all(rung["passed"] for rung in report["rungs"])
     assert report["loss_max_difference"] < 1e-12
     assert report["weight_max_difference"] < 1e-11
@@ -34,7 +34,7 @@ def test_the_sound_port_exits_with_0_and_every_rung_in_the_report(tmp_path: Path
     assert free["steps"] == [1, 2, 3]
     for name in ("loss", "weight"):
         assert max(free[name]) == report[f"{name}_max_difference"]
-        assert free[f"{name}_tolerance"] == 1e-12
+        assert free[f"{name}_tolerance"] < 1e-12  # some times what a twin of Keras parts by
     page = (tmp_path / "report.html").read_text()
     assert "Every rung holds" in page
     assert str(tmp_path) not in page
@@ -46,7 +46,7 @@ def test_a_float32_climb_leaves_the_distances_of_its_twins(tmp_path: Path) -> No
     assert run.returncode == 0, run.stderr
     apart = json.loads((tmp_path / "parity.json").read_bytes())["twin_distances"]
     assert apart["steps"] == [1, 2, 3]
-    for group in ("torch", "keras", "across"):
+    for group in ("port", "reference", "across"):
         columns = [apart[group][name] for name in ("lowest", "mean", "highest")]
         assert all(0 < low < mean < high for low, mean, high in zip(*columns, strict=True))
     assert "Between PyTorch and Keras: " in (tmp_path / "report.html").read_text()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from parity_ladder.errors import LadderError
 from parity_ladder.result import FreeRunning, Result
+from parity_ladder.rungs import RUNGS
 
 try:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -62,6 +63,7 @@ def page_of(result: Result, title: str) -> bytes:
             title=title,
             result=result,
             verdict=verdict_of(result),
+            rungs=RUNGS,
             ladder=ladder_table(result, "Rungs, from the first to the last"),
             drift=[] if result.free_running is None else [_drift(result.free_running)],
         )

@@ -1,6 +1,15 @@
-"""One HTML page that shows given training and parity runs; loads no framework."""
+"""One HTML page that shows given training and parity runs; loads no framework.
 
-from parity_tests.report.given_runs import read_runs
-from parity_tests.report.page import page, pictures
+Importing this raises `UserError` where jinja2 or matplotlib is not installed.
+"""
+
+from cnn_experiment import UserError
+from parity_ladder import LadderError
+
+try:
+    from parity_tests.report.given_runs import read_runs
+    from parity_tests.report.page import page, pictures
+except LadderError as error:
+    raise UserError(f"{error}; or pip install '.[plots]'") from error
 
 __all__ = ["page", "pictures", "read_runs"]
