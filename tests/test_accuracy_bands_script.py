@@ -187,6 +187,10 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
         ),
         (["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
         (["--analyse"], "there are no such runs in it"),
+        (
+            ["--analyse", "--results", str(ROOT)],
+            f"results = {ROOT}: it is a folder; accepted: a file",
+        ),
         (["--analyse", "--contestants", "keras"], "--contestants is for training"),
         (["--plot", "a.png"], "--plot is for --analyse"),
         (

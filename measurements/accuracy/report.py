@@ -7,6 +7,7 @@ from cnn_experiment.command_line import must_be_writable_file, must_be_writable_
 from measurements.accuracy.analysis import analysis
 from measurements.accuracy.runs import chosen_runs
 from measurements.accuracy.tables import picture, tables
+from measurements.json_lines import must_be_a_file_of_lines
 
 
 def report(
@@ -17,6 +18,7 @@ def report(
     plot: Path | None,
 ) -> str:
     """Return the analysis of the chosen runs as text; write it to `json`, and draw it to `plot`."""
+    must_be_a_file_of_lines(results, "results")
     must_be_writable_file(json, "json")
     must_be_writable_picture(plot)
     experiments = analysis(chosen_runs(results, preset_name, seeds))

@@ -1,6 +1,6 @@
 """An analysis as text and as a picture."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -68,7 +68,9 @@ def _contestants(contestants: Mapping[str, Mapping[str, Any]]) -> str:
     return tabulate(rows, [*heads, f"epochs to {_percent(target)} (never)"])
 
 
-def _mean(mean: Mapping[str, Any], text: Any, width: Any) -> list[str]:
+def _mean(
+    mean: Mapping[str, Any], text: Callable[[float], str], width: Callable[[float], str]
+) -> list[str]:
     if mean["size"] == 1:
         return [text(mean["mean"]), "", ""]
     interval = f"{text(mean['low'])} to {text(mean['high'])}"
