@@ -1,14 +1,22 @@
 """Images drawn from the seed, for networks that MNIST does not fit."""
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from cnn_experiment import Digits, Experiment
-from parity_tests.keras_side import KerasReference
-from parity_tests.torch_side import TorchPort
 
-S = TypeVar("S", TorchPort, KerasReference)
+
+class _OnDigits(Protocol):
+    """A side that trains on the digits of its experiment."""
+
+    experiment: Experiment
+
+    def digits(self) -> Digits:
+        """Return the images and labels that it trains on."""
+
+
+S = TypeVar("S", bound=_OnDigits)
 
 
 def random_digits(experiment: Experiment) -> Digits:
