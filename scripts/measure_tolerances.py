@@ -21,9 +21,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from cnn_experiment import PRESETS, Experiment, UserError, preset
+from cnn_experiment import PRESETS, UserError, preset
 from cnn_experiment.atomic_file import write_table_atomically
 from cnn_experiment.command_line import errors_as_one_sentence, must_be_writable_file, parser_of
+from parity_ladder.tolerances import Precision
 from parity_tests.parity_run import for_a_climb
 
 
@@ -50,38 +51,25 @@ def main() -> None:
         if options.seeds < 1:
             raise UserError(f"seeds = {options.seeds}: accepted: 1 or more")
         must_be_writable_file(options.out)
-        in_float32 = [experiment(options, options.preset, seed) for seed in seeds(options)]
+        dtype: Precision = "float64" if options.what == "trajectory" else "float32"
+        seeds = range(options.seed, options.seed + options.seeds)
+        experiments = {
+            f"{name}, seed {seed}": for_a_climb(preset(name), dtype, options.steps, seed)
+            for name in (PRESETS if dtype == "float64" else (options.preset,))
+            for seed in seeds
+        }
         from measurements import ladder_tolerances as measured  # both frameworks
 
         match options.what:
             case "one-step":
-                rows = list(measured.one_step(in_float32[0]))
+                rows = list(measured.one_step(next(iter(experiments.values()))))
             case "envelope":
-                rows = list(measured.envelopes(in_float32, options.runs))
+                rows = list(measured.envelopes(list(experiments.values()), options.runs))
             case _:
-                rows = list(measured.trajectory(in_float64(options)))
+                rows = list(measured.trajectory(experiments))
         print(tabulate(rows, headers="keys", disable_numparse=True))
         if options.out is not None:
             write_table_atomically(options.out, rows)
-
-
-def seeds(options: argparse.Namespace) -> range:
-    """Return the seeds that were asked for."""
-    return range(options.seed, options.seed + options.seeds)
-
-
-def experiment(options: argparse.Namespace, name: str, seed: int) -> Experiment:
-    """Return the preset in float32, with so many steps in an epoch."""
-    return for_a_climb(preset(name), "float32", options.steps, seed)
-
-
-def in_float64(options: argparse.Namespace) -> dict[str, Experiment]:
-    """Return every preset with every seed, by its name."""
-    names = [(name, seed) for name in PRESETS for seed in seeds(options)]
-    return {
-        f"{name}, seed {seed}": experiment(options, name, seed).with_changes(dtype="float64")
-        for name, seed in names
-    }
 
 
 if __name__ == "__main__":
