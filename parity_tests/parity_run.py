@@ -92,6 +92,11 @@ class ParityRun:
         )
 
 
+def most_steps(experiment: Experiment) -> int:
+    """Return the count of batches in an epoch of all 60,000 images."""
+    return -(-60_000 // experiment.batch_size)
+
+
 def for_a_climb(
     experiment: Experiment, dtype: Literal["float64", "float32"], steps: int, seed: int | None
 ) -> Experiment:
@@ -99,7 +104,7 @@ def for_a_climb(
 
     Raises `UserError` for steps that an epoch cannot have.
     """
-    most = -(-60_000 // experiment.batch_size)
+    most = most_steps(experiment)
     if not 1 <= steps <= most:
         raise UserError(f"steps = {steps}: accepted: 1 to {most}, an epoch of all images")
     seed = experiment.seed if seed is None else seed

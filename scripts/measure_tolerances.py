@@ -25,7 +25,7 @@ from cnn_experiment import PRESETS, UserError, preset
 from cnn_experiment.atomic_file import write_table_atomically
 from cnn_experiment.command_line import errors_as_one_sentence, must_be_writable_file, parser_of
 from parity_ladder.tolerances import Precision
-from parity_tests.parity_run import for_a_climb
+from parity_tests.parity_run import for_a_climb, most_steps
 
 
 def arguments() -> argparse.Namespace:
@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("what", choices=("one-step", "envelope", "trajectory"))
     add("--preset", metavar="NAME", default="article-3-addendum", help="trajectory: all of them")
-    add("--steps", type=int, default=150, metavar="N", help="default 150")
+    add("--steps", type=int, default=150, metavar="N", help="at most; default 150")
     add("--seed", type=int, default=0, metavar="S", help="the first one")
     add("--runs", type=int, default=24, metavar="N", help="envelope: runs of each framework")
     add("--seeds", type=int, default=3, metavar="N", help="envelope, trajectory: so many seeds")
@@ -52,11 +52,13 @@ def main() -> None:
             raise UserError(f"seeds = {options.seeds}: accepted: 1 or more")
         must_be_writable_file(options.out)
         dtype: Precision = "float64" if options.what == "trajectory" else "float32"
-        seeds = range(options.seed, options.seed + options.seeds)
+        names = PRESETS if dtype == "float64" else (options.preset,)
         experiments = {
-            f"{name}, seed {seed}": for_a_climb(preset(name), dtype, options.steps, seed)
-            for name in (PRESETS if dtype == "float64" else (options.preset,))
-            for seed in seeds
+            f"{name}, seed {seed}": for_a_climb(
+                preset(name), dtype, min(options.steps, most_steps(preset(name))), seed
+            )
+            for name in names
+            for seed in range(options.seed, options.seed + options.seeds)
         }
         from measurements import ladder_tolerances as measured  # both frameworks
 
