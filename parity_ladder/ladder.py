@@ -197,7 +197,7 @@ class _Climb(Generic[B]):
             return "no known differences were given, so none was looked for"
         if not causes:
             return "no known difference explains it"
-        return "; ".join(str(cause) for cause in causes)
+        return "\n".join(str(cause) for cause in causes)
 
     def _bar(self, total: int, what: str) -> "tqdm[Any]":
         disable = None if self._show_progress is None else not self._show_progress
