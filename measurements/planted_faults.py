@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from cnn_experiment import Experiment, preset
+from cnn_experiment import Experiment, UserError, preset
 from parity_tests.climbing import climb_experiment
 from parity_tests.digit_batches import DigitBatch
 from parity_tests.keras_side import KerasReference
@@ -64,7 +64,7 @@ def usual_check_fails(port: type[TorchPort], usual: Experiment, theirs: list[flo
     try:
         ours = losses(port(usual))
         torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs), rtol=1e-2, atol=0)
-    except (AssertionError, RuntimeError):  # unequal; or shapes that do not go together
+    except (AssertionError, RuntimeError, UserError):  # unequal; or shapes that do not fit
         return True
     return False
 
