@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -40,7 +41,10 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"device = {name!r}: accepted: auto, cpu, cuda")
-    has_cuda = torch.cuda.is_available()
+    with warnings.catch_warnings():
+        if name != "cuda":  # then it is no news that there is a CUDA build but no driver
+            warnings.filterwarnings("ignore", "CUDA initialization", UserWarning)
+        has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
         raise UserError("device = 'cuda': PyTorch finds no CUDA device here; accepted: auto, cpu")
     return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
@@ -71,7 +75,7 @@ def train(
     """
     digits.must_fit(experiment)
     if start is not None:
-        start.must_fit(experiment)
+        start.must_belong_to(experiment)
     target = pick_device(device)
     run = _Run(experiment, digits, target, watchers, keeper, start)
     if compiled:
