@@ -1,4 +1,4 @@
-"""The experiment, framework-neutral: what is run, on which data, in which order, from where."""
+"""The experiment without a framework: its settings, its data, and the files of its runs."""
 
 from cnn_experiment.data.mnist import Digits, Pixels, load_mnist, load_pixels
 from cnn_experiment.errors import UserError

@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Write a file completely or not at all."""
 
 import csv
 import io
@@ -11,11 +11,11 @@ from typing import Any
 
 
 def write_atomically(path: Path | str, content: bytes) -> None:
-    """Replace `path` by `content`: through a new file beside it, flushed to disk, then renamed.
+    """Replace `path` by `content`: write a new file beside it, flush it to disk, then rename it.
 
-    Whoever reads `path` meanwhile or after a crash finds the old content or the new, never a part.
-    Its folder is flushed too, so that the new name outlives a power cut. Raises `OSError` with the
-    name of `path`.
+    A process that reads `path` during the write or after a crash gets the old content or the new
+    content, never a part of it. The folder is flushed too, so that the new name survives a power
+    cut. Raises `OSError` with the name of `path`.
     """
     try:
         _write(Path(path), content)
@@ -31,7 +31,7 @@ def _write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
-        if os.name == "posix":  # elsewhere a folder cannot be opened
+        if os.name == "posix":  # other systems cannot open a folder
             folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -42,15 +42,15 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def remove_unfinished(folder: Path | str) -> None:
-    """Remove what a killed process left behind in the middle of `write_atomically`."""
+    """Remove the temporary files that killed processes left behind in `write_atomically`."""
     for scratch in Path(folder).glob(".*.partial"):
         scratch.unlink(missing_ok=True)
 
 
 def write_table_atomically(path: Path | str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replace `path` by the rows, of which there is at least one, as CSV under a header.
+    """Replace `path` by the rows as CSV with a header line; `rows` must not be empty.
 
-    Every float is in the shortest form that reads back equal.
+    Every float has the shortest form that reads back as the same number.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -60,5 +60,5 @@ def write_table_atomically(path: Path | str, rows: Sequence[Mapping[str, Any]]) 
 
 
 def write_json_atomically(path: Path | str, value: object) -> None:
-    """Replace `path` by the value as indented JSON; NaN and infinity, which JSON lacks, raise."""
+    """Replace `path` by the value as indented JSON; raises `ValueError` for NaN and infinity."""
     write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

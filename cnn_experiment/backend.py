@@ -1,6 +1,7 @@
-"""What a backend offers, whichever framework it computes with, and how one is loaded by name.
+"""The functions that every backend has, and how a backend is loaded by its name.
 
-Importing this loads no framework: `load_backend` does.
+A backend is a package that runs the experiment with one framework. Importing this module loads no
+framework; `load_backend` does.
 """
 
 import importlib
@@ -29,17 +30,18 @@ Model = TypeVar("Model")
 class Backend(Protocol[Model]):
     """The functions that `torch_cnn` and `keras_ref` both have, under the same names.
 
-    `Model` is the framework's own class. Each backend's docstrings say what is particular to it.
+    `Model` is the framework's own model class. The docstrings of each backend say what is specific
+    to it.
     """
 
     def pick_device(self, name: str = "auto") -> object:
-        """Return the device of this name; printed, it is the framework's name for it."""
+        """Return the device of this name; its `str()` is the framework's name for it."""
 
     def prepare_process(self) -> None:
-        """Change what training needs of the whole process; `train` itself never does that."""
+        """Change the settings of the process that make training faster; `train` changes none."""
 
     def build_model(self, experiment: Experiment) -> Model:
-        """Return the experiment's network with its initial weights."""
+        """Return the network of the experiment with its initial weights."""
 
     def train(
         self,
@@ -63,7 +65,7 @@ class Backend(Protocol[Model]):
         """Return class probabilities, shape (count, classes)."""
 
     def layer_outputs(self, model: Model, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Return each layer's output by its name."""
+        """Return the output of each layer, by the layer's name."""
 
     def neutral_weights(self, model: Model) -> dict[str, NDArray[Any]]:
         """Return copies of the model's weights under their neutral names."""
@@ -88,7 +90,7 @@ def load_backend(name: str) -> Backend[object]:
 
 
 def load_trained(name: str, checkpoint: Checkpoint) -> tuple[Backend[object], object]:
-    """Return the backend, and its model with the experiment and the weights of a checkpoint."""
+    """Return the backend, and its model with the network and the weights of the checkpoint."""
     backend = load_backend(name)
     model = backend.build_model(checkpoint.experiment)
     backend.load_neutral_weights(model, checkpoint.weights)

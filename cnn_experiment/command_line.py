@@ -1,6 +1,6 @@
-"""What the command lines share: common options, checks of an output's place, how errors end.
+"""What the scripts share: common options, checks of output paths, and how errors are printed.
 
-Loads no framework.
+Importing this module loads no framework.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from cnn_experiment.settings.presets import PRESETS, preset
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
-    """Return a parser whose help begins with a script's docstring, its line breaks kept."""
+    """Return a parser whose help starts with `doc`, a script's docstring, with its line breaks."""
     return argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -25,7 +25,7 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
 
 @contextmanager
 def errors_as_one_sentence() -> Iterator[None]:
-    """End the process with status 1 and one sentence on bad input and on files out of reach."""
+    """Turn `UserError` and `OSError` into one sentence on stderr and exit status 1."""
     try:
         yield
     except UserError as error:
@@ -37,40 +37,40 @@ def errors_as_one_sentence() -> Iterator[None]:
 def add_experiment_options(
     parser: argparse.ArgumentParser, default: str | None
 ) -> argparse._MutuallyExclusiveGroup:
-    """Add --preset and --experiment, of which one can be given; `experiment_of` reads them.
+    """Add --preset and --experiment, which exclude each other; `experiment_of` reads them.
 
-    Returns their group, for options that can be given instead of them.
+    Returns their group, so that a script can add more options that exclude these two.
     """
     names = ", ".join(PRESETS)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
         "--preset",
         metavar="NAME",
         default=default,
         help=f"{names}; default {default}" if default else names,
     )
-    what.add_argument(
+    group.add_argument(
         "--experiment", type=Path, metavar="FILE", help="an experiment.json, such as a run's"
     )
-    return what
+    return group
 
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
-    """Return the experiment of --experiment FILE, else the one of --preset NAME."""
+    """Return the experiment of --experiment FILE or, without that option, of --preset NAME."""
     if options.experiment is not None:
         return read_experiment(options.experiment)
     return preset(options.preset)
 
 
 def folder(text: str) -> Path:
-    """Return the path of an option; an empty one is refused, since it means the present folder."""
+    """Return the path of an option; refuse an empty one, which would mean the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty; accepted: a folder")
     return Path(text)
 
 
 def must_be_at_least_one(**counts: int | None) -> None:
-    """Raise `UserError` for the first option that was given as less than 1."""
+    """Raise `UserError` for the first of these options that is less than 1; None is skipped."""
     for name, count in counts.items():
         if count is not None and count < 1:
             raise UserError(f"{name} = {count}: accepted: 1 or more")
@@ -79,9 +79,9 @@ def must_be_at_least_one(**counts: int | None) -> None:
 def must_be_writable_file(
     path: Path | None, option: str = "out", endings: Sequence[str] = ()
 ) -> None:
-    """Raise `UserError` for an output file that could not be written once the work is done.
+    """Raise `UserError` for an output file that cannot be written; call it before the work.
 
-    `endings` are those that the file's name may have, as `.png`; any, where none is given.
+    `endings` are the accepted endings of the file's name, such as `.png`; empty accepts all.
     """
     if path is None:
         return
@@ -94,7 +94,7 @@ def must_be_writable_file(
 def must_be_writable_picture(
     path: Path | None, option: str = "plot", endings: Sequence[str] = (".png",)
 ) -> None:
-    """Raise `UserError` for a picture that could not be drawn or written once the work is done."""
+    """Raise `UserError` for a picture that cannot be drawn or written; call it before the work."""
     must_be_writable_file(path, option, endings)
     if path is not None and find_spec("matplotlib") is None:
         raise UserError(
@@ -103,12 +103,12 @@ def must_be_writable_picture(
 
 
 def must_be_a_folder(path: Path | None, option: str = "out") -> None:
-    """Raise `UserError` for an output folder that could not be made once the work is done."""
+    """Raise `UserError` for an output folder that cannot be created; call it before the work."""
     if path is None:
         return
     for part in (path, *path.parents):
         if part.exists():
             if not part.is_dir():
-                found = "it" if part == path else part
-                raise UserError(f"{option} = {path}: {found} is a file; accepted: a folder")
+                file = "it" if part == path else part
+                raise UserError(f"{option} = {path}: {file} is a file; accepted: a folder")
             return

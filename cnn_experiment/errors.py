@@ -1,4 +1,4 @@
-"""The one error that means "what you gave cannot be used", and how it reads."""
+"""`UserError`, which means that an input cannot be used, and the wording of its messages."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,23 @@ from cnn_experiment.kinds import FieldsWithKinds, fields_with_kinds, settings_of
 
 
 class UserError(ValueError):
-    """Bad input or a missing resource, told in one sentence that a person can act on.
+    """Bad input or a missing resource, described in one sentence that says what is accepted.
 
-    Command lines print it and exit with 1; everything else that is raised is a fault of ours.
+    The scripts print it and exit with status 1. Any other exception is a bug in this project.
     """
 
 
 def sentence_of(error: OSError) -> str:
-    """Return the file and what is wrong with it, without the number of the system's error."""
+    """Return the file and what is wrong with it, without the system's error number."""
     if error.filename is None or error.strerror is None:
         return str(error)
     return f"{error.filename}: {error.strerror}"
 
 
 def one_sentence(error: ValidationError, model: type[BaseModel], what: str) -> str:
-    """Each field that `model` rejected with its value and what is accepted, in one line.
+    """List each field that `model` rejected, its value and what is accepted, in one line.
 
-    `what` says which text was expected, for one that is no JSON.
+    `what` names the expected text; it is used in the message for a text that is not JSON.
     """
     return "; ".join(_clause(detail, model, what) for detail in error.errors(include_url=False))
 
@@ -36,7 +36,7 @@ def _clause(detail: ErrorDetails, model: type[BaseModel], what: str) -> str:
     kinds = with_kinds.get(path.rpartition(".")[2], {})
     match detail["type"]:
         case "json_invalid":
-            return f"it is no JSON ({detail['ctx']['error']}); accepted: {what}"
+            return f"it is not JSON ({detail['ctx']['error']}); accepted: {what}"
         case "union_tag_invalid":
             return f"{path}.kind = {detail['ctx']['tag']!r}: accepted: {', '.join(kinds)}"
         case "union_tag_not_found":
@@ -50,7 +50,7 @@ def _clause(detail: ErrorDetails, model: type[BaseModel], what: str) -> str:
 def _owner(
     location: Sequence[int | str], model: type[BaseModel], with_kinds: FieldsWithKinds
 ) -> type[BaseModel] | None:
-    """The class that lacks the setting at `location`, if it is one of several kinds."""
+    """Return the class that does not have the setting at `location`, if the class has a `kind`."""
     match location:
         case (*_, str(field), str(kind), _):
             return with_kinds.get(field, {}).get(kind)
@@ -60,7 +60,7 @@ def _owner(
 
 
 def _path(location: Sequence[int | str], with_kinds: FieldsWithKinds) -> str:
-    """Where the field stands: `network.pools[0]`. The kind of a value is left out of it."""
+    """Return the path of a field, such as `network.pools[0]`; the kind of a value is left out."""
     parts = [
         f"[{part}]" if isinstance(part, int) else f".{part}"
         for before, part in zip((None, *location), location, strict=False)
@@ -70,14 +70,14 @@ def _path(location: Sequence[int | str], with_kinds: FieldsWithKinds) -> str:
 
 
 def _subject(detail: ErrorDetails, path: str, model: type[BaseModel]) -> str:
-    """The field and its value: `network.pools = ((2, 2),)`; or the model, if it is all of it."""
+    """Return the field and its value, `network.pools = ((2, 2),)`, or the name of the model."""
     if detail["type"] == "missing" or isinstance(detail["input"], dict | BaseModel):
         return path or model.__name__
     return f"{path} = {shortened(detail['input'])}" if path else shortened(detail["input"])
 
 
 def shortened(value: object, limit: int = 60, *, quoted: bool = True) -> str:
-    """The value as it stands in a message: of whatever size it is, one short line."""
+    """Return the value as text for a message: one line of at most `limit` characters."""
     text = repr(value)
     text = text[1:-1] if isinstance(value, str) and not quoted else text
     return text if len(text) <= limit else text[: limit - 3] + "..."

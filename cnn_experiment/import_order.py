@@ -1,8 +1,9 @@
-"""Keeps PyTorch and TensorFlow from crashing each other in one process.
+"""Prevents a crash when PyTorch and TensorFlow are loaded in one process.
 
-PyTorch's CUDA build loads the compiler package triton with its own compiler, which the first stock
-optimizer does. Loaded after TensorFlow, triton ends the process with a segmentation fault; loaded
-before, both work. (Seen with torch 2.14.1, triton 3.8.0 and tensorflow 2.21.0.)
+PyTorch's CUDA build loads the compiler package triton together with its own compiler, for example
+when the first stock optimizer is created. If triton is loaded after TensorFlow, the process ends
+with a segmentation fault. If it is loaded before TensorFlow, both work. (Seen with torch 2.14.1,
+triton 3.8.0 and tensorflow 2.21.0.)
 """
 
 import contextlib
@@ -12,29 +13,30 @@ from importlib.abc import MetaPathFinder
 
 
 def settle_triton() -> None:
-    """See to it that TensorFlow, if it is ever imported, finds triton loaded or marked as absent.
+    """Make sure that triton is never loaded after TensorFlow.
 
-    Where TensorFlow came first, triton is marked: PyTorch does without it, except for
-    `torch.compile` on a GPU. Whoever needs that imports `torch_cnn` before keras or tensorflow.
+    If TensorFlow is not loaded yet, a later import of it loads triton first. If TensorFlow is
+    already loaded, triton is marked as not importable. PyTorch works without triton, except for
+    `torch.compile` on a GPU: import `torch_cnn` before keras or tensorflow if you need that.
     """
     if "triton" in sys.modules or _before_tensorflow in sys.meta_path:
         return
     if "tensorflow" in sys.modules:
-        sys.modules["triton"] = None  # type: ignore[assignment]  # how Python marks "do not import"
+        sys.modules["triton"] = None  # type: ignore[assignment]  # Python: "do not import"
     else:
         sys.meta_path.insert(0, _before_tensorflow)
 
 
 class _TritonBeforeTensorFlow(MetaPathFinder):
-    """Is asked where each new module is; loads triton when TensorFlow's turn has come.
+    """An import hook: Python asks it about each new module, and it loads triton before TensorFlow.
 
-    Not earlier: triton is 70 MB that training on the CPU has no use for.
+    It does not load triton earlier, because triton takes 70 MB that training on the CPU never uses.
     """
 
     _loaded = False
 
     def find_spec(self, fullname: str, *_: object) -> None:
-        """Find nothing, so that the import goes on as usual."""
+        """Return None, so that the import continues as usual."""
         if fullname == "tensorflow" and not self._loaded:
             self._loaded = True
             with contextlib.suppress(ImportError):

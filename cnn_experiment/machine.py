@@ -1,4 +1,4 @@
-"""The machine that something was measured on; nothing here names its owner or the machine."""
+"""The machine on which something was measured, without its host name or its user."""
 
 import os
 import platform
@@ -11,18 +11,18 @@ from cnn_experiment.value import Value
 
 
 class Machine(Value):
-    """Processor, system and Python, as far as a figure may depend on them."""
+    """Processor, operating system and Python version, on which a measurement may depend."""
 
     processor: str
     cores: Annotated[int, Field(ge=1)]
-    """Those that this process may use."""
+    """The number of cores that this process may use."""
     system: str
     python: str
 
     @classmethod
     def this(cls) -> Self:
-        """The machine that this runs on."""
-        may_use = getattr(os, "sched_getaffinity", None)  # Linux alone
+        """Return the machine that this process runs on."""
+        may_use = getattr(os, "sched_getaffinity", None)  # exists on Linux only
         return cls(
             processor=_processor(),
             cores=len(may_use(0)) if may_use else os.cpu_count() or 1,
@@ -36,7 +36,7 @@ class Machine(Value):
 
 
 def _processor() -> str:
-    """The model's name where Linux tells it, else the architecture."""
+    """Return the model name from Linux' /proc/cpuinfo, or else the architecture."""
     listed = Path("/proc/cpuinfo")
     for line in listed.read_text().splitlines() if listed.exists() else ():
         name, _, value = line.partition(":")
@@ -46,7 +46,7 @@ def _processor() -> str:
 
 
 def _system() -> str:
-    """A Linux by its distribution; the name of a kernel may be its owner's own."""
+    """Return the Linux distribution; a kernel's name could identify its owner."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:

@@ -1,4 +1,4 @@
-"""Safetensors files, whose claims are held against their size before an array is read."""
+"""Read safetensors files; the sizes in the header are checked before an array is read."""
 
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ _NUMPY_NAMES = {"F32": "float32", "F64": "float64"}
 def read_index(
     path: Path | str,
 ) -> tuple[dict[str, str], dict[str, tuple[str, tuple[int, ...]]]]:
-    """Metadata, and NumPy dtype and shape of each array, of a safetensors file; reads no array.
+    """Return the metadata of a safetensors file, and dtype and shape of each array, by its name.
 
-    Raises `UserError` for a file that is not safetensors through and through.
+    Reads no array. A dtype has its NumPy name where the array is float32 or float64. Raises
+    `UserError` for any other file and for a damaged one.
     """
     path = Path(path)
-    if not path.is_file():  # reading from a pipe would wait for ever
-        raise UserError("it is no file; accepted: a safetensors file")
+    if not path.is_file():  # reading from a pipe could wait without end
+        raise UserError("it is not a file; accepted: a safetensors file")
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     if not 0 < length <= min(_LONGEST_HEADER, path.stat().st_size - 8):
-        raise UserError("it is no safetensors file, or not all of one")
+        raise UserError("it is not a safetensors file, or it is cut off")
     try:
         with safe_open(path, "np") as file:  # maps the file, reads its header
             index = {}
@@ -35,10 +36,10 @@ def read_index(
                 index[name] = (dtype, tuple(part.get_shape()))
             return file.metadata() or {}, index
     except (SafetensorError, ValueError) as error:
-        raise UserError(f"it is no safetensors file, or a damaged one ({error})") from error
+        raise UserError(f"it is not a safetensors file, or it is damaged ({error})") from error
 
 
 def read_arrays(path: Path | str) -> dict[str, NDArray[Any]]:
-    """All arrays of a safetensors file whose index was found good."""
+    """Return all arrays of a safetensors file that `read_index` has accepted."""
     with safe_open(path, "np") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

@@ -1,4 +1,4 @@
-"""A training session: a run is begun or resumed in its folder, trained by a backend, and saved."""
+"""A training session: start or resume a run in its folder, train it with a backend, save it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +18,10 @@ from cnn_experiment.settings.experiment import Experiment
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What a run is trained with, besides its backend; a resumed run may be given others.
+    """Settings of a session that are not part of the experiment; a resumed run may change them.
 
-    `checkpoint_every` counts steps between checkpoints; None keeps one after each epoch only.
+    `checkpoint_every` is the number of steps between checkpoints; None writes one after each epoch
+    only. `compiled` is for the torch backend only. See `load_mnist` for `data_dir`.
     """
 
     device: str = "auto"
@@ -31,7 +32,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class Session:
-    """A run that is ready to be trained: its folder is taken, its digits and backend are loaded."""
+    """A run that is ready to train: its folder is locked, its digits and backend are loaded."""
 
     folder: RunFolder
     start: Checkpoint
@@ -55,8 +56,9 @@ class Session:
     def train(self, watchers: Sequence[Watcher] = ()) -> EpochRecord:
         """Train to the end and write the final weights; return the last epoch's record.
 
-        Raises `UserError` for a number that is not finite and for a file that cannot be written,
-        and `Stopped` after SIGINT or SIGTERM. The folder then still holds the latest checkpoint.
+        Raises `UserError` for a loss or weight that is not finite and for a file that cannot be
+        written, and `Stopped` after SIGINT or SIGTERM. The folder then still holds the latest
+        checkpoint.
         """
         try:
             with self.keeper:
@@ -84,18 +86,20 @@ def new_session(
     *,
     overwrite: bool = False,
 ) -> Iterator[Session]:
-    """Begin a run in `folder`; with `overwrite`, a run that is there is moved into previous/.
+    """Start a run in `folder`; with `overwrite`, an older run there is moved into previous/.
 
-    Whatever can be wrong with the input is found before the folder is touched, and raises
-    `UserError`.
+    All input is checked before the folder is changed. Raises `UserError` for input that cannot be
+    used.
     """
     folder.must_be_free(overwrite=overwrite)
     keeper = FolderKeeper(folder, options.checkpoint_every)
     digits = load_mnist(experiment, options.data_dir)
     digits.must_fit(experiment)
     backend = _backend(backend_name, experiment, options)
+
     with folder.taken():
-        folder.must_be_free(overwrite=overwrite)  # another process may have begun one meanwhile
+        # Check again: another process may have started a run since the first check.
+        folder.must_be_free(overwrite=overwrite)
         folder.start(experiment, backend_name)
         yield Session(folder, folder.read(), digits, backend_name, backend, keeper, options)
 
@@ -108,10 +112,10 @@ def resumed_session(
     backend_name: BackendName | None = None,
     epochs: int | None = None,
 ) -> Iterator[Session]:
-    """Go on with the run in `folder`; its own backend and count of epochs are the defaults.
+    """Resume the run in `folder`; by default with its own backend and number of epochs.
 
-    Raises `UserError` where there is no run, where nothing is left to do, and where the backend
-    cannot train it. The run's files are then as they were.
+    Raises `UserError` if there is no run, if nothing is left to train, or if the backend cannot
+    train it. The run's files are then unchanged.
     """
     folder.must_hold_a_run()
     keeper = FolderKeeper(folder, options.checkpoint_every)
@@ -122,7 +126,7 @@ def resumed_session(
                 f"resume = {folder.path}: the run is finished, after {start.epoch} epochs;"
                 " accepted: more --epochs"
             )
-        name = backend_name or start.backend or "torch"  # a converted checkpoint has no backend yet
+        name = backend_name or start.backend or "torch"  # a converted checkpoint names none
         backend = _backend(name, start.experiment, options)
         digits = load_mnist(start.experiment, options.data_dir)
         digits.must_fit(start.experiment)
@@ -137,14 +141,14 @@ def _with_epochs(kept: Checkpoint, epochs: int | None) -> Checkpoint:
     if epochs is None:
         return kept
     experiment = kept.experiment.with_changes(epochs=epochs)
-    kept.must_fit(experiment)
+    kept.must_belong_to(experiment)
     return replace(kept, experiment=experiment)
 
 
 def _backend(
     name: BackendName, experiment: Experiment, options: TrainingOptions
 ) -> Backend[object]:
-    """Load the backend; raise `UserError` where it cannot train this experiment as asked."""
+    """Load the backend; raise `UserError` if it cannot train the experiment with these options."""
     if name != "torch":
         if options.compiled:
             raise UserError(f"compile: accepted by the torch backend, not by {name}")
@@ -158,6 +162,6 @@ def _backend(
 
 
 def _with_the_kept_state(error: Diverged | OSError, folder: RunFolder) -> UserError:
-    """Return the error, with what the folder still holds."""
+    """Return the error as one sentence that also says what the folder still holds."""
     reason = sentence_of(error) if isinstance(error, OSError) else str(error)
     return UserError(f"{reason}; {folder.latest_file} holds the run after {folder.read()}")

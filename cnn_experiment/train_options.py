@@ -1,4 +1,4 @@
-"""The options of `scripts/train.py`, and what they ask for."""
+"""The command-line options of `scripts/train.py`, and the session that they ask for."""
 
 import argparse
 import shlex
@@ -23,17 +23,17 @@ from cnn_experiment.settings.options import add_setting_options, with_settings
 
 _PRESET = "article-2"
 _MAY_CHANGE = ("backend", "epochs", "device", "data_dir", "compile", "checkpoint_every", "plot")
-"""Options that a resumed run takes anew."""
+"""The options that can be given together with --resume."""
 
 
 def train_parser(doc: str | None) -> argparse.ArgumentParser:
-    """Return the parser, whose help begins with `doc`."""
+    """Return the parser; its help starts with `doc`."""
     parser = parser_of(doc)
     parser.add_argument(
         "--backend", choices=tuple(BACKENDS), help="default: torch, or the resumed run's own"
     )
-    what = add_experiment_options(parser, _PRESET)
-    what.add_argument(
+    run = add_experiment_options(parser, _PRESET)
+    run.add_argument(
         "--resume",
         type=folder,
         metavar="DIR",
@@ -77,7 +77,7 @@ def train_parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the command line; raise `UserError` for an option that a resumed run cannot take."""
+    """Parse the command line; raise `UserError` for an option that --resume does not allow."""
     options = parser.parse_args()
     for name, value in vars(options).items():
         is_given = value != parser.get_default(name)
@@ -90,14 +90,14 @@ def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def name_of(options: argparse.Namespace) -> str:
-    """Return what the run is called: its folder's name, else its file's, else its preset's."""
+    """Return the name of the folder of --resume, of the file of --experiment or of the preset."""
     named: Path | None = options.resume or options.experiment
     return named.stem if named else str(options.preset)
 
 
 @contextmanager
 def session_of(options: argparse.Namespace) -> Iterator[Session]:
-    """Begin or resume the run that the options ask for; raises `UserError` where that fails."""
+    """Start or resume the run that the options describe; raises `UserError` if that fails."""
     training = TrainingOptions(
         options.device, options.compile, options.checkpoint_every, options.data_dir
     )
@@ -122,7 +122,7 @@ def session_of(options: argparse.Namespace) -> Iterator[Session]:
 
 
 def command_to_go_on(options: argparse.Namespace, path: Path) -> str:
-    """Return what to type to go on with the run in `path` as it was trained until now."""
+    """Return the command that resumes the run in `path` with the options used until now."""
     words = [sys.executable, sys.argv[0], "--resume", str(path)]
     for option in ("checkpoint_every", "device", "data_dir", "compile", "plot"):
         value = getattr(options, option)

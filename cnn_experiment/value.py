@@ -1,4 +1,4 @@
-"""The base of every value in an experiment: frozen, strict, and complete in its JSON."""
+"""The base class of all settings of an experiment: frozen, strictly typed, saved as JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,19 +10,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cnn_experiment.errors import UserError, one_sentence
 
 Size = Annotated[int, Field(ge=1, le=100_000)]
-Pair = tuple[Size, Size]
-"""Height and width."""
+HeightWidth = tuple[Size, Size]
 
 
 def _fits_float32(value: float) -> float:
-    """Keras uses these numbers in float32, where too large ones are infinite and small ones 0."""
+    """Refuse numbers that overflow or underflow in float32, in which Keras uses them."""
     if not 1e-37 < abs(value) < 1e38 and value != 0:
         raise ValueError("input should be 0 or between 1e-37 and 1e38, the range of float32")
     return value
 
 
 def _below_one_in_float32(value: float) -> float:
-    """Keras rounds these numbers to float32, and divides by what is missing to 1."""
+    """Refuse numbers that float32 rounds to 1: Keras rounds them and divides by `1 - value`."""
     if np.float32(value) >= 1:
         raise ValueError("input should be less than 1 in float32 too: at most 0.99999994")
     return value
@@ -34,10 +33,10 @@ Fraction = Annotated[float, Field(ge=0, lt=1), AfterValidator(_below_one_in_floa
 
 
 class Value(BaseModel):
-    """A frozen value. Unknown fields, NaN, infinities and silent conversions are refused.
+    """A frozen value. It refuses unknown fields, NaN, infinities and implicit conversions.
 
-    The constructor and the methods below raise `UserError`, a `ValueError` of one sentence that
-    names each wrong field, its value and what is accepted.
+    The constructor and the methods below raise `UserError`, a `ValueError` whose one sentence names
+    each wrong field, its value and what is accepted.
     """
 
     model_config = ConfigDict(
@@ -50,19 +49,19 @@ class Value(BaseModel):
         except ValidationError as error:
             raise UserError(one_sentence(error, type(self), "none")) from None
 
-    # Tells pydantic that this sets the fields as its own constructor does. It would otherwise also
-    # make the values within other values through it, and lose where in the whole a mistake is.
+    # Tells pydantic that this constructor sets the fields as its own does. Otherwise pydantic would
+    # call it for nested values too, and a message would not say in which field the mistake is.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     def to_json(self) -> str:
-        """Indented JSON from which `from_json` makes an equal value."""
+        """Return indented JSON; `from_json` makes an equal value of it."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, what: str | None = None) -> Self:
-        """Read what `to_json` wrote; raise `UserError` for anything that is not such a value.
+        """Read what `to_json` wrote; raise `UserError` for anything else.
 
-        `what` is the name of such a text in the message for one that is no JSON at all.
+        `what` names the expected text in the message for a text that is not JSON.
         """
         try:
             return cls.model_validate_json(text)
@@ -72,13 +71,14 @@ class Value(BaseModel):
 
     @classmethod
     def from_file(cls, path: Path | str, *, longest: int, what: str) -> Self:
-        """Read a file that `to_json` filled, of at most `longest` bytes; `what` is its name.
+        """Read a file with the text of `to_json`; `what` names such a file in a message.
 
-        Raises `UserError`, which names the path, for anything else.
+        Raises `UserError`, which names the path, for anything else and for more than `longest`
+        bytes.
         """
         path = Path(path)
         if not path.is_file():
-            raise UserError(f"{path}: it is no file; accepted: {what}")
+            raise UserError(f"{path}: it is not a file; accepted: {what}")
         size = path.stat().st_size
         if size > longest:
             raise UserError(f"{path}: it has {size} bytes; accepted: at most {longest}")
@@ -88,11 +88,11 @@ class Value(BaseModel):
             raise UserError(f"{path}: {error}") from None
 
     def with_changes(self, **changes: Any) -> Self:
-        """Return a copy with the named fields replaced, validated again as a whole."""
+        """Return a copy with these fields replaced; the copy is validated as a whole."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**fields | changes)
 
 
 def accepted(choices: Sequence[str]) -> str:
-    """List the accepted values as they stand at the end of an error message."""
+    """Return the last part of an error message: `accepted: ` and these values."""
     return "accepted: " + ", ".join(choices)

@@ -1,6 +1,6 @@
-"""The neutral form of a network's variables, in which everything passes between the backends.
+"""A network's variables in the neutral form, in which the backends exchange them.
 
-A set of variables is a dict from neutral name (`conv2d_1/kernel`) to array in Keras' layout:
+The neutral form is a dict from a neutral name (`conv2d_1/kernel`) to an array in Keras' layout:
 kernels (height, width, in, out) or (in, out), biases (out,).
 """
 
@@ -16,7 +16,7 @@ Variables = Mapping[str, NDArray[Any]]
 
 
 def must_match(given: Variables, own: Variables) -> None:
-    """Raise `UserError` unless `given` has the names, shapes and dtypes of a model's `own`."""
+    """Raise `UserError` unless `given` has the same names, shapes and dtypes as a model's `own`."""
     if given.keys() != own.keys():
         raise UserError(f"variables are {sorted(given)}; accepted: {sorted(own)}")
     for name, array in given.items():
@@ -28,7 +28,7 @@ def must_match(given: Variables, own: Variables) -> None:
 
 
 def must_be_finite(variables: Variables) -> None:
-    """Raise `UserError` where a number is NaN or infinite."""
+    """Raise `UserError` for the first array with a NaN or an infinity."""
     for name, array in variables.items():
         if not np.isfinite(array).all():
             raise UserError(f"{name} holds a number that is not finite")

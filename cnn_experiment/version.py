@@ -1,4 +1,4 @@
-"""The version of what is installed, read from its metadata."""
+"""The version of the installed package, read from its metadata."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -63,7 +63,7 @@ def train(
         raise UserError("compiled = True: accepted by the torch backend, not by keras")
     digits.must_fit(experiment)
     if start is not None:
-        start.must_fit(experiment)
+        start.must_belong_to(experiment)
     rates = LearningRateHistory()
     progress = Progress(experiment, rates, watchers, keeper, start)
     with keras.device(pick_device(device)), floatx(experiment.dtype):

@@ -96,10 +96,10 @@ def set_to(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "it is no safetensors file, or not all of one"),
-        (b"\xff" * 8 + b"{}", "it is no safetensors file, or not all of one"),
-        (STATE.to_bytes()[:-1], "it is no safetensors file, or a damaged one"),
-        (save({"a": np.zeros(3)}), "it is no checkpoint of ours; accepted: a file that train.py"),
+        (b"", "it is not a safetensors file, or it is cut off"),
+        (b"\xff" * 8 + b"{}", "it is not a safetensors file, or it is cut off"),
+        (STATE.to_bytes()[:-1], "it is not a safetensors file, or it is damaged"),
+        (save({"a": np.zeros(3)}), "it is not a checkpoint of Twin CNN; accepted: a file that"),
         (with_header(set_to("format", value=2)), "format = 2: input should be 1"),
         (with_header(set_to("epoch", value=-1)), "epoch = -1: input should be greater than or"),
         (with_header(set_to("batch", value=3)), "iteration = 2: accepted: 3"),
@@ -145,7 +145,7 @@ def test_what_is_no_state_is_refused_in_one_sentence(
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", ".", "nothing"):
-        with pytest.raises(UserError, match="it is no file; accepted: a safetensors file"):
+        with pytest.raises(UserError, match="it is not a file; accepted: a safetensors file"):
             read_checkpoint(tmp_path / name)
 
 

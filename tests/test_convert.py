@@ -158,8 +158,8 @@ def nested(path: Path) -> None:
 
 BIAS = np.zeros(10, "float32")
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda _: None, "it is no file; accepted: a model file"),
-    "folder": (Path.mkdir, "it is no file"),
+    "missing": (lambda _: None, "it is not a file; accepted: a model file"),
+    "folder": (Path.mkdir, "it is not a file"),
     "empty": (Path.touch, "it begins with b''; accepted: safetensors, HDF5 or a .keras archive"),
     "text": (lambda path: path.write_text("hello world"), "it begins with b'hello wor'"),
     "pickle": (
@@ -167,11 +167,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "it begins with b'\\x80\\x04",
     ),
     "pytorch's pickle": (lambda path: archive(path, **{"cnn/data__pkl": b"x"}), "'cnn/data.pkl'"),
-    "truncated checkpoint": (truncated(checkpoint), "no safetensors file, or a damaged one"),
-    "truncated weights": (truncated(renamed, 100), "no safetensors file, or a damaged one"),
-    "truncated hdf5": (truncated(keras_weights, 500), "no HDF5 file, or a damaged one"),
-    "hdf5's first bytes": (lambda p: p.write_bytes(b"\x89HDF\r\n\x1a\n"), "no HDF5 file"),
-    "truncated archive": (truncated(nested), "it is no zip archive as Keras writes it"),
+    "truncated checkpoint": (truncated(checkpoint), "not a safetensors file, or it is damaged"),
+    "truncated weights": (truncated(renamed, 100), "not a safetensors file, or it is damaged"),
+    "truncated hdf5": (truncated(keras_weights, 500), "not an HDF5 file, or it is damaged"),
+    "hdf5's first bytes": (lambda p: p.write_bytes(b"\x89HDF\r\n\x1a\n"), "not an HDF5 file"),
+    "truncated archive": (truncated(nested), "it is not a zip archive as Keras writes it"),
     "renamed": (renamed, "'dense_3/bias' is unknown; accepted: conv2d_1/kernel, "),
     "float16": (changed(dense_2__bias=BIAS.astype("float16")), "is of dtype F16; accepted: float"),
     "integers": (changed(dense_2__bias=BIAS.astype("int32")), "is of dtype I32; accepted: float"),
@@ -232,12 +232,12 @@ def test_a_target_is_checked_before_anything_is_read(tmp_path: Path) -> None:
     there.write_text("mine")
     folder.mkdir()
     for target, to, reason in (
-        (there, "torch", "it is there; accepted: another name, or --overwrite"),
+        (there, "torch", "it exists; accepted: another name, or --overwrite"),
         (folder, "torch", "it is a folder; accepted: a file"),
-        (tmp_path / "no" / "out", "torch", "its folder is not there"),
+        (tmp_path / "no" / "out", "torch", "its folder does not exist"),
         (tmp_path / "out.h5", "keras", "accepted: a name that ends in .weights.h5 for keras"),
         (tmp_path / "out.weights.h5", "torch", "accepted: a name that ends in .weights.h5 for ker"),
-        (tmp_path / "out.safetensors", None, "its ending tells no kind; accepted: with --to"),
+        (tmp_path / "out.safetensors", None, "its ending does not show its kind; accepted: tog"),
     ):
         done = convert(source, target, *(["--to", to] if to else []))
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -256,10 +256,10 @@ def test_the_experiment_is_asked_for_and_checked(tmp_path: Path) -> None:
     broken = tmp_path / "experiment.json"
     broken.write_text("[" * 100_000)
     for arguments, reason in (
-        ([], f"{source}: it holds weights alone; accepted: together with an experiment"),
+        ([], f"{source}: it holds only weights; accepted: together with an experiment"),
         (["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
         (["--preset", "article-3"], "conv2d_1/bias is float32 (32,); accepted: float32 (64,)"),
-        (["--experiment", tmp_path / "no.json"], "no.json: it is no file"),
+        (["--experiment", tmp_path / "no.json"], "no.json: it is not a file"),
         (["--experiment", broken], "recursion limit"),
     ):
         done = convert(source, out, "--to", "torch", *arguments)

@@ -291,7 +291,7 @@ def test_a_file_that_is_no_json_is_told_its_place(
     file.write_bytes(content)
     with pytest.raises(UserError) as error:
         read_experiment(str(file))
-    assert str(error.value) == f"{file}: it is no JSON ({place}); accepted: an experiment.json"
+    assert str(error.value) == f"{file}: it is not JSON ({place}); accepted: an experiment.json"
 
 
 def test_a_network_without_convolutions_is_an_mlp() -> None:

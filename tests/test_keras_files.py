@@ -197,7 +197,7 @@ def test_what_a_network_cannot_express_is_refused_by_name(saved: Saved, sentence
 def test_another_network_than_the_experiments_is_refused(saved: Saved) -> None:
     with pytest.raises(UserError, match=r"its network has convolutions = .*; accepted: the exper"):
         read_weights(saved.folder / "cnn.h5", preset("article-3"))
-    with pytest.raises(UserError, match="weights alone; accepted: together with an experiment"):
+    with pytest.raises(UserError, match="only weights; accepted: together with an experiment"):
         read_weights(saved.folder / "cnn.weights.h5")
 
 

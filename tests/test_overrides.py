@@ -79,7 +79,7 @@ def test_filters_and_units() -> None:
         ({"optimizer": "sgd"}, "optimizer = 'sgd': accepted: rmsprop, nadam, adamax"),
         (
             {"optimizer": "nadam", "momentum": 0.9},
-            "momentum = 0.9: nadam has none to set; accepted",
+            "momentum = 0.9: nadam has no such setting; accepted",
         ),
         ({"momentum": 1.5}, "momentum = 1.5: input should be less than 1"),
         (

@@ -160,7 +160,7 @@ def test_what_is_no_picture_is_refused(content: bytes, sentence: str, tmp_path: 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="it is no file; accepted: a PNG or JPEG"):
+    with pytest.raises(UserError, match="it is not a file; accepted: a PNG or JPEG"):
         read_grey(tmp_path / "nowhere.png")
 
 

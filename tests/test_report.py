@@ -279,7 +279,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="there is no run in it; accepted: a folder of"):
             page(read_runs([folder]))
     (tmp_path / "latest.safetensors").write_bytes(b"no checkpoint")
-    with pytest.raises(UserError, match=r"latest\.safetensors: it is no safetensors file"):
+    with pytest.raises(UserError, match=r"latest\.safetensors: it is not a safetensors file"):
         page(read_runs([tmp_path]))
 
 

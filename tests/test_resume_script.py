@@ -204,7 +204,7 @@ def test_what_cannot_be_resumed_is_named(
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
-    assert "there is no run to go on with in it; accepted: a run's folder" in error_of(
+    assert "it holds no run that can be resumed; accepted: a run's folder" in error_of(
         train("--resume", tmp_path / "nothing")
     )
     assert not (tmp_path / "nothing").exists()

@@ -74,13 +74,13 @@ def test_an_experiment_file_with_settings_of_the_command_line(backend: str, tmp_
         (
             ["--optimizer", "adamax", "--momentum", "0.9"],
             1,
-            "momentum = 0.9: adamax has none to set",
+            "momentum = 0.9: adamax has no such setting",
         ),
         (["--filters", "3,x"], 2, "argument --filters: '3,x'; accepted: whole numbers with commas"),
         (
             ["--experiment", "/nowhere.json"],
             1,
-            "/nowhere.json: it is no file; accepted: an experim",
+            "/nowhere.json: it is not a file; accepted: an experim",
         ),
         (["--l2", "-1"], 1, "regularizer.strength = -1.0: input should be greater than or equal"),
     ],

@@ -1,1 +1,1 @@
-"""MNIST: where it comes from, and how an experiment is dealt its images."""
+"""MNIST: where it is fetched from, and which images an experiment gets."""

@@ -1,4 +1,4 @@
-"""MNIST as the two protocols of the articles give it to a network."""
+"""MNIST as input of a network, by the two protocols of the articles: see `Data.protocol`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from cnn_experiment.settings.experiment import Experiment
 from cnn_experiment.settings.randomness import split_order
 
 Scaling = Callable[[NDArray[np.uint8], DTypeLike], NDArray[Any]]
-"""From the files' pixels to a network's, in a dtype."""
+"""Turns pixels of 0 to 255, (..., 28, 28), into a network's input of that shape, in a dtype."""
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (count, height, width, channels) in the experiment's dtype; labels (count,), int64."""
+    """The images and labels of an experiment.
+
+    Images are (count, height, width, channels) in the experiment's dtype, labels (count,) in int64.
+    """
 
     train_images_nhwc: NDArray[Any]
     train_labels: NDArray[np.int64]
@@ -27,7 +30,7 @@ class Digits:
     test_labels: NDArray[np.int64]
 
     def must_fit(self, experiment: Experiment) -> None:
-        """Raise `UserError` unless these are the experiment's count of digits, for its network."""
+        """Raise `UserError` unless number, shape and labels of the digits fit `experiment`."""
         network, data = experiment.network, experiment.data
         for part, count in (("train", data.train_images), ("test", data.test_images)):
             images, labels = getattr(self, f"{part}_images_nhwc"), getattr(self, f"{part}_labels")
@@ -52,21 +55,21 @@ class Digits:
 
 @dataclass(frozen=True)
 class Pixels:
-    """MNIST's own pixels, uint8, (count, 28, 28), dealt out as an experiment asks for it."""
+    """The original pixels of an experiment's digits: uint8, (count, 28, 28); labels (count,)."""
 
     train_images: NDArray[np.uint8]
     train_labels: NDArray[np.int64]
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.int64]
     scaled: Scaling
-    """From these, or another image's, (..., 28, 28), to the network's."""
+    """Turns pixels, of these digits or of other images, into the network's input."""
 
 
 def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Digits:
-    """Return MNIST as `experiment.data` asks for it, fetched on first use.
+    """Return the digits that `experiment.data` asks for; MNIST is downloaded on first use.
 
-    `data_dir` is the cache folder; the default is the environment's `MNIST_DIR`, else the user's
-    cache. Raises `UserError` where no source can be reached.
+    `data_dir` is the cache folder. The default is the environment variable `MNIST_DIR` or, without
+    it, a folder in the user's cache. Raises `UserError` if no source can be reached.
     """
     pixels = load_pixels(experiment, data_dir)
     return Digits(
@@ -78,17 +81,17 @@ def load_mnist(experiment: Experiment, data_dir: Path | str | None = None) -> Di
 
 
 def load_pixels(experiment: Experiment, data_dir: Path | str | None = None) -> Pixels:
-    """Return the same digits as `load_mnist` as they are in the files, to be looked at."""
+    """Return the same digits as `load_mnist`, but with their original pixels."""
     train_images, train_labels, test_images, test_labels = read_mnist_files(data_dir)
     images = np.concatenate([train_images, test_images])
     labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
-    dealt = np.arange(len(images))
+    order = np.arange(len(images))
     scaled: Scaling = in_unit_range
     if experiment.data.protocol == "pooled":
-        dealt = split_order(experiment.seed, len(images))
+        order = split_order(experiment.seed, len(images))
         scaled = standardisation(images)
-    train = dealt[: experiment.data.train_images]
-    test = dealt[len(train_images) :][: experiment.data.test_images]
+    train = order[: experiment.data.train_images]
+    test = order[len(train_images) :][: experiment.data.test_images]
     return Pixels(images[train], labels[train], images[test], labels[test], scaled)
 
 
@@ -100,13 +103,13 @@ def in_unit_range(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def standardisation(images: NDArray[np.uint8]) -> Scaling:
-    """Return what brings each pixel to mean 0 and variance 1 over these images.
+    """Return the scaling that gives each pixel position mean 0 and variance 1 over these images.
 
-    A constant pixel becomes 0. The variance is the population's. Bit for bit scikit-learn's
-    StandardScaler (article II).
+    A pixel that is the same in all images becomes 0. The variance is that of the population. The
+    result is bit for bit that of scikit-learn's StandardScaler (article II).
     """
     mean = images.mean(axis=0, dtype=np.float64)
-    # Row by row: the deviations of all pixels at once would be the most memory of the whole run.
+    # Row by row: computing all deviations at once would need more memory than the rest of a run.
     rows = [images[:, row].std(axis=0, dtype=np.float64) for row in range(images.shape[1])]
     deviation = np.stack(rows)
     deviation[deviation == 0] = 1

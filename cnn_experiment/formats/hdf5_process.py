@@ -1,6 +1,6 @@
-"""Read HDF5 files in a process of their own, so that a hostile one brings down no more than that.
+"""Read an HDF5 file in a child process, so that a malicious file can crash only that process.
 
-See `hdf5_reader` for what that process accepts and its limits.
+See `hdf5_reader` for what the child process accepts, and for its limits.
 """
 
 import importlib.util
@@ -21,25 +21,25 @@ from cnn_experiment.errors import UserError
 
 READER: Sequence[str | Path] = (
     sys.executable,
-    "-P",  # the modules beside the reader are not for h5py to import
+    "-P",  # otherwise h5py could import the modules beside the reader
     Path(__file__).with_name("hdf5_reader.py"),
 )
 _REFUSED = 3
 _SECONDS = 20.0
-"""For the smallest file, on a busy machine; 0.2 are needed on an idle one."""
+"""The time limit for a very small file. It takes 0.2 s on an idle machine, more on a busy one."""
 _BYTES_A_SECOND = 10e6
 
 
 def read_hdf5(path: Path | str) -> tuple[str | None, dict[str, NDArray[Any]]]:
-    """The attribute `model_config` and every array below `layers` and `model_weights`, by path.
+    """Return the attribute `model_config`, and the arrays below `layers` and `model_weights`.
 
-    The arrays are float32 or float64. Raises `UserError` for what the reader refuses, for what ends
-    it, and where h5py is not installed.
+    The arrays are float32 or float64, by their paths in the file. Raises `UserError` if the child
+    process refuses the file, crashes or takes too long, and if h5py is not installed.
     """
     must_have_h5py()
     path = Path(path)
     seconds = _SECONDS + path.stat().st_size / _BYTES_A_SECOND
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # whose buffers count as memory
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # its buffers count as memory
     try:
         done = subprocess.run(  # noqa: S603 - our own command, and a path
             [*READER, path.absolute()],
@@ -51,20 +51,20 @@ def read_hdf5(path: Path | str) -> tuple[str | None, dict[str, NDArray[Any]]]:
         )
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"reading it as HDF5 was not done after {seconds:.0f} s; accepted: a sound file"
+            f"reading it as HDF5 took longer than {seconds:.0f} s; accepted: an undamaged file"
         ) from None
     if done.returncode == _REFUSED:
         raise UserError(done.stderr.decode(errors="replace"))
     if done.returncode:
         raise UserError(
             f"reading it as HDF5 ended with {_way_to_end(done.returncode)};"
-            " accepted: a file that is neither damaged nor hostile"
+            " accepted: an undamaged file"
         )
     return _unpacked(done.stdout)
 
 
 def must_have_h5py() -> None:
-    """Raise `UserError` where h5py is not installed."""
+    """Raise `UserError` if h5py is not installed."""
     if importlib.util.find_spec("h5py") is None:
         raise UserError("HDF5 files need h5py, which is not installed here; pip install '.[hdf5]'")
 

@@ -1,14 +1,14 @@
-"""The child process that opens an HDF5 file, which may be damaged or hostile.
+"""The child process that opens an HDF5 file, which may be damaged or malicious.
 
     python -P hdf5_reader.py FILE
 
-Writes the float arrays below `layers` and `model_weights` under their paths, and the attribute
-`model_config` in the metadata, as safetensors into the pipe that is its stdout. What it refuses it
-says in one sentence on stderr, with exit status 3.
+It writes to stdout, which is a pipe, in safetensors format: the float arrays below `layers` and
+`model_weights`, named by their paths, and the attribute `model_config` as metadata. If it refuses
+the file, it writes one sentence to stderr and ends with status 3.
 
-The HDF5 library can be made to crash, to hang and to use up memory, so it runs here, within limits,
-and never in the process that asks (`hdf5_process`). Nothing else of this package is imported: that
-would take longer than all the rest.
+A file can make the HDF5 library crash, hang or use up all memory. So the library runs only in this
+process, which has limits, and never in the parent process (`hdf5_process`). This module imports
+nothing else from its package, because that import would take longer than reading the file.
 """
 
 import sys
@@ -29,20 +29,21 @@ _MOST_AXES = 4
 _LONGEST_CONFIG = 2**20
 _LONGEST_SENTENCE = 400
 _BASE_MEMORY = 768 * 2**20
-"""Address space of Python with its libraries, of which 0.11 GB were measured, and room."""
+"""Limit of the address space apart from the arrays. Python and its libraries were measured to use
+0.11 GB."""
 
 
 class RefusedError(ValueError):
-    """What the file holds is not accepted, in one sentence."""
+    """The content of the file is not accepted; the message is one sentence."""
 
 
 def read(path: str) -> bytes:
-    """The arrays and the configuration of a file as safetensors; raises `RefusedError`."""
+    """Return the arrays and the configuration of a file as safetensors; raises `RefusedError`."""
     arrays: dict[str, NDArray[Any]] = {}
     with h5py.File(path, "r") as file:
         walk = _Walk(Path(path).stat().st_size)
         for part in PARTS:
-            if file.id.links.exists(part.encode()):  # looks at the name, follows no link
+            if file.id.links.exists(part.encode()):  # checks the name, follows no link
                 walk.into(file, part, part, arrays)
         config = _config(file)
     if not arrays and config is None:
@@ -54,9 +55,10 @@ def read(path: str) -> bytes:
 
 
 class _Walk:
-    """Goes through groups, and counts objects and bytes: a file can make few bytes look like many.
+    """Reads the datasets in nested groups, and limits the number of objects and bytes.
 
-    A group can be linked from within itself, and many datasets can lie on the same bytes.
+    Without limits a small file could claim to be huge: a group can contain a link to itself, and
+    many datasets can share the same bytes.
     """
 
     def __init__(self, file_size: int) -> None:
@@ -81,21 +83,22 @@ class _Walk:
             raise RefusedError(
                 f"{path[:80]} lies too deep; accepted: at most {_DEEPEST} groups down"
             )
-        found = group[name]
-        if isinstance(found, h5py.Dataset):
-            self._must_be_plain(found, path)
-            arrays[path] = found[()]
-        elif isinstance(found, h5py.Group):
-            for inner in found:
-                self.into(found, inner, f"{path}/{inner}", arrays)
+        item = group[name]
+        if isinstance(item, h5py.Dataset):
+            self._must_be_plain(item, path)
+            arrays[path] = item[()]
+        elif isinstance(item, h5py.Group):
+            for inner in item:
+                self.into(item, inner, f"{path}/{inner}", arrays)
         else:
-            raise RefusedError(f"{path} is a {type(found).__name__}; accepted: groups and datasets")
+            raise RefusedError(f"{path} is a {type(item).__name__}; accepted: groups and datasets")
 
     def _must_be_plain(self, dataset: h5py.Dataset, path: str) -> None:
-        """Raise `RefusedError` unless the dataset is, byte for byte, in the file.
+        """Raise `RefusedError` unless all bytes of the dataset are in the file, uncompressed.
 
-        Keras writes no other, and only of these is the size known before they are read: chunks can
-        be compressed, by filters that are loaded from elsewhere, or not be there at all.
+        Keras writes all datasets in this way, and only then is the size known before reading.
+        Chunks may be compressed by filters that HDF5 loads from other files, or may not exist at
+        all.
         """
         if dataset.dtype not in (np.dtype("float32"), np.dtype("float64")):
             raise RefusedError(f"{path} is of dtype {dataset.dtype}; accepted: float32, float64")
@@ -106,7 +109,7 @@ class _Walk:
         ):
             raise RefusedError(
                 f"{path} is stored in chunks, virtually or in another file;"
-                " accepted: in one piece, as Keras does"
+                " accepted: stored in one piece, as by Keras"
             )
         if dataset.shape is None or len(dataset.shape) > _MOST_AXES:
             raise RefusedError(
@@ -122,7 +125,7 @@ class _Walk:
 
 
 def _config(file: h5py.File) -> str | None:
-    """The model's configuration as JSON text, where the file has one."""
+    """Return the model's configuration as JSON text, or None if the file has none."""
     if "model_config" not in file.attrs:
         return None
     attribute = h5py.h5a.open(file.id, b"model_config")
@@ -141,12 +144,12 @@ def _config(file: h5py.File) -> str | None:
 def _limit_this_process(file_size: int) -> None:
     try:
         import resource
-    except ImportError:  # no POSIX system; the time limit of the parent remains
+    except ImportError:  # not a POSIX system; only the parent's time limit applies
         return
     limits = {
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,  # it writes into a pipe alone
-        # The arrays, each of them as bytes, and the file made of these.
+        resource.RLIMIT_FSIZE: 0,  # no writing to files; stdout is a pipe
+        # Three copies of the data: the arrays, their bytes, and the safetensors content.
         resource.RLIMIT_AS: _BASE_MEMORY + 3 * file_size,
         resource.RLIMIT_CPU: 1 + file_size // 50_000_000,
     }
@@ -158,14 +161,14 @@ def _limit_this_process(file_size: int) -> None:
 
 
 def main() -> None:
-    """Read the file that the command line names."""
+    """Read the file in the first command-line argument, and write its content to stdout."""
     try:
         _limit_this_process(Path(sys.argv[1]).stat().st_size)
         content = read(sys.argv[1])
     except RefusedError as refusal:
         reason = str(refusal)
-    except Exception as error:  # whatever the library makes of a damaged file
-        reason = f"it is no HDF5 file, or a damaged one ({error or type(error).__name__})"
+    except Exception as error:  # the library raises many types for damaged files
+        reason = f"it is not an HDF5 file, or it is damaged ({error or type(error).__name__})"
     else:
         sys.stdout.buffer.write(content)
         return

@@ -1,4 +1,4 @@
-"""The members of a `.keras` archive, a zip, of which nothing is believed before it is checked."""
+"""Unpack a `.keras` archive, a zip file, and check all its claims before relying on them."""
 
 import zipfile
 import zlib
@@ -15,8 +15,9 @@ _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = ("metadata.json", _CONFIG, _WEIGHTS)
 _LONGEST_CONFIG = 2**20
 _HIGHEST_RATIO = 20
-"""Of unpacked to packed bytes. Keras packs without compression, and trained weights hardly yield to
-any; zeros, of which bombs are made, would give 1,000."""
+"""The largest accepted ratio of unpacked to packed bytes. Keras does not compress, and compression
+hardly shrinks trained weights. A zip bomb, which unpacks to a huge file of zeros, has about
+1,000."""
 _LARGEST_WEIGHTS = 4 * 2**30
 _END_LENGTH, _LOCATOR_LENGTH = 22, 20
 _PIECE = 2**20
@@ -24,9 +25,9 @@ _PIECE = 2**20
 
 @contextmanager
 def opened(path: Path | str) -> Iterator[tuple[bytes, Path]]:
-    """The JSON of the model and the path of a copy of its weights' HDF5 file, while it is open.
+    """Yield the model's JSON and the path of a temporary copy of the HDF5 file with its weights.
 
-    Raises `UserError` for a file that is not such an archive, or not all of one.
+    Raises `UserError` for a file that is not such an archive, or that is damaged.
     """
     with TemporaryDirectory() as folder:
         copy = Path(folder) / _WEIGHTS
@@ -35,15 +36,15 @@ def opened(path: Path | str) -> Iterator[tuple[bytes, Path]]:
 
 def _read(path: Path, copy_of_weights: Path) -> bytes:
     try:
-        _must_end_as_a_short_list(path)
+        _must_have_few_members(path)
         with zipfile.ZipFile(path) as archive:
-            config, weights = _found(archive)
+            config, weights = _checked_members(archive)
             _unpack(archive, weights, copy_of_weights)
             with archive.open(config) as member:
                 return member.read(_LONGEST_CONFIG)
     except UserError:
         raise
-    except (  # OSError: from a place outside the file that it points to
+    except (  # OSError: the archive points to a position outside the file
         zipfile.BadZipFile,
         zlib.error,
         EOFError,
@@ -55,26 +56,26 @@ def _read(path: Path, copy_of_weights: Path) -> bytes:
         raise UserError(f"it cannot be read as a zip archive: {reason}") from error
 
 
-def _must_end_as_a_short_list(path: Path) -> None:
-    """Raise `UserError` where the list of members may be long: `zipfile` reads it whole.
+def _must_have_few_members(path: Path) -> None:
+    """Raise `UserError` for a long list of members, which `zipfile` would read into memory.
 
-    The record at the end of the file tells its length; one that a comment follows, or one of the
-    64-bit form in front of it, Keras does not write.
+    The record at the end of the file holds the length of the list. A comment after that record, and
+    the 64-bit form of the list, are refused too: Keras writes neither.
     """
     with path.open("rb") as file:
         file.seek(-min(path.stat().st_size, _END_LENGTH + _LOCATOR_LENGTH), 2)
         last = file.read()
     end = last[-_END_LENGTH:]
     if not end.startswith(b"PK\x05\x06") or last.startswith(b"PK\x06\x07"):
-        raise UserError("it is no zip archive as Keras writes it, or not all of one")
+        raise UserError("it is not a zip archive as Keras writes it, or it is cut off")
     count = int.from_bytes(end[10:12], "little")
     length = int.from_bytes(end[12:16], "little")
     if count > len(_MEMBERS) or length > _PIECE:
         raise UserError(f"it has {count} members; {accepted(_MEMBERS)}")
 
 
-def _found(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
-    """The entries of configuration and weights, once all entries are found to be harmless."""
+def _checked_members(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
+    """Return the entries of configuration and weights; raises `UserError` for other entries."""
     members = {member.filename: member for member in archive.infolist()}
     for name, member in members.items():
         if name not in _MEMBERS:
@@ -83,7 +84,9 @@ def _found(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
             zipfile.ZIP_STORED,
             zipfile.ZIP_DEFLATED,
         ):
-            raise UserError(f"{name} is encrypted or packed; accepted: stored or deflated")
+            raise UserError(
+                f"{name} is encrypted or compressed otherwise; accepted: stored or deflated"
+            )
     missing = {_CONFIG, _WEIGHTS} - members.keys()
     if missing or len(members) < len(archive.infolist()):
         raise UserError(
@@ -104,7 +107,7 @@ def _found(archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo]:
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    """Copy a member; `zipfile` reads no more of it than its declared size."""
+    """Copy a member to `target`; `zipfile` reads at most its declared size."""
     with archive.open(member) as source, target.open("xb") as copy:
         while piece := source.read(_PIECE):
             copy.write(piece)

@@ -1,8 +1,9 @@
-"""Keras' three formats of model files, read without Keras and without running anything in them.
+"""Read Keras' three formats of model files without Keras and without running code from them.
 
-- `cnn.h5`, the whole model in HDF5, by `model.save('cnn.h5')`;
-- `cnn.keras`, a zip of JSON and HDF5, by `model.save('cnn.keras')`;
-- `cnn.weights.h5`, weights alone, by `model.save_weights('cnn.weights.h5')`; written here as well.
+- `cnn.h5`: the whole model in HDF5, from `model.save('cnn.h5')`;
+- `cnn.keras`: a zip file with JSON and HDF5, from `model.save('cnn.keras')`;
+- `cnn.weights.h5`: only weights, from `model.save_weights('cnn.weights.h5')`. This format can also
+  be written.
 
 Sources: keras/src/legacy/saving/legacy_h5_format.py and keras/src/saving/saving_lib.py.
 """
@@ -24,57 +25,58 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def read_keras_archive(path: Path | str) -> tuple[Network, Arrays]:
-    """Network and weights of a `.keras` file; raises `UserError` where it cannot be used.
+    """Return network and weights of a `.keras` file; raises `UserError` if it cannot be used.
 
-    The weights have neutral names where their places in the file are those of the network's layers,
-    else their paths; that the names are complete is the caller's to check, here and below.
+    A weight has its neutral name if it is at the path of a layer of the network, otherwise that
+    path. Here and below the caller checks that all weights are there.
     """
     with keras_archive.opened(path) as (config, weights):
         network, _ = read_config(config)
         _, arrays = read_hdf5(weights)
-    return network, _renamed(arrays, _places(network))
+    return network, _renamed(arrays, _names_by_path(network))
 
 
 def read_keras_hdf5(path: Path | str, network: Network | None) -> tuple[Network | None, Arrays]:
-    """Network and weights of an HDF5 file that Keras wrote.
+    """Return network and weights of an HDF5 file that Keras wrote.
 
-    A whole model tells its network; for weights alone `network` names them, and None is returned as
-    what the file tells. Raises `UserError` where it cannot be used.
+    If the file holds only weights, `network` is needed to name them, and the returned network is
+    None. Raises `UserError` if the file cannot be used.
     """
     config, arrays = read_hdf5(path)
     if config is not None:
         own, names = read_config(config)
         return own, _of_whole_model(arrays, own, names)
     if network is None:
-        raise UserError("it holds weights alone; accepted: together with an experiment")
-    return None, _renamed(arrays, _places(network))
+        raise UserError("it holds only weights; accepted: together with an experiment")
+    return None, _renamed(arrays, _names_by_path(network))
 
 
 def keras_weights_file(weights: Variables) -> bytes:
-    """The content of a `.weights.h5` that `load_weights` of a network's Keras model accepts.
+    """Return the content of a `.weights.h5` that `load_weights` of the Keras model accepts.
 
-    `weights` are complete, in neutral names and layout. The optimizer's state is not in it. Raises
-    `UserError` where h5py is not installed.
+    `weights` are all variables of the network in the neutral form. The file holds no optimizer
+    state. Raises `UserError` if h5py is not installed.
     """
     must_have_h5py()
-    import h5py  # here alone, since it is optional
+    import h5py  # imported here because it is optional
 
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         for name, array in weights.items():
-            file.create_dataset(_place(name), data=array)
+            file.create_dataset(_path(name), data=array)
     return content.getvalue()
 
 
-def _places(network: Network) -> dict[str, str]:
-    """Neutral name by path in a `.weights.h5`."""
-    return {_place(name): name for name in network.variable_shapes()}
+def _names_by_path(network: Network) -> dict[str, str]:
+    """The neutral name of each variable, by its path in a `.weights.h5`."""
+    return {_path(name): name for name in network.variable_shapes()}
 
 
-def _place(name: str) -> str:
-    """Path of a variable in a `.weights.h5`: `layers/conv2d_2/vars/1` of `conv2d_3/bias`.
+def _path(name: str) -> str:
+    """Path of a variable in a `.weights.h5`: `conv2d_3/bias` is at `layers/conv2d_2/vars/1`.
 
-    Keras does not use the layer's name, but its class, counted from a first without a number.
+    Keras does not use the layer's name. It numbers the layers of each class: `conv2d`, `conv2d_1`
+    and so on. Variable 0 is the kernel, 1 the bias.
     """
     layer, _, variable = name.partition("/")
     kind, _, number = layer.rpartition("_")
@@ -82,30 +84,30 @@ def _place(name: str) -> str:
     return f"layers/{group}/vars/{('kernel', 'bias').index(variable)}"
 
 
-def _renamed(arrays: Arrays, places: dict[str, str]) -> Arrays:
-    """The arrays under their neutral names; one in no known place keeps its path."""
-    return {places.get(path, path): array for path, array in arrays.items()}
+def _renamed(arrays: Arrays, names_by_path: dict[str, str]) -> Arrays:
+    """Return the arrays under their neutral names; an array at an unknown path keeps the path."""
+    return {names_by_path.get(path, path): array for path, array in arrays.items()}
 
 
 def _of_whole_model(arrays: Arrays, network: Network, names: list[str]) -> Arrays:
-    """Neutral names for `model_weights/NAME/.../kernel`, where `names` are the layers' in the file.
+    """Return the weights of a whole model under their neutral names.
 
-    Keras 2 wrote `kernel:0`.
+    The paths are `model_weights/NAME/.../kernel`, or `kernel:0` from Keras 2. `names` are the names
+    in the file of the layers with weights, in order.
     """
     layers = [layer.name for layer in network.layers() if layer.kernel_shape]
-    places = {}
+    names_by_path = {}
     for layer, name in zip(layers, names, strict=True):
         for variable in ("kernel", "bias"):
-            within = f"model_weights/{name}/"
-            found = [
+            group = f"model_weights/{name}/"
+            paths = [
                 path
                 for path in arrays
-                if path.startswith(within)
-                and path.rpartition("/")[2].removesuffix(":0") == variable
+                if path.startswith(group) and path.rpartition("/")[2].removesuffix(":0") == variable
             ]
-            if len(found) != 1:
+            if len(paths) != 1:
                 raise UserError(
-                    f"layer {shortened(name)} has {len(found)} arrays named {variable}; accepted: 1"
+                    f"layer {shortened(name)} has {len(paths)} arrays named {variable}; accepted: 1"
                 )
-            places[found[0]] = f"{layer}/{variable}"
-    return _renamed(arrays, places)
+            names_by_path[paths[0]] = f"{layer}/{variable}"
+    return _renamed(arrays, names_by_path)

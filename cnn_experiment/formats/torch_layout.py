@@ -1,6 +1,6 @@
-"""Names and layout of a `state_dict` of PyTorch, from and to the neutral ones, which are Keras'.
+"""Convert variables between PyTorch's `state_dict` form and the neutral form, on NumPy arrays.
 
-Every step is a pure copy, of NumPy arrays.
+The neutral layout is Keras'. A conversion only permutes axes, so it changes no value.
 
 | variable       | neutral, Keras           | PyTorch                  |
 |----------------|--------------------------|--------------------------|
@@ -8,8 +8,9 @@ Every step is a pure copy, of NumPy arrays.
 | dense kernel   | (in, out)                | (out, in)                |
 | bias           | (out,)                   | (out,)                   |
 
-The order of a flattened image needs no change here, since the model flattens as Keras does: a port
-of your own needs `FlattenAsKeras` in the place of `nn.Flatten` to take these weights.
+The inputs of the first dense layer are not reordered, because `torch_cnn`'s model flattens feature
+maps in Keras' order. To load these weights into a model of your own, use `FlattenAsKeras` there
+instead of `nn.Flatten`.
 """
 
 from typing import Any
@@ -23,27 +24,27 @@ _NEUTRAL_NAMES = {theirs: neutral for neutral, theirs in _TORCH_NAMES.items()}
 
 
 def to_torch_layout(variable: NDArray[Any]) -> NDArray[Any]:
-    """A kernel or bias in Keras' layout as a view in PyTorch's."""
+    """Return a kernel or bias in Keras' layout as a view in PyTorch's layout."""
     return variable.transpose(_AXES_TO_TORCH[variable.ndim])
 
 
 def torch_shape(neutral_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape in PyTorch's layout of a kernel or bias of this shape in Keras'."""
+    """Return the shape in PyTorch's layout of a kernel or bias with this shape in Keras' layout."""
     return tuple(neutral_shape[axis] for axis in _AXES_TO_TORCH[len(neutral_shape)])
 
 
 def to_neutral_layout(variable: NDArray[Any]) -> NDArray[Any]:
-    """A kernel or bias in PyTorch's layout as a view in Keras'."""
+    """Return a kernel or bias in PyTorch's layout as a view in Keras' layout."""
     return variable.transpose(_AXES_TO_NEUTRAL[variable.ndim])
 
 
 def torch_name(name: str) -> str:
-    """`conv2d_1/kernel` as PyTorch's `conv2d_1.weight`."""
+    """Return PyTorch's name: `conv2d_1.weight` for `conv2d_1/kernel`."""
     layer, _, variable = name.partition("/")
     return f"{layer}.{_TORCH_NAMES[variable]}"
 
 
 def neutral_name(name: str) -> str:
-    """`conv2d_1.weight` as the neutral `conv2d_1/kernel`."""
+    """Return the neutral name: `conv2d_1/kernel` for `conv2d_1.weight`."""
     layer, _, variable = name.rpartition(".")
     return f"{layer}/{_NEUTRAL_NAMES[variable]}"

@@ -1,6 +1,7 @@
-"""Weights from every kind of model file, recognised by content; nothing in a file is run.
+"""Read weights from every accepted kind of model file, and write them as another kind.
 
-Conversion is of weights alone: the optimizer's state and the position in a run stay behind.
+The kind is recognised by the content; no code in a file is run. Only weights are converted: the
+optimizer's state and the position in a run are lost.
 """
 
 from collections.abc import Collection
@@ -29,27 +30,27 @@ from cnn_experiment.value import accepted
 from cnn_experiment.variables import Variables, must_be_finite, must_match
 
 SETTINGS_OF = "article-2"
-"""The preset with whose settings a network is trained that comes without an experiment."""
+"""The preset that gives the training settings for a file without an experiment."""
 KINDS = ("checkpoint", "torch", "keras")
 _LARGEST = 4 * 2**30
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_ALONE = "it holds weights alone; accepted: together with an experiment"
+_ONLY_WEIGHTS = "it holds only weights; accepted: together with an experiment"
 
 
 def read_weights(
     path: Path | str, experiment: Experiment | None = None
 ) -> tuple[Experiment, dict[str, NDArray[Any]]]:
-    """The weights in a model file, and the experiment that they are weights of.
+    """Return the experiment to which a model file belongs, and the weights in the file.
 
-    The file is one of: a checkpoint or a `weights.safetensors` of ours, a PyTorch `state_dict` of
-    ours as safetensors, Keras' `.keras`, `.h5` of a whole model, `.weights.h5`. The weights have
-    neutral names (`conv2d_1/kernel`) and Keras' layout: kernels (height, width, in, out) or
-    (in, out), biases (out,). They are float32 or float64 as in the file, and the experiment is
-    returned with that dtype.
+    The file is one of: a checkpoint or a `weights.safetensors` of a run, the `state_dict` of a
+    `torch_cnn` model as safetensors, Keras' `.keras`, `.h5` (whole model) or `.weights.h5`. The
+    weights have neutral names (`conv2d_1/kernel`) and Keras' layout: kernels
+    (height, width, in, out) or (in, out), biases (out,). They are float32 or float64 as in the
+    file; the returned experiment has that dtype.
 
-    A file that tells its network must tell that of `experiment`. With None, a checkpoint's own
-    experiment is taken, and for Keras' network the settings of the preset `article-2`; weights
-    alone are refused.
+    If the file describes its network, it must be the network of `experiment`. If `experiment` is
+    None, a checkpoint gives its own experiment, and a Keras model is given the training settings of
+    the preset `article-2`; a file with only weights is refused.
 
     Raises `UserError`, in one sentence, for every file that cannot be used.
     """
@@ -59,7 +60,7 @@ def read_weights(
         experiment, weights = _read(path, experiment)
         experiment = experiment.with_changes(dtype=_dtype(weights))
         _must_be_named(weights, experiment.network.variable_shapes())
-        must_match(weights, _of_right_shapes(experiment))
+        must_match(weights, _placeholders(experiment))
         must_be_finite(weights)
     except UserError as error:
         raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
@@ -67,13 +68,13 @@ def read_weights(
 
 
 def weights_as(kind: str, experiment: Experiment, weights: Variables) -> bytes:
-    """The content of a file of this kind; `weights` as `read_weights` returns them.
+    """Return the content of a file of this kind; `weights` are in the neutral form.
 
-    `checkpoint`: iteration 0 of the experiment, with an optimizer that has seen nothing. `torch`: a
+    `checkpoint`: iteration 0 of the experiment, with the initial optimizer state. `torch`: a
     `state_dict` of `torch_cnn.build_model` as safetensors. `keras`: a `.weights.h5`. Raises
-    `UserError` for another kind, and unless the weights are the experiment's.
+    `UserError` for another kind, and if the weights do not fit the experiment's network.
     """
-    must_match(weights, _of_right_shapes(experiment))
+    must_match(weights, _placeholders(experiment))
     must_be_finite(weights)
     match kind:
         case "checkpoint":
@@ -93,7 +94,7 @@ def weights_as(kind: str, experiment: Experiment, weights: Variables) -> bytes:
 
 def _must_be_a_file(path: Path) -> None:
     if not path.is_file():
-        raise UserError("it is no file; accepted: a model file")
+        raise UserError("it is not a file; accepted: a model file")
     if path.stat().st_size > _LARGEST:
         raise UserError(f"it has {path.stat().st_size} bytes; accepted: at most {_LARGEST}")
 
@@ -101,12 +102,14 @@ def _must_be_a_file(path: Path) -> None:
 def _read(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
     with path.open("rb") as file:
         beginning = file.read(9)
+
     if beginning.startswith(keras_archive.MAGIC):
         network, weights = read_keras_archive(path)
         return _experiment_of(network, experiment), weights
     if beginning.startswith(_HDF5_MAGIC):
         own, weights = read_keras_hdf5(path, experiment.network if experiment else None)
         return _experiment_of(own, experiment), weights
+    # Safetensors: the header's length in 8 bytes, then the header, which is a JSON object.
     if beginning.endswith(b"{") and len(beginning) == 9:
         return _read_safetensors(path, experiment)
     raise UserError(
@@ -115,13 +118,13 @@ def _read(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays
 
 
 def _experiment_of(network: Network | None, experiment: Experiment | None) -> Experiment:
-    """The experiment given, if the network in the file is its own; else one made for the network.
+    """Return `experiment` if it has the network of the file; if it is None, make one.
 
-    Which loss a network was trained with is not in a file.
+    The comparison leaves out `Output.crossentropy_of`, which is not in a file.
     """
     if experiment is None:
         if network is None:
-            raise UserError(_ALONE)
+            raise UserError(_ONLY_WEIGHTS)
         return preset(SETTINGS_OF).with_changes(network=network)
     if network is None:
         return experiment
@@ -129,16 +132,16 @@ def _experiment_of(network: Network | None, experiment: Experiment | None) -> Ex
     output = network.output.with_changes(crossentropy_of=loss)
     theirs, ours = network.with_changes(output=output), experiment.network
     for field in Network.model_fields:
-        found, wanted = getattr(theirs, field), getattr(ours, field)
-        if found != wanted:
+        actual, wanted = getattr(theirs, field), getattr(ours, field)
+        if actual != wanted:
             raise UserError(
-                f"its network has {field} = {_plain(found)};"
-                f" accepted: the experiment's, {_plain(wanted)}"
+                f"its network has {field} = {_short(actual)};"
+                f" accepted: the experiment's, {_short(wanted)}"
             )
     return experiment
 
 
-def _plain(value: object) -> str:
+def _short(value: object) -> str:
     return shortened(value, limit=200)
 
 
@@ -151,7 +154,7 @@ def _read_safetensors(path: Path, experiment: Experiment | None) -> tuple[Experi
             return own, dict(checkpoint.weights)
         return _experiment_of(own.network, experiment), dict(checkpoint.weights)
     if experiment is None:
-        raise UserError(_ALONE)
+        raise UserError(_ONLY_WEIGHTS)
     for name, (dtype, _) in index.items():
         if dtype not in ("float32", "float64"):
             raise UserError(f"{shortened(name)} is of dtype {dtype}; accepted: float32, float64")
@@ -189,8 +192,8 @@ def _dtype(weights: Variables) -> str:
     return dtypes[0]
 
 
-def _of_right_shapes(experiment: Experiment) -> Variables:
-    """An array of no memory for each variable, with its shape and dtype."""
+def _placeholders(experiment: Experiment) -> Variables:
+    """Return an array of the right shape and dtype for each variable; it takes no memory."""
     zero = np.zeros((), experiment.dtype)
     shapes = experiment.network.variable_shapes()
     return {name: np.broadcast_to(zero, shape) for name, shape in shapes.items()}

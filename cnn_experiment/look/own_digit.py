@@ -43,7 +43,7 @@ def read_grey(file: Path | str) -> NDArray[np.uint8]:
     """
     file = Path(file)
     if not file.is_file():
-        raise UserError(f"image = {file}: it is no file; accepted: a PNG or JPEG")
+        raise UserError(f"image = {file}: it is not a file; accepted: a PNG or JPEG")
     size = file.stat().st_size
     if size > MOST_BYTES:
         raise UserError(f"image = {file}: {size:,} bytes; accepted: at most {MOST_BYTES:,}")

@@ -1,1 +1,1 @@
-"""A training run on disk and on the screen: history, checkpoints, folder, progress."""
+"""A training run: its history, checkpoints, folder and progress display."""

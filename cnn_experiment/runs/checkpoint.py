@@ -1,8 +1,9 @@
-"""One file for the whole state of a run, from which either backend goes on.
+"""A checkpoint: the whole state of a run in one file, which either backend can resume.
 
-A safetensors file: arrays under `weights/conv2d_1/kernel` and `optimizer/velocity/conv2d_1/kernel`,
-in Keras' layout, and everything else as JSON in the file's own header. The same seed gives the same
-batches, so the position in the epoch is all there is to remember of what is random.
+It is a safetensors file. Its arrays have names like `weights/conv2d_1/kernel` and
+`optimizer/velocity/conv2d_1/kernel` and are in Keras' layout; everything else is JSON in the file's
+header. The seed determines the batches, so the file holds no random state, only the position in the
+epoch.
 """
 
 import sys
@@ -26,32 +27,33 @@ from cnn_experiment.variables import Variables, must_be_finite
 
 BackendName = Literal["torch", "keras"]
 _HEADER = "twin_cnn"
-Count = Annotated[int, Field(ge=0, lt=2**53)]
+StepCount = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run between two updates.
+    """The state of a run between two updates.
 
-    `epoch` counts the epochs that are done, `batch` the batches of the next one that are, and
-    `iteration` all updates; `tally` holds the sums over those batches.
+    `epoch` is the number of finished epochs, `batch` the number of finished batches of the next
+    epoch, and `iteration` the number of all updates. `tally` holds the sums over the `batch`
+    batches.
     """
 
     experiment: Experiment
     weights: Variables
     optimizer_state: Variables
-    epoch: Count = 0
-    batch: Count = 0
+    epoch: StepCount = 0
+    batch: StepCount = 0
     tally: Tally = field(default_factory=Tally)
     history: tuple[EpochRecord, ...] = ()
     backend: BackendName | None = None
-    """Which trained it so far, if any."""
+    """The backend that trained it; None before the first step of a converted file."""
     versions: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Of what wrote the file that it was read from; a report names them."""
+    """Versions of Python and the packages that wrote the file; empty unless read from a file."""
 
     @property
     def iteration(self) -> int:
-        """Count of updates made."""
+        """Number of updates made so far."""
         return self.epoch * self.experiment.steps_per_epoch + self.batch
 
     def __str__(self) -> str:
@@ -60,8 +62,8 @@ class Checkpoint:
             done += f" and {self.batch} batch{'es' * (self.batch != 1)}"
         return f"{done}, step {self.iteration}"
 
-    def must_fit(self, experiment: Experiment) -> None:
-        """Raise `UserError` unless this is a state of that experiment; the epochs may be more."""
+    def must_belong_to(self, experiment: Experiment) -> None:
+        """Raise `UserError` unless this is a state of `experiment`; its `epochs` may differ."""
         own = self.experiment.with_changes(epochs=experiment.epochs)
         if own != experiment:
             differing = [
@@ -80,9 +82,9 @@ class Checkpoint:
             )
 
     def to_bytes(self) -> bytes:
-        """The file's content; raises `UserError` where a number is not finite."""
+        """Return the content of the file; raises `UserError` if a number is not finite."""
         arrays = {
-            f"{part}/{name}": np.asarray(array, order="C")  # a scalar stays one
+            f"{part}/{name}": np.asarray(array, order="C")  # a scalar keeps shape ()
             for part, variables in (("weights", self.weights), ("optimizer", self.optimizer_state))
             for name, array in variables.items()
         }
@@ -92,25 +94,25 @@ class Checkpoint:
         return save(arrays, {_HEADER: _Header(**beside).model_dump_json()})
 
 
-# The file holds a checkpoint's fields other than its arrays, each of its type there, and besides
-# them the format's number and the iteration, by which a damaged file can be told.
+# The header holds all fields of `Checkpoint` except its arrays, with the same types. It also holds
+# the number of the file format, and the iteration, which helps to recognise a damaged file.
 _BESIDE_ARRAYS = [
     each.name for each in fields(Checkpoint) if each.name not in ("weights", "optimizer_state")
 ]
 _TYPES = get_type_hints(Checkpoint, include_extras=True)
 _IN_HEADER: dict[str, Any] = {
     "format": (Literal[1], 1),
-    "iteration": (Count, ...),
+    "iteration": (StepCount, ...),
     **{name: (_TYPES[name], ...) for name in _BESIDE_ARRAYS},
 }
 _Header = create_model("_Header", __base__=Value, **_IN_HEADER)
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
-    """Return the checkpoint in a file; raises `UserError` for anything else that is in there.
+    """Return the checkpoint in a file; raises `UserError` for any other file.
 
-    What the file claims is held against its size, and against the shapes that its experiment asks
-    for, before an array is read.
+    Before an array is read, the shapes in the header are checked against the size of the file and
+    against the experiment.
     """
     try:
         return _read(Path(path))
@@ -121,19 +123,21 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 def _read(path: Path) -> Checkpoint:
     metadata, shapes = read_index(path)
     if _HEADER not in metadata:
-        raise UserError("it is no checkpoint of ours; accepted: a file that train.py wrote")
+        raise UserError("it is not a checkpoint of Twin CNN; accepted: a file that train.py wrote")
     header = dict(_Header.from_json(metadata[_HEADER]))
     beside = {name: header[name] for name in _BESIDE_ARRAYS}
     state = Checkpoint(weights={}, optimizer_state={}, **beside)
-    _must_agree(state, header["iteration"])
-    expected = _expected(state.experiment, path.stat().st_size)
-    _must_be_these(shapes, expected)
+    _must_be_consistent(state, header["iteration"])
+    _must_have(shapes, _expected(state.experiment, path.stat().st_size))
+
     arrays = read_arrays(path)
     must_be_finite(arrays)
     parts: dict[str, dict[str, NDArray[Any]]] = {"weights": {}, "optimizer": {}}
     for name, array in arrays.items():
         part, _, variable = name.partition("/")
         parts[part][variable] = array
+
+    # Averages of squares and norms cannot be negative; a number of `scalars` only decreases.
     for name, array in parts["optimizer"].items():
         if name.startswith(("velocity/", "norm/")) and array.size and array.min() < 0:
             raise UserError(f"optimizer/{name} is below 0; accepted: 0 or more")
@@ -144,7 +148,7 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _expected(experiment: Experiment, file_size: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Dtype and shape of each array of a run's checkpoint."""
+    """Dtype and shape of each array in a checkpoint of `experiment`."""
     parameters = sum(layer.parameters for layer in experiment.network.layers())
     if parameters * np.dtype(experiment.dtype).itemsize > file_size:
         raise UserError(
@@ -158,24 +162,24 @@ def _expected(experiment: Experiment, file_size: int) -> dict[str, tuple[str, tu
     return expected | {f"optimizer/{name}": (dtype, ()) for name in experiment.optimizer.scalars}
 
 
-def _must_be_these(
+def _must_have(
     given: dict[str, tuple[str, tuple[int, ...]]], expected: dict[str, tuple[str, tuple[int, ...]]]
 ) -> None:
     for name in [*expected, *given]:
         if given.get(name) != expected.get(name):
-            found, wanted = (
+            actual, wanted = (
                 f"{each[name][0]} {each[name][1]}" if name in each else "not there"
                 for each in (given, expected)
             )
-            raise UserError(f"{name} is {found}; accepted: {wanted}")
+            raise UserError(f"{name} is {actual}; accepted: {wanted}")
 
 
-def _must_agree(state: Checkpoint, iteration: int) -> None:
-    """Raise `UserError` where the counts contradict each other."""
+def _must_be_consistent(state: Checkpoint, iteration: int) -> None:
+    """Raise `UserError` if the numbers in the header contradict each other."""
     experiment = state.experiment
     steps = experiment.steps_per_epoch
     seen = min(state.batch * experiment.batch_size, experiment.data.train_images)
-    for name, found, accepted in (
+    for name, value, accepted in (
         ("batch", state.batch, min(state.batch, steps - 1)),
         ("iteration", iteration, state.iteration),
         ("history", len(state.history), state.epoch),
@@ -193,16 +197,16 @@ def _must_agree(state: Checkpoint, iteration: int) -> None:
             )
         ),
     ):
-        if found != accepted:
-            raise UserError(f"{name} = {found}: accepted: {accepted}")
+        if value != accepted:
+            raise UserError(f"{name} = {value}: accepted: {accepted}")
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ("torch", "keras", "tensorflow", "numpy"):
         if package in sys.modules:
             try:
-                found[package] = version(package)
-            except PackageNotFoundError:  # under another name, as tensorflow-cpu
-                found[package] = str(getattr(sys.modules[package], "__version__", "?"))
-    return found
+                versions[package] = version(package)
+            except PackageNotFoundError:  # installed under another name, such as tensorflow-cpu
+                versions[package] = str(getattr(sys.modules[package], "__version__", "?"))
+    return versions

@@ -1,4 +1,4 @@
-"""What a run reports after every epoch, and the sums that it is made of."""
+"""The record of each epoch of a run, and the sums from which it is computed."""
 
 from typing import Annotated, Literal, NamedTuple
 
@@ -11,14 +11,18 @@ Accuracy = Annotated[float, Field(ge=0, le=1)]
 
 
 class Evaluation(NamedTuple):
-    """Loss, the penalty included, and accuracy (0 to 1), both averaged by sample."""
+    """Loss, including the penalty, and accuracy (0 to 1), both averaged over the images."""
 
     loss: float
     accuracy: float
 
 
 class Tally(Value):
-    """Sums over an epoch's training images so far. Losses are added one by one, in float64."""
+    """Sums over the training images of an unfinished epoch.
+
+    `loss` is the sum over the images of the mean loss of their batch, including the penalty.
+    `hits` counts the images that were classified correctly.
+    """
 
     images: Annotated[int, Field(ge=0)] = 0
     loss: NotNegative = 0.0
@@ -26,20 +30,21 @@ class Tally(Value):
     seconds: NotNegative = 0.0
 
     def averages(self) -> tuple[float, float]:
-        """Loss and accuracy by image, of which there is at least one."""
+        """Return mean loss and accuracy; `images` must not be 0."""
         return self.loss / self.images, self.hits / self.images
 
 
 class EpochRecord(Value):
-    """One epoch's row.
+    """The results of one epoch: a row of `history.csv`.
 
-    `loss` and `accuracy` are averages over the epoch's training images, taken while the weights
-    moved; the losses include the penalty. `learning_rate` is the schedule's value at `step`, the
-    count of updates made so far, as the articles' callback prints it.
+    `loss` and `accuracy` are averages over the training images, each computed with the weights
+    before the update on its batch. The losses include the penalty. `learning_rate` is the
+    schedule's value at `step`, the number of updates made so far, as the articles' callback prints
+    it.
     """
 
     epoch: int
-    """From 1."""
+    """Counted from 1."""
     step: int
     learning_rate: NotNegative
     loss: NotNegative
@@ -47,9 +52,9 @@ class EpochRecord(Value):
     val_loss: NotNegative
     val_accuracy: Accuracy
     seconds: NotNegative
-    """Wall time of the epoch, its evaluation on the test images included."""
+    """Wall time of the epoch, including its evaluation on the test images."""
     precision: Literal["full", "bfloat16"] = "full"
-    """What the layers computed in: `Experiment.precision`."""
+    """See `Experiment.precision`."""
 
     def __str__(self) -> str:
         return (

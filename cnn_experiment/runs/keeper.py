@@ -1,4 +1,4 @@
-"""When a run's state is kept, and how a run is stopped."""
+"""When the state of a run is saved, and how a signal stops a run."""
 
 import signal
 import threading
@@ -13,17 +13,17 @@ from cnn_experiment.settings.experiment import Experiment
 
 
 class Keeper(Protocol):
-    """Is given the state of a training run. `train` of either backend takes one."""
+    """Saves the state of a training run. It is an argument of `train` in both backends."""
 
     def is_due(self, iteration: int) -> bool:
-        """Whether it wants the state after this count of updates; at an epoch's end it gets it."""
+        """Whether to save now, within an epoch, after `iteration` updates; `keep` follows if so."""
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Keep the state."""
+        """Save the state; also called after every epoch."""
 
 
 class Diverged(UserError):  # noqa: N818 - named for what happened, as Stopped
-    """A number that is not finite: from here on nothing but NaN would be learned."""
+    """A loss or weight became infinite or NaN, so that the training cannot continue."""
 
     def __init__(self, what: str, experiment: Experiment, epoch: int, batch: int) -> None:
         step = epoch * experiment.steps_per_epoch + batch
@@ -34,7 +34,7 @@ class Diverged(UserError):  # noqa: N818 - named for what happened, as Stopped
 
 
 class Stopped(Exception):  # noqa: N818 - no error
-    """The run was asked to stop by a signal of this number, and has kept its state."""
+    """A signal of this `number` stopped the run, whose state has been saved in `folder`."""
 
     def __init__(self, number: int, checkpoint: Checkpoint, folder: RunFolder) -> None:
         super().__init__(f"{signal.Signals(number).name}: stopped after {checkpoint}")
@@ -42,11 +42,11 @@ class Stopped(Exception):  # noqa: N818 - no error
 
 
 class FolderKeeper:
-    """Keeps the latest and the best state in a run's folder.
+    """Saves the latest and the best state in a run's folder: see `RunFolder.keep`.
 
-    Every `every` updates besides every epoch. As a context manager it catches SIGINT and SIGTERM:
-    the step is finished, the state kept, and `Stopped` raised. A second signal ends the process as
-    usual.
+    It saves after every epoch and, unless `every` is None, after every `every` updates. As a
+    context manager it handles SIGINT and SIGTERM: the training finishes its step, the state is
+    saved, and `Stopped` is raised. A second signal ends the process as usual.
     """
 
     def __init__(self, folder: RunFolder, every: int | None = None) -> None:
@@ -58,14 +58,14 @@ class FolderKeeper:
         self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def is_due(self, iteration: int) -> bool:
-        """Every so many updates, and when a signal has come."""
+        """Whether `iteration` is a multiple of `every`, or a signal has arrived."""
         by_count = self._every is not None and iteration % self._every == 0
         return by_count or self._signal is not None
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Write the state, then raise `Stopped` if a signal has come.
+        """Save the state, then raise `Stopped` if a signal has arrived.
 
-        Raises `Diverged` for a state that is not finite; the one before it is still there.
+        Raises `Diverged` for a state that is not finite; the files then keep the state before it.
         """
         try:
             self._folder.keep(checkpoint)
@@ -76,9 +76,9 @@ class FolderKeeper:
             raise Stopped(self._signal, checkpoint, self._folder)
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # others may not
+        if threading.current_thread() is threading.main_thread():  # Python: no other may
             for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and a shell's & set it
+                if signal.getsignal(number) != signal.SIG_IGN:  # set by nohup, for example
                     self._handlers[number] = signal.signal(number, self._note)
         return self
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
+"""The display of a run's progress: a bar on a terminal, and a line after each epoch."""
 
 from typing import NoReturn, Protocol
 
@@ -10,19 +10,20 @@ from cnn_experiment.settings.experiment import Experiment
 
 
 class Watcher(Protocol):
-    """Is told how a training run proceeds. `train` of either backend takes one."""
+    """Gets the progress of a training run. It is an argument of `train` in both backends."""
 
     def batches_done(self, count: int, loss: float, accuracy: float) -> None:
-        """`count` batches of this epoch are done; averages over them. Not told of every batch."""
+        """Get averages over the first `count` batches of an epoch; not called after each one."""
 
     def epoch_done(self, record: EpochRecord) -> None:
-        """An epoch and its evaluation on the test images are done."""
+        """The epoch and its evaluation on the test images are done."""
 
 
 class ProgressBar:
-    """A `Watcher` that draws one bar an epoch, and prints a line after it.
+    """A `Watcher` that shows a bar during each epoch and prints a line after it.
 
-    The bar shows loss, accuracy, learning rate, images a second and the time left.
+    The bar shows loss, accuracy, learning rate, images per second and the remaining time. It
+    appears on a terminal only. `start` is the checkpoint of a resumed run.
     """
 
     def __init__(self, experiment: Experiment, start: Checkpoint | None = None) -> None:
@@ -37,7 +38,7 @@ class ProgressBar:
             desc=f"epoch {self._epoch}/{self._experiment.epochs}",
             unit=" images",
             leave=False,
-            disable=None,  # shown on a terminal only
+            disable=None,  # tqdm: on a terminal only
         )
 
     def _images(self, batches: int) -> int:
@@ -54,7 +55,7 @@ class ProgressBar:
         self._bar.update(self._images(count) - self._bar.n)
 
     def epoch_done(self, record: EpochRecord) -> None:
-        """Close the bar, print the epoch's line and begin the next bar."""
+        """Close the bar, print the record and start the bar of the next epoch."""
         self._bar.close()
         tqdm.write(str(record))
         self._epoch = record.epoch + 1

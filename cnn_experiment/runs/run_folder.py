@@ -25,10 +25,11 @@ _LONGEST_JSON = 2**20
 
 
 class RunFolder:
-    """Writes a run's files, each whole or not at all. A run is finished once its weights are there.
+    """Reads and writes the files of a run; each file is written completely or not at all.
 
-    `latest.safetensors` is the state to go on from, `best.safetensors` the one after the epoch with
-    the highest validation accuracy so far.
+    `latest.safetensors` is the checkpoint to resume from. `best.safetensors` is the checkpoint
+    after the epoch with the highest validation accuracy so far. `weights.safetensors` holds the
+    final weights; it exists only if the run is finished.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -40,12 +41,12 @@ class RunFolder:
         self.weights_file = self.path / "weights.safetensors"
         self.curves_file = self.path / "curves.png"
         self._previous = self.path / "previous"
-        self._moving = self.path / ".moving"  # on its way into previous/
-        self._outdated = self.path / ".outdated"  # was previous/ until now
+        self._moving = self.path / ".moving"  # files on their way into previous/
+        self._outdated = self.path / ".outdated"  # the old previous/, to be deleted
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that a finished run has, whether or not its curves were drawn."""
+        """All files of a finished run except `curves.png`, which is optional."""
         return (
             self.experiment_file,
             self.history_file,
@@ -55,23 +56,23 @@ class RunFolder:
         )
 
     def must_be_free(self, *, overwrite: bool = False) -> None:
-        """Raise `UserError` if this is no folder, or one with a run that may not be replaced."""
+        """Raise `UserError` if this is a file or, without `overwrite`, a folder with a run."""
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"out = {self.path}: it is a file; accepted: a folder, new or old")
         if not overwrite and self._has_files():
             finished = self.weights_file.exists()
             state = "a finished run" if finished else "an unfinished run"
-            others = "another folder," if finished else "--resume to go on with it, another folder,"
+            others = "another folder," if finished else "--resume to continue it, another folder,"
             raise UserError(
                 f"out = {self.path}: it holds {state}; accepted: {others} or --overwrite"
-                " to put it aside into previous/"
+                " to move it into previous/"
             )
 
     def must_hold_a_run(self) -> None:
-        """Raise `UserError` where nothing was begun that could go on."""
+        """Raise `UserError` if there is no run that can be resumed."""
         if not self.latest_file.is_file() and not self._moving.exists():
             raise UserError(
-                f"resume = {self.path}: there is no run to go on with in it; accepted: a run's"
+                f"resume = {self.path}: it holds no run that can be resumed; accepted: a run's"
                 " folder, which has latest.safetensors"
             )
 
@@ -80,11 +81,11 @@ class RunFolder:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Keep other processes out of the folder, which is made where it is new.
+        """Lock the folder, so that no other process trains in it; create it if it does not exist.
 
-        The lock goes when the process ends, also when it is killed. What a killed process left half
-        done is tidied up first. Raises `UserError` if another process has the lock, and for a
-        folder that cannot be made or written to.
+        The system releases the lock when the process ends, even if it is killed. Files that a
+        killed process left unfinished are first removed or moved back. Raises `UserError` if
+        another process has the lock, or if the folder cannot be created or written to.
         """
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
@@ -107,9 +108,9 @@ class RunFolder:
             lock.release()
 
     def start(self, experiment: Experiment, backend: BackendName) -> None:
-        """Begin a run here; the files of a run that was here are moved into `previous/`.
+        """Start a run here; the files of an older run are moved into `previous/`.
 
-        The state before the first step is kept at once: whatever comes, the run can go on.
+        The state before the first step is saved at once, so that the run can always be resumed.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         if self._has_files():
@@ -121,7 +122,10 @@ class RunFolder:
         write_atomically(self.experiment_file, experiment.to_json().encode())
 
     def _put_aside(self) -> None:
-        """Move the run into `previous/`, all of it or, if that is cut short, none of it."""
+        """Move all files of the run into `previous/`.
+
+        If this is interrupted, `_undo_half_a_move` moves the files back.
+        """
         self._moving.mkdir(exist_ok=True)
         for file in (*self.files, self.curves_file):
             if file.exists():
@@ -133,6 +137,7 @@ class RunFolder:
             shutil.rmtree(self._outdated)
 
     def _undo_half_a_move(self) -> None:
+        """Complete or undo what an interrupted `_put_aside` left behind."""
         if self._outdated.exists():
             if self._previous.exists():
                 shutil.rmtree(self._outdated)
@@ -145,32 +150,36 @@ class RunFolder:
             self._moving.rmdir()
 
     def read(self) -> Checkpoint:
-        """The latest state of the run that is here, its experiment included.
+        """Return the latest state of the run in this folder.
 
-        Raises `UserError` where there is no run, and for a file that cannot be one's.
+        Raises `UserError` if there is no run, or if its file is damaged.
         """
         self.must_hold_a_run()
         return read_checkpoint(self.latest_file)
 
     def go_on(self, checkpoint: Checkpoint) -> None:
-        """Bring all files to this state; the run is unfinished from now on.
+        """Make all files agree with `checkpoint`, from which the run will be resumed.
 
-        Its experiment may ask for another count of epochs than the latest state's.
+        The final weights are deleted, so that the run is unfinished. The checkpoint's experiment
+        may have another number of epochs than before.
         """
         write_atomically(self.latest_file, checkpoint.to_bytes())
         write_atomically(self.experiment_file, checkpoint.experiment.to_json().encode())
         if self.best_file.exists():
             best = read_checkpoint(self.best_file).history
-            if best != checkpoint.history[: len(best)]:  # of epochs that are to be done anew
+            if (
+                best != checkpoint.history[: len(best)]
+            ):  # it is from an epoch that will be trained again
                 self.best_file.unlink()
         self._write_history(checkpoint.history)
-        self.curves_file.unlink(missing_ok=True)  # drawn anew from the history, if at all
+        self.curves_file.unlink(missing_ok=True)  # drawn again from the history, if at all
         self.weights_file.unlink(missing_ok=True)
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Replace the latest state by this one, and after an epoch the history, and maybe the best.
+        """Replace the latest state; after an epoch also the history and, if it is better, the best.
 
-        The latest comes last: whoever goes on from the one before writes the others once more.
+        The latest state is written last. If the process is killed before that, the resumed run
+        trains from the earlier state and writes the other files again.
         """
         content = checkpoint.to_bytes()
         if checkpoint.batch == 0 and checkpoint.history:
@@ -187,11 +196,11 @@ class RunFolder:
             write_table_atomically(self.history_file, [row.model_dump() for row in history])
 
     def finish(self, weights: Variables) -> None:
-        """Write the final weights, under their neutral names and in Keras' layout."""
+        """Write the final weights, under neutral names and in Keras' layout."""
         contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
         write_atomically(self.weights_file, save(contiguous))
 
 
 def read_experiment(path: Path | str) -> Experiment:
-    """Return the experiment in a JSON file; raise `UserError` for any other content."""
+    """Return the experiment in a JSON file; raises `UserError` for any other content."""
     return Experiment.from_file(Path(path), longest=_LONGEST_JSON, what="an experiment.json")

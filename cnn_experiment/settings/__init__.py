@@ -1,1 +1,1 @@
-"""What is run: network, optimizer, schedule, regularizer, data and seed, as one frozen value."""
+"""The settings of an experiment: network, optimizer, schedule, regularizer, data and seed."""

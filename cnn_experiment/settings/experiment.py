@@ -1,4 +1,4 @@
-"""One experiment as one frozen value: everything that decides a run, and nothing else."""
+"""An experiment as one frozen value: everything that determines a run, and nothing else."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,11 +14,11 @@ from cnn_experiment.variables import Variables
 
 
 class Data(Value):
-    """Which MNIST images train and which test.
+    """Which MNIST images are for training and which for testing.
 
-    `pooled` (article II): all 70,000 images standardised per pixel, shuffled by the seed, the first
-    60,000 to train. `official`: MNIST's own split, scaled to [0, 1]. Smaller counts take the first
-    images of each part.
+    `pooled` (article II): all 70,000 images are standardised per pixel and shuffled by the seed;
+    the first 60,000 are for training. `official`: MNIST's own split, scaled to [0, 1]. Smaller
+    numbers of images take the first ones of each part.
     """
 
     protocol: Literal["pooled", "official"] = "pooled"
@@ -27,7 +27,7 @@ class Data(Value):
 
 
 class Experiment(Value):
-    """A training run, complete: the same value gives the same run in either backend."""
+    """All settings of a training run: the same value gives the same run in both backends."""
 
     network: Network
     optimizer: Optimizer = RMSprop()
@@ -39,11 +39,11 @@ class Experiment(Value):
     seed: Annotated[int, Field(ge=0)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     precision: Literal["full", "bfloat16"] = "full"
-    """`bfloat16`: PyTorch computes the layers in bfloat16 on float32 weights, and updates these in
-    float32. Faster, and no longer the same computation as Keras'."""
+    """`bfloat16`: PyTorch computes the layers in bfloat16 from float32 weights, and updates the
+    weights in float32. It is faster, but no longer the same computation as in Keras."""
 
     @model_validator(mode="after")
-    def _mixes_with_float32_alone(self) -> Self:
+    def _bfloat16_needs_float32(self) -> Self:
         if self.precision == "bfloat16" and self.dtype != "float32":
             raise ValueError(
                 f"precision bfloat16 with dtype {self.dtype}; accepted: with dtype float32"
@@ -52,11 +52,11 @@ class Experiment(Value):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Count of updates in one epoch; the last batch may be short."""
+        """Number of updates in one epoch; the last batch may be smaller than the others."""
         return -(-self.data.train_images // self.batch_size)
 
     def regularized_kernels(self) -> tuple[str, ...]:
-        """Neutral names of the kernels that the regularizer is laid on."""
+        """Neutral names of the kernels that are regularized."""
         if self.regularizer is None:
             return ()
         layers = [layer for layer in self.network.layers() if layer.kernel_shape]
@@ -67,9 +67,9 @@ class Experiment(Value):
         )
 
     def initial_optimizer_state(self) -> Variables:
-        """The optimizer's state before the first update, as `velocity/conv2d_1/kernel`.
+        """The optimizer's state before the first update, by names like `velocity/conv2d_1/kernel`.
 
-        Nadam keeps one number more, under `u_product`.
+        For Nadam there is also the single number `u_product`.
         """
         shapes = self.network.variable_shapes()
         state = {

@@ -1,6 +1,6 @@
 """The network of the articles: convolutions with max pooling between them, and an MLP head.
 
-`Network.layers` is the one place where shapes are worked out; both backends build from its rows.
+`Network.layers` is the one place that computes shapes; both backends build their layers from it.
 """
 
 from itertools import pairwise
@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from cnn_experiment.value import Pair, Size, Value
+from cnn_experiment.value import HeightWidth, Size, Value
 
 LayerKind = Literal["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
 Activation = Literal["relu", "sigmoid", "elu", "tanh", "softmax"]
@@ -19,10 +19,10 @@ _MOST_PARAMETERS = 100_000_000
 
 
 class Convolution(Value):
-    """A 2D convolution, stride 1, without padding, and its activation."""
+    """A 2D convolution with stride 1 and no padding, and its activation."""
 
     filters: Size
-    kernel_size: Pair = (3, 3)
+    kernel_size: HeightWidth = (3, 3)
     activation: Literal["relu", "sigmoid", "elu", "tanh"] = "relu"
 
 
@@ -34,18 +34,19 @@ class Hidden(Value):
 
 
 class Output(Value):
-    """The output layer: one unit a class."""
+    """The output layer, with one unit for each class."""
 
     units: Annotated[int, Field(ge=2)] = 10
     activation: Literal["softmax", "sigmoid"] = "softmax"
     crossentropy_of: Literal["logits", "probabilities"] = "logits"
-    """What the loss looks at. Keras 3 on TensorFlow takes the logits behind either activation, as
-    if it were a softmax. `probabilities`: the output itself, divided by its sum and clipped to
-    [1e-7, 1 - 1e-7], as Keras 2 did behind a sigmoid at the time of the articles."""
+    """The input of the loss. `logits`: what goes into the activation. Keras 3 on TensorFlow takes
+    them for both activations, as if each were a softmax. `probabilities`: the output itself,
+    divided by its sum and clipped to [1e-7, 1 - 1e-7], as Keras 2 computed the loss of a sigmoid
+    at the time of the articles."""
 
 
 class Layer(NamedTuple):
-    """A row of a network's summary. Shapes leave out the batch; maps: (height, width, channels)."""
+    """One layer. Shapes do not include the batch; feature maps are (height, width, channels)."""
 
     name: str
     kind: LayerKind
@@ -56,21 +57,21 @@ class Layer(NamedTuple):
 
     @property
     def parameters(self) -> int:
-        """Count of the kernel's and the bias' elements."""
+        """Number of elements of the kernel and the bias."""
         return prod(self.kernel_shape) + self.kernel_shape[-1] if self.kernel_shape else 0
 
 
 class Network(Value):
-    """Convolutions, the pooling after each but the last, hidden dense layers, output layer."""
+    """Convolutions with a pooling after each but the last, hidden dense layers, an output layer."""
 
     input_shape: tuple[Size, Size, Size] = (28, 28, 1)
     convolutions: tuple[Convolution, ...]
-    pools: tuple[Pair, ...]
+    pools: tuple[HeightWidth, ...]
     hidden: tuple[Hidden, ...]
     output: Output = Output()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         between = max(len(self.convolutions) - 1, 0)
         if len(self.pools) != between:
             raise ValueError(
@@ -87,14 +88,14 @@ class Network(Value):
     def layers(self) -> tuple[Layer, ...]:
         """Every layer from the first convolution to the output, named as in the articles.
 
-        Raises `ValueError` where a kernel or a pool is larger than what reaches it.
+        Raises `ValueError` if a kernel or a pool is larger than the feature maps that it gets.
         """
         rows: list[Layer] = []
         height, width, channels = self.input_shape
         for number, convolution in enumerate(self.convolutions, start=1):
             name = f"conv2d_{number}"
             kernel = convolution.kernel_size
-            _must_fit(name, "kernel", kernel, (height, width))
+            _must_be_at_most(name, "kernel", kernel, (height, width))
             height, width = height - kernel[0] + 1, width - kernel[1] + 1
             kernel_shape = (*kernel, channels, convolution.filters)
             channels = convolution.filters
@@ -102,9 +103,10 @@ class Network(Value):
             rows.append(
                 Layer(name, "Conv2D", shape, kernel_shape, activation=convolution.activation)
             )
+
             if number <= len(self.pools):
                 name, pool = f"max_pool_{number}", self.pools[number - 1]
-                _must_fit(name, "pool", pool, (height, width))
+                _must_be_at_most(name, "pool", pool, (height, width))
                 height, width = height // pool[0], width // pool[1]
                 rows.append(Layer(name, "MaxPooling2D", (height, width, channels), pool_size=pool))
         rows.append(Layer("flatten", "Flatten", (height * width * channels,)))
@@ -120,14 +122,15 @@ class Network(Value):
         ]
 
     def seen_input(self) -> tuple[int, int]:
-        """Height and width of the part of the input, from its top left, that reaches the output.
+        """Height and width of the part of the input that can change the output.
 
-        A pooling drops the last rows and columns where its size does not divide what it gets, and
-        the convolution before it need not compute them.
+        The part starts at the top left. A pooling whose size does not divide the size of its input
+        drops the last rows and columns, so the convolution before it need not compute them.
         """
         spatial = [layer for layer in self.layers() if len(layer.output_shape) == 3]
         if not spatial:
             return self.input_shape[:2]
+        # Go back from the last feature maps: how much input does each layer need for its output?
         height, width = spatial[-1].output_shape[:2]
         for layer in reversed(spatial):
             if layer.kind == "MaxPooling2D":
@@ -149,10 +152,12 @@ class Network(Value):
         return shapes
 
 
-def _must_fit(name: str, what: str, size: tuple[int, int], reaching: tuple[int, int]) -> None:
-    if size[0] > reaching[0] or size[1] > reaching[1]:
+def _must_be_at_most(
+    name: str, what: str, size: tuple[int, int], available: tuple[int, int]
+) -> None:
+    if size[0] > available[0] or size[1] > available[1]:
         raise ValueError(
             f"{name} has a {what} of {size[0]}x{size[1]}, larger than the"
-            f" {reaching[0]}x{reaching[1]} that reach it; accepted: at most"
-            f" {reaching[0]}x{reaching[1]}"
+            f" {available[0]}x{available[1]} that reach it; accepted: at most"
+            f" {available[0]}x{available[1]}"
         )

@@ -1,4 +1,4 @@
-"""Keras' optimizers with their settings; the learning rate comes from the experiment's schedule."""
+"""The settings of Keras' optimizers; the learning rate comes from the experiment's schedule."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -10,7 +10,7 @@ from cnn_experiment.value import Fraction, Positive, Value
 
 
 class RMSprop(Value):
-    """Keras' RMSprop, the only one with a momentum to set."""
+    """Keras' RMSprop, the only one of these with a `momentum` setting."""
 
     kind: Literal["rmsprop"] = "rmsprop"
     rho: Fraction = 0.9
@@ -20,35 +20,35 @@ class RMSprop(Value):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Names of the arrays that are kept for each variable, zero at the beginning."""
+        """Names of the arrays that the optimizer keeps for each variable; they start at zero."""
         return ("velocity", "momentum") if self.momentum > 0 else ("velocity",)
 
 
 class AdamLike(Value):
-    """Settings of the two optimizers below, which have no momentum to set, unlike RMSprop."""
+    """The settings of Nadam and Adamax."""
 
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
     epsilon: Positive = 1e-7
     slots: ClassVar[tuple[str, ...]]
     scalars: ClassVar[Mapping[str, float]] = {}
-    """Single numbers that are kept, with what they begin at; they only fall from there, towards 0.
+    """Names and initial values of the single numbers that the optimizer keeps besides the arrays.
 
-    Both backends keep them under these names.
+    They only decrease, towards 0. Both backends use these names.
     """
 
 
 class Nadam(AdamLike):
-    """Keras' Nadam: Adam with Nesterov's momentum, whose schedule is part of its equation."""
+    """Keras' Nadam: Adam with Nesterov momentum, which changes by a fixed schedule."""
 
     kind: Literal["nadam"] = "nadam"
     slots: ClassVar[tuple[str, ...]] = ("momentum", "velocity")
     scalars: ClassVar[Mapping[str, float]] = {"u_product": 1.0}
-    """The product of its momentum schedule so far."""
+    """The product of the values of the momentum schedule so far."""
 
 
 class Adamax(AdamLike):
-    """Keras' Adamax: Adam on the infinity norm."""
+    """Keras' Adamax: Adam with the infinity norm."""
 
     kind: Literal["adamax"] = "adamax"
     slots: ClassVar[tuple[str, ...]] = ("momentum", "norm")
@@ -58,4 +58,4 @@ AnyOptimizer = RMSprop | Nadam | Adamax
 Optimizer = Annotated[AnyOptimizer, Field(discriminator="kind")]
 OPTIMIZERS: dict[str, type[AnyOptimizer]] = by_kind(AnyOptimizer)
 SCALARS = frozenset(name for optimizer in OPTIMIZERS.values() for name in optimizer.scalars)
-"""Names of the single numbers that any of them keeps."""
+"""The names of all `scalars` of these optimizers."""

@@ -57,7 +57,7 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
 
 
 def with_settings(experiment: Experiment, options: argparse.Namespace) -> Experiment:
-    """Return the experiment with the settings that were given on the command line.
+    """Return the experiment with the settings from the command line.
 
     Raises `UserError` for a value that is not accepted.
     """
@@ -70,7 +70,7 @@ def with_settings(experiment: Experiment, options: argparse.Namespace) -> Experi
 
 
 def counts(text: str) -> list[int]:
-    """Return the whole numbers between the commas; none for an empty text."""
+    """Return the whole numbers between the commas; an empty list for an empty text."""
     try:
         return [int(number) for number in text.split(",")] if text else []
     except ValueError:

@@ -1,4 +1,4 @@
-"""Single settings of an experiment changed by name, as command lines do it."""
+"""Change single settings of an experiment by name, as the command-line options do."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -28,11 +28,11 @@ def with_overrides(
     filters: Sequence[int] | None = None,
     dense: Sequence[int] | None = None,
 ) -> Experiment:
-    """Return the experiment with what is given changed, and everything else as it was.
+    """Return the experiment with these settings changed; None leaves a setting as it is.
 
-    Another optimizer begins with Keras' defaults, another schedule with those of its class here and
-    with the present initial learning rate.
-    Raises `UserError` for a name that is unknown and for a setting that the chosen one has not.
+    A new optimizer has Keras' defaults. A new schedule has the defaults of its class and keeps the
+    initial learning rate. Raises `UserError` for an unknown name and for a setting that the chosen
+    optimizer or schedule does not have.
     """
     changes = {
         "optimizer": _optimizer(experiment, optimizer, momentum),
@@ -60,7 +60,7 @@ def _optimizer(experiment: Experiment, kind: str | None, momentum: float | None)
         return chosen
     if not isinstance(chosen, RMSprop):
         raise UserError(
-            f"momentum = {momentum}: {chosen.kind} has none to set; accepted: with rmsprop"
+            f"momentum = {momentum}: {chosen.kind} has no such setting; accepted: with rmsprop"
         )
     return chosen.with_changes(momentum=momentum)
 
@@ -94,7 +94,7 @@ def _regularizer(experiment: Experiment, l1: float | None, l2: float | None) -> 
 def _network(
     network: Network, filters: Sequence[int] | None, dense: Sequence[int] | None
 ) -> Network:
-    """More or fewer layers are like the first one; pools between them likewise."""
+    """Change the layer sizes; if their number changes, each layer and pool is like the first."""
     changes: dict[str, Any] = {}
     if filters is not None:
         like = network.convolutions[0] if network.convolutions else Convolution(filters=1)
@@ -116,10 +116,10 @@ def _network(
     return network.with_changes(**changes)
 
 
-def _one_of(what: str, name: str, known: Mapping[str, Kind]) -> Kind:
-    if name not in known:
-        raise UserError(f"{what} = {name!r}: {accepted(list(known))}")
-    return known[name]
+def _one_of(setting: str, name: str, choices: Mapping[str, Kind]) -> Kind:
+    if name not in choices:
+        raise UserError(f"{setting} = {name!r}: {accepted(list(choices))}")
+    return choices[name]
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The runs that the articles published, as experiments.
+"""The training runs that the articles published, as experiments.
 
 Sources: article II, "First test"; article III, cell 8 with its results, and the addendum of
 15 June 2020; article VI, the model summary; "MLP, Numpy, TF2 - performance issues - Step I".
@@ -54,7 +54,7 @@ PRESETS: dict[str, Experiment] = {
 
 
 def preset(name: str) -> Experiment:
-    """Return the published experiment of this name; a `UserError` lists the names there are."""
+    """Return the published experiment of this name; raises `UserError` for an unknown name."""
     try:
         return PRESETS[name]
     except KeyError:

@@ -1,7 +1,7 @@
-"""Every random choice of a run, made from the seed in NumPy, so that both backends share it.
+"""Every random choice of a run, made from the seed by NumPy, so that both backends share it.
 
-`RandomState` is NumPy's frozen generator: its streams never change between versions, so a seed
-means the same run on every machine, and a stopped run can go on without any saved random state.
+NumPy guarantees that the streams of `RandomState` never change between versions. So a seed gives
+the same run on every machine, and a stopped run can be resumed without a saved random state.
 """
 
 from typing import Any, Literal
@@ -17,23 +17,23 @@ _PURPOSES = ("split", "initial weights", "batch order")
 def _source(
     seed: int, purpose: Literal["split", "initial weights", "batch order"], index: int = 0
 ) -> np.random.RandomState:
-    """An independent stream for each purpose and index under one seed."""
+    """Return the random stream of a purpose and an index; all streams of a seed are independent."""
     key = (seed, _PURPOSES.index(purpose), index)
     return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(key)))
 
 
 def split_order(seed: int, images: int) -> NDArray[np.int64]:
-    """Order, shape (images,), in which the pooled protocol deals images to training and test."""
+    """Order, shape (images,), in which the pooled protocol assigns images to training and test."""
     return _source(seed, "split").permutation(images)
 
 
 def batch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
-    """Order, shape (images,), in which `epoch` (from 0) takes the training images, in batches."""
+    """Order, shape (images,), in which `epoch` (from 0) goes through the training images."""
     return _source(seed, "batch order", epoch).permutation(images)
 
 
 def epoch_batches(seed: int, epoch: int, images: int, batch_size: int) -> list[NDArray[np.int64]]:
-    """Indices of the training images of each batch of `epoch` (from 0); the last may be short."""
+    """Indices of the images of each batch of `epoch` (from 0); the last batch may be smaller."""
     order = batch_order(seed, epoch, images)
     return [order[begin : begin + batch_size] for begin in range(0, images, batch_size)]
 
@@ -41,8 +41,9 @@ def epoch_batches(seed: int, epoch: int, images: int, batch_size: int) -> list[N
 def initial_weights(network: Network, seed: int, dtype: DTypeLike) -> dict[str, NDArray[Any]]:
     """Glorot-uniform kernels and zero biases under neutral names and in Keras' layout.
 
-    The limit is `sqrt(6 / (fan_in + fan_out))`, with the fans of a convolution counted over its
-    window. Drawn in float64 and rounded to `dtype`. Source: keras/src/initializers.
+    The limit is `sqrt(6 / (fan_in + fan_out))`; the fans of a convolution are its channels times
+    the area of its window. The numbers are drawn in float64 and rounded to `dtype`.
+    Source: keras/src/initializers.
     """
     weights: dict[str, NDArray[Any]] = {}
     for index, (name, shape) in enumerate(network.variable_shapes().items()):

@@ -17,17 +17,17 @@ def _each_once(layers: tuple[Regularized, ...]) -> tuple[Regularized, ...]:
 
 
 class Penalty(Value):
-    """A strength, and the layers whose kernels are penalised; biases never are."""
+    """The strength, and the layers whose kernels are penalised; biases are never penalised."""
 
     strength: NotNegative
     layers: Annotated[tuple[Regularized, ...], AfterValidator(_each_once)] = ("hidden", "output")
 
     @property
     def rounded_strength(self) -> float:
-        """The strength as Keras uses it: rounded to float32, in a float64 model too.
+        """The strength as Keras uses it: rounded to float32, also in a float64 model.
 
         Source: keras/src/regularizers/regularizers.py turns the Python float into a tensor (since
-        Keras 3.14; before, it stayed a Python double).
+        Keras 3.14; earlier versions kept the Python float).
         """
         return float(np.float32(self.strength))
 

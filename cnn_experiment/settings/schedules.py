@@ -1,10 +1,10 @@
-"""Learning-rate schedules: pure functions of the count of updates already made.
+"""Learning-rate schedules: pure functions of the number of updates already made.
 
-Keras turns the Python floats of a decaying schedule into float32 tensors and computes with those,
-whatever the dtype of the model, so these formulas are float32 too, operation for operation. They
-are those of `fit`: there TensorFlow compiles the division by `decay_steps` into a multiplication by
-its reciprocal, and takes numbers too small for normal form as 0. A Keras schedule that is called
-outside of `fit` divides, and differs in the last place where `decay_steps` is no power of 2.
+Keras turns the Python floats of a decaying schedule into float32 tensors and computes with them, in
+a float64 model too. So these formulas are computed in float32, operation by operation. They follow
+`fit`, in which TensorFlow compiles the division by `decay_steps` into a multiplication by its
+reciprocal, and treats denormal numbers as 0. A Keras schedule that is called outside of `fit`
+divides, so its last bit differs if `decay_steps` is not a power of 2.
 Sources: article III, "Learning rate scheduler and momentum";
 keras/src/optimizers/schedules/learning_rate_schedule.py and base_optimizer.py.
 """
@@ -26,21 +26,21 @@ class ConstantRate(Value):
     initial_learning_rate: Positive = 1e-3
 
     def rates(self, iterations: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
-        """Learning rates at `iterations`; Keras holds a constant rate in the model's `dtype`."""
+        """Learning rates at `iterations`; Keras keeps a constant rate in the model's `dtype`."""
         return np.full(np.shape(iterations), self.initial_learning_rate, dtype)
 
 
 class Decay(Value):
-    """What the decaying schedules share. The rate of an update is the one at the count before it.
+    """What the decaying schedules share. Update number n, from 1, uses the rate at iteration n - 1.
 
-    Iterations are updates, not epochs: 60,000 images in batches of 64 make 938 an epoch.
+    Iterations are updates, not epochs: 60,000 images in batches of 64 make 938 updates per epoch.
     """
 
     initial_learning_rate: Positive = 1e-3
     decay_steps: Positive = 1.0
     decay_rate: NotNegative = 1e-3
     staircase: bool = False
-    """Decay at whole multiples of `decay_steps` only."""
+    """Whether the rate changes only at whole multiples of `decay_steps`."""
 
     def _periods(self, iterations: ArrayLike) -> NDArray[np.float32]:
         reciprocal = np.float32(1) / np.float32(self.decay_steps)
@@ -69,8 +69,8 @@ class ExponentialDecay(Decay):
     def rates(self, iterations: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:  # noqa: ARG002
         """Learning rates at `iterations`, float32 even for a float64 model, as in Keras."""
         periods = self._periods(iterations)
-        # Scalar by scalar: NumPy's arrays round powers in another way than C's powf, which Keras
-        # ends up in.
+        # One scalar at a time: a power of a NumPy array is rounded differently from C's powf, which
+        # both a NumPy scalar and Keras use.
         decayed = [np.float32(self.decay_rate) ** period for period in periods.ravel()]
         rates = np.float32(self.initial_learning_rate) * np.array(decayed, np.float32)
         rates[rates < np.finfo(np.float32).tiny] = 0
