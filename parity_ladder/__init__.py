@@ -1,11 +1,22 @@
-"""The parity ladder: says where and why two implementations of a training part.
+"""The parity ladder: it shows where and why two implementations of a training differ.
 
     result = climb(port, reference, batches)
     print(result)
     result.write_page("proof.html")
     assert result.holds
 
-`port` and `reference` are `Side`s. Nothing of a framework is loaded here.
+`port` and `reference` are `Side`s. No framework is loaded here. The words that are used throughout:
+
+- The **ladder** is a list of comparisons in a fixed order, from the data to a whole epoch. Each of
+  them is a **rung**. The first rung that fails shows which part of the port is wrong.
+- **Teacher-forced**: the port takes each step from the reference's state, not from its own, so that
+  its errors do not add up. **Free-running**: a side goes on from its own state.
+- An **ulp**, a unit in the last place, is the distance from a number to the next number of its
+  dtype. A **twin** is a second run of one side, whose initial weights are one ulp away. It shows
+  how far rounding alone drives two runs apart.
+- A **known difference** is a mistake that ports often make. Put into a sound port on purpose, it is
+  a **planted fault**. If the port with the fault behaves as the examined port does, the fault is
+  named as the cause.
 """
 
 from parity_ladder.comparison import Difference, assert_arrays_close, assert_close, compare

@@ -10,66 +10,77 @@ from numpy.typing import NDArray
 from parity_ladder.side import Arrays, Shapes
 
 SMALLEST_SCALE = 1e-9
-"""Magnitudes below this count as this, so that rounding around zero is no difference."""
+"""A relative difference is never taken over less than this, so that rounding around zero does not
+count as a difference."""
 
 
 class Difference(NamedTuple):
     """How far two arrays are apart, at the worst element.
 
-    Arrays of different shape or dtype, or with values that are not finite, are infinitely far.
+    It is infinite for arrays of different shape or dtype, and for values that are not finite.
     """
 
     absolute: float
     relative: float
-    """The absolute difference over the largest magnitude in the reference's array."""
+    """The absolute difference, divided by the largest magnitude in the reference's array."""
     where: str
-    """Part of a sentence: which element, both values, or what else is different."""
+    """The rest of a sentence that begins with the array's name: which element differs and by how
+    much, or what else is different."""
 
 
 def infinite(where: str) -> Difference:
-    """Return the difference of what cannot be subtracted."""
+    """Return the difference of two things that cannot be subtracted; `where` says why."""
     return Difference(math.inf, math.inf, where)
 
 
 def compare(ours: NDArray[Any], theirs: NDArray[Any]) -> Difference:
-    """Compare shape, dtype and finiteness, then values; `theirs` is the reference."""
+    """Compare shape, dtype and finiteness, then the values; `theirs` is the reference's array."""
+    for whose, array in (("ours", ours), ("theirs", theirs)):
+        if not isinstance(array, np.ndarray | np.generic):
+            return infinite(f" is a {type(array).__name__} in {whose}; accepted: a NumPy array")
     for what, mine, other in (
         ("shape", ours.shape, theirs.shape),
         ("dtype", ours.dtype, theirs.dtype),
     ):
         if mine != other:
             return infinite(f" has {what} {mine}, not {other}")
+    if not np.can_cast(theirs.dtype, np.float64):  # such as complex numbers, texts and objects
+        return infinite(f" has dtype {theirs.dtype}; accepted: numbers that float64 can hold")
     for whose, array in (("ours", ours), ("theirs", theirs)):
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             index, value = bad[0].tolist(), array[tuple(bad[0])]
             return infinite(f"{index} is not finite in {whose}: {value}")
 
+    magnitude = np.abs(theirs.astype(np.float64))
     distance = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+    # Whole numbers above 2**53 may differ by less than float64 can show.
+    distance = np.where((distance == 0) & (ours != theirs), 1.0, distance)
     absolute = float(distance.max(initial=0.0))
     if absolute == 0.0:
         return Difference(0.0, 0.0, " is equal")
     worst = np.unravel_index(distance.argmax(), distance.shape)
-    relative = absolute / max(float(np.abs(theirs).max()), SMALLEST_SCALE)
+    relative = absolute / max(float(magnitude.max()), SMALLEST_SCALE)
     index = [int(i) for i in worst] or ""
     return Difference(
         absolute,
         relative,
         f"{index} is {ours[worst]!s}, not {theirs[worst]!s}: {absolute:.2g} apart,"
-        f" {relative:.2g} relative, {_ulps(ours[worst], theirs[worst]):.2g} ulps",
+        f" {relative:.2g} relative{_ulps(ours[worst], theirs[worst])}",
     )
 
 
-def _ulps(ours: Any, theirs: Any) -> float:
-    """Distance in units in the last place of the larger number; NaN for whole numbers."""
+def _ulps(ours: Any, theirs: Any) -> str:
+    """Return the distance in ulps of the larger number, as text; nothing for whole numbers."""
     if not np.issubdtype(np.asarray(theirs).dtype, np.floating):
-        return math.nan
+        return ""
     spacing = np.spacing(max(abs(ours), abs(theirs)))
-    return float(abs(np.float64(ours) - np.float64(theirs)) / spacing)
+    distance = abs(np.float64(ours) - np.float64(theirs)) / spacing
+    return f", {distance:.2g} ulps"
 
 
 def differences(ours: Arrays, theirs: Arrays) -> Iterator[tuple[str, Difference]]:
-    """Yield each array's difference, in the reference's order; a missing one is infinitely far."""
+    """Yield the difference of each array, in the reference's order; of a missing one, infinity."""
     for name in dict.fromkeys([*theirs, *ours]):
         if missing := _missing(name, ours, theirs):
             yield name, missing
@@ -78,17 +89,17 @@ def differences(ours: Arrays, theirs: Arrays) -> Iterator[tuple[str, Difference]
 
 
 def shape_differences(ours: Shapes, theirs: Shapes) -> Iterator[tuple[str, Difference]]:
-    """Yield for each variable whether the shapes are equal, with the counts of all parameters."""
-    ours_in_all, theirs_in_all = (
-        sum(math.prod(shape) for shape in side.values()) for side in (ours, theirs)
+    """Yield the difference of each variable's shape: zero, or infinity with both sides' sizes."""
+    our_size, their_size = (
+        sum(math.prod(shape) for shape in shapes.values()) for shapes in (ours, theirs)
     )
-    in_all = f"; the port has {ours_in_all:,} parameters, the reference {theirs_in_all:,}"
+    sizes = f"; the port has {our_size:,} parameters, the reference {their_size:,}"
     for name in dict.fromkeys([*theirs, *ours]):
         if missing := _missing(name, ours, theirs):
-            yield name, infinite(missing.where + in_all)
+            yield name, infinite(missing.where + sizes)
         elif tuple(ours[name]) != tuple(theirs[name]):
             mine, other = tuple(ours[name]), tuple(theirs[name])
-            yield name, infinite(f" has shape {mine}, not {other}{in_all}")
+            yield name, infinite(f" has shape {mine}, not {other}{sizes}")
         else:
             yield name, Difference(0.0, 0.0, " is equal")
 
@@ -96,6 +107,7 @@ def shape_differences(ours: Shapes, theirs: Shapes) -> Iterator[tuple[str, Diffe
 def _missing(
     name: str, ours: Mapping[str, object], theirs: Mapping[str, object]
 ) -> Difference | None:
+    """Return an infinite difference if one of the two lacks the name."""
     for side, whose in ((ours, "ours"), (theirs, "theirs")):
         if name not in side:
             return infinite(f" is missing in {whose}")
@@ -105,7 +117,7 @@ def _missing(
 def same_memory(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str | None:
     """Return the name of an array that both sides hold in the same memory, if there is one.
 
-    To compare an array with itself would prove nothing.
+    Its comparison would prove nothing: an array always equals itself.
     """
     for name in ours.keys() & theirs.keys():
         mine, other = ours[name], theirs[name]
@@ -116,15 +128,28 @@ def same_memory(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str
     return None
 
 
+def is_empty(shown: Mapping[str, object]) -> bool:
+    """Return whether there is nothing to compare: no array, or only arrays without elements."""
+    return all(isinstance(value, np.ndarray) and value.size == 0 for value in shown.values())
+
+
 def assert_close(ours: NDArray[Any], theirs: NDArray[Any], tolerance: float) -> None:
-    """Fail unless no element differs by more than the absolute `tolerance`; 0 asks for equality."""
+    """Raise `AssertionError` if an element differs by more than the absolute `tolerance`.
+
+    A tolerance of 0 demands equality.
+    """
     difference = compare(ours, theirs)
-    if difference.absolute > tolerance:
+    if not difference.absolute <= tolerance:  # also for a tolerance of NaN
         raise AssertionError(f"{difference.where}; tolerance {tolerance:.3g}")
 
 
 def assert_arrays_close(ours: Arrays, theirs: Arrays, tolerance: float) -> None:
-    """Fail unless both have the same names and `assert_close` holds for each."""
+    """Raise `AssertionError` unless the names are the same and `assert_close` holds for each.
+
+    It is raised for no arrays at all, too: nothing would be compared.
+    """
+    if not theirs:
+        raise AssertionError("there are no arrays to compare")
     if ours.keys() != theirs.keys():
         raise AssertionError(f"{sorted(ours)} against {sorted(theirs)}")
     for name in ours:

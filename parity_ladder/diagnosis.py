@@ -1,9 +1,9 @@
-"""Why a port parts from the reference: the known differences that, planted, agree with it.
+"""Why a port differs: the known differences that make a sound port behave as the examined one does.
 
-A cause is judged on the rung that failed. A known difference that brings the sound port to where
-the examined port is on that rung explains it, whatever other mistakes show further up; those are
-looked for in turn, with the first one planted. Where no single one does, those that show on the
-same rung are tried in pairs.
+A candidate is the sound port with some known differences planted in it. It explains the rung that
+failed if it agrees there with the examined port, whatever other mistakes show on later rungs. Those
+are then looked for in turn, with the first one planted as well. If no single known difference
+explains a rung, pairs of those that show on it are tried.
 """
 
 import math
@@ -26,26 +26,26 @@ from parity_ladder.rungs import (
     LookingRung,
     Shown,
 )
-from parity_ladder.side import B, Side
+from parity_ladder.side import B, Side, Step, take_step
 from parity_ladder.tolerances import Precision
 
 LOOKED_AT = 3
-"""Steps from the first difference on: by one step, late and per-epoch schedules look alike."""
+"""The number of steps to compare. In one step, a late and a per-epoch schedule look alike."""
 CLEARLY_NEARER = 10
-"""Times. A known difference explains a rung, or a part of it, where it leaves a tenth at most."""
+"""A candidate explains a rung if it leaves at most one tenth of the difference there."""
 _PLACES = {rung.name: place for place, rung in enumerate(RUNGS)}
 
 
 class KnownDifference(Protocol):
-    """What a person reads of a known difference between two frameworks."""
+    """A mistake that ports often make, described for the reader of a result."""
 
     @property
     def rung(self) -> str:
-        """Name of the rung where it shows first."""
+        """The name of the first rung that it shows on."""
 
     @property
     def sentence(self) -> str:
-        """What the difference is."""
+        """What the mistake is, in one sentence."""
 
 
 class Catalogue(Protocol[B]):
@@ -56,7 +56,10 @@ class Catalogue(Protocol[B]):
         """The known differences by name."""
 
     def port_with(self, names: Sequence[str]) -> Side[B]:
-        """Return the sound port with these planted; what raises, here or in a step, is no cause."""
+        """Return the sound port with these known differences planted; with none, the sound port.
+
+        A port that raises an exception, here or in a step, is not considered as a cause.
+        """
 
 
 class _Look(NamedTuple):
@@ -68,20 +71,24 @@ class _Look(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """The sound port with some known differences, and how far it is from the examined port."""
+    """The sound port with some known differences, and its distance from the examined port."""
 
     names: tuple[str, ...]
     worst: Mapping[str, float]
-    """By rung: the largest relative difference that is left."""
+    """By rung: the largest relative difference between candidate and examined port."""
     left: FirstDifference | None
-    """The first difference that is left; None where nothing is."""
+    """The first difference between the two; None if they agree."""
+
+    def distance_on(self, rung: str) -> float:
+        """Return the largest relative difference; infinity on a rung that was not compared."""
+        return self.worst.get(rung, math.inf)
 
 
 class Diagnosis(Generic[B]):
-    """Looks for the causes of a first difference. It takes no further step of the reference.
+    """Looks for the causes of a first difference, without any further step of the reference.
 
-    `forced` are the reference's steps to look at: some from the first difference on, or, where
-    that is the epoch's metrics, all of them.
+    `forced` are the reference's steps in which candidates are compared: a few, from the first
+    difference on. `epoch` are all its steps, for a first difference in the epoch metrics.
     """
 
     def __init__(
@@ -91,26 +98,34 @@ class Diagnosis(Generic[B]):
         precision: Precision,
         first: FirstDifference,
         forced: Sequence[Forced[B]],
+        epoch: Sequence[Step],
     ) -> None:
         self._catalogue, self._precision = catalogue, precision
-        self._first, self._forced = first, forced
+        self._first, self._forced, self._epoch = first, forced, epoch
         self._raised = ""
-        try:
-            self._ours = list(self._looks(port))
-        except Exception as error:  # as a port of wrong shapes may, in its step
-            self._raised = f"the port's step raises {type(error).__name__}: {error}"
-            self._forced = ()
-            self._ours = list(self._looks(port))
+        self._ours: list[_Look] = []
         self._known: dict[tuple[str, ...], _Candidate | None] = {}
 
-    def causes(self, *, show_progress: bool | None = None) -> tuple[Cause, ...]:
-        """Return the causes, best explanation first; none where no known difference explains it.
+        # A port with wrong shapes may raise in every step, another one in the second step only.
+        for attempt in (forced, forced[:1], ()):
+            self._forced = attempt
+            try:
+                self._ours = list(self._looks(port))
+                break
+            except Exception as error:  # a port may fail in any way
+                self._raised = f"the port's step raises {type(error).__name__}: {error}"
 
-        Each is planted beside those before it, and says what then is left. Several that leave
-        nothing are alternatives.
+    def causes(self, *, show_progress: bool | None = None) -> tuple[Cause, ...]:
+        """Return the causes, the best explanation first; none if no known difference explains it.
+
+        Each cause is planted together with those before it, and says what difference is then left.
+        Several causes that leave nothing are alternatives.
         """
-        if self._first.rung is TRAJECTORY:  # every single step was the same
+        if self._first.rung is TRAJECTORY:  # every single step agreed
             return ()
+        if not self._ours:  # the port raises wherever it is looked at
+            return ()
+
         causes: list[Cause] = []
         planted: tuple[str, ...] = ()
         left: FirstDifference | None = self._first
@@ -121,7 +136,7 @@ class Diagnosis(Generic[B]):
                 if not near:
                     break
                 best, *others = near
-                causes += self._told(best, planted, left.rung.name)
+                causes += self._new_causes(best, planted, left.rung.name)
                 if best.left is None and len(best.names) == 1:
                     alternatives = [each for each in others if each.left is None]
                     causes += [self._cause(each.names[0], None) for each in alternatives]
@@ -131,19 +146,21 @@ class Diagnosis(Generic[B]):
     def _explanations(
         self, planted: tuple[str, ...], rung: str, bar: "tqdm[Any]"
     ) -> list[_Candidate]:
-        """Return what explains a rung beside what is planted already, the best explanation first.
+        """Return the candidates that explain a rung, the best first.
 
-        First each difference that is known to show there, then these in pairs, then those that are
-        known to show below: in another experiment they may show later.
+        Each has all that is `planted` already, and something new. Tried first are the differences
+        that are known to show on this rung, one by one, then pairs of them, then the differences
+        that are known to show on lower rungs: in another experiment they may show later.
         """
         before = self._tried(planted)
-        distance = math.inf if before is None else before.worst[rung]
+        distance = math.inf if before is None else before.distance_on(rung)
+
         new = {n: e.rung for n, e in self._catalogue.entries.items() if n not in planted}
-        there = [name for name, shown in new.items() if shown == rung]
+        on_this_rung = [name for name, shown in new.items() if shown == rung]
         below = [name for name, shown in new.items() if _PLACES[shown] < _PLACES[rung]]
         rounds: tuple[Iterable[tuple[str, ...]], ...] = (
-            ((name,) for name in there),
-            combinations(there, 2),
+            ((name,) for name in on_this_rung),
+            combinations(on_this_rung, 2),
             ((name,) for name in below),
         )
         for additions in rounds:
@@ -151,20 +168,22 @@ class Diagnosis(Generic[B]):
             for names in additions:
                 candidate = self._tried((*names, *planted))
                 bar.update()
-                if candidate is not None and _is_nearer(candidate.worst[rung], distance):
+                if candidate is not None and _is_nearer(candidate.distance_on(rung), distance):
                     near.append(candidate)
             if near:
-                return sorted(near, key=lambda each: (-_place(each.left), each.worst[rung]))
+                return sorted(near, key=lambda each: (-_place(each.left), each.distance_on(rung)))
         return []
 
-    def _told(self, best: _Candidate, planted: tuple[str, ...], rung: str) -> list[Cause]:
-        """Return a cause for each name that is new; of two, the one that alone leaves less first.
+    def _new_causes(self, best: _Candidate, planted: tuple[str, ...], rung: str) -> list[Cause]:
+        """Return a cause for each name of the best candidate that was not planted before.
 
-        The first of two leaves what the second explains.
+        Of a pair, the one that alone leaves the smaller difference comes first. What it leaves is
+        explained by the second one.
         """
         new = [name for name in best.names if name not in planted]
         alone = {name: self._tried((name, *planted)) for name in new}
-        new.sort(key=lambda n: math.inf if (each := alone[n]) is None else each.worst[rung])
+        new.sort(key=lambda n: math.inf if (each := alone[n]) is None else each.distance_on(rung))
+
         causes = [self._cause(new[-1], best.left)]
         for name in new[:-1]:
             each = alone[name]
@@ -177,7 +196,7 @@ class Diagnosis(Generic[B]):
         return Cause(name=name, sentence=sentence, leaves=leaves or None)
 
     def _tried(self, names: tuple[str, ...]) -> _Candidate | None:
-        """Return how far the port with these is from the examined one; None where it cannot run."""
+        """Return the candidate with these names, measured once; None if it raises."""
         if names not in self._known:
             try:
                 theirs = list(self._looks(self._catalogue.port_with(names)))
@@ -188,14 +207,20 @@ class Diagnosis(Generic[B]):
         return self._known[names]
 
     def _measured(self, names: tuple[str, ...], theirs: Sequence[_Look]) -> _Candidate:
+        """Compare what the examined port and a candidate showed, rung by rung."""
         worst: dict[str, float] = {}
         left: FirstDifference | None = None
         for (rung, step, mine), (_, _, other) in zip(self._ours, theirs, strict=True):
+            is_first = rung is self._first.rung
             worst.setdefault(rung.name, 0.0)
             if mine is None or other is None:
+                if is_first:  # nothing is compared there, so nothing is explained
+                    worst[rung.name] = math.inf
                 continue
+
+            # On the rung that failed, what is left must be clearly less than the failure, too.
             allowed = rung.tolerance.of(self._precision)
-            if rung is self._first.rung:
+            if is_first:
                 allowed = min(allowed, self._first.difference.relative / CLEARLY_NEARER)
             for array, difference in rung.differences(_as_numbers(mine), _as_numbers(other)):
                 worst[rung.name] = max(worst[rung.name], difference.relative)
@@ -209,28 +234,33 @@ class Diagnosis(Generic[B]):
         for before in BEFORE_TRAINING:
             if _PLACES[before.name] >= first:
                 yield _Look(before, None, before.show(side))
-        if self._first.rung is not EPOCH_METRICS:
-            for forced in self._forced:
-                step = side.step(forced.state, forced.batch)
-                for rung in IN_A_STEP:
-                    if _PLACES[rung.name] >= first:
-                        yield _Look(rung, forced.number, rung.show(side, forced, step))
+
+        if self._first.rung is EPOCH_METRICS:
+            yield _Look(EPOCH_METRICS, None, EPOCH_METRICS.show(side, self._epoch))
+            return
+        for forced in self._forced:
+            step = take_step(side, forced.state, forced.batch)
+            for rung in IN_A_STEP:
+                if _PLACES[rung.name] >= first:
+                    yield _Look(rung, forced.number, rung.show(side, forced, step))
         if self._forced:
-            taken = [forced.step for forced in self._forced]  # the reference's: only reports differ
-            yield _Look(EPOCH_METRICS, None, EPOCH_METRICS.show(side, taken))
+            # Both sides report the reference's steps, so that only a mistake in reporting shows.
+            steps = [forced.step for forced in self._forced]
+            yield _Look(EPOCH_METRICS, None, EPOCH_METRICS.show(side, steps))
 
 
 def _is_nearer(left: float, distance: float) -> bool:
-    return math.isfinite(left) and left <= distance / CLEARLY_NEARER
+    """Return whether what is left is clearly less than the distance without the candidate."""
+    return math.isfinite(left) and left < distance and left <= distance / CLEARLY_NEARER
 
 
 def _place(left: FirstDifference | None) -> int:
-    """Return how far up the first difference is; nothing left is the highest."""
+    """Return how far up the first difference is; nothing left counts as the highest place."""
     return len(RUNGS) if left is None else _PLACES[left.rung.name]
 
 
 def _as_numbers(shown: Shown) -> Shown:
-    """NaN agrees with NaN here, where the question is whether two ports share a fault."""
+    """Replace NaN and infinity by numbers: here two ports with the same NaN agree."""
     return {
         name: np.nan_to_num(value, nan=math.pi, posinf=math.e, neginf=-math.e)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f"

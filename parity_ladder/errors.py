@@ -1,5 +1,5 @@
-"""The error for a climb that cannot be made."""
+"""The error of this package."""
 
 
 class LadderError(ValueError):
-    """What was given cannot be compared; the message is one sentence that a person can act on."""
+    """What was given cannot be compared, or the result cannot be written. The message says why."""

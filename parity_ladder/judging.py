@@ -1,10 +1,10 @@
-"""What a climb has found on each rung so far, and the first difference."""
+"""The outcome of each rung so far, and the first difference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec
 
-from parity_ladder.comparison import Difference, same_memory
+from parity_ladder.comparison import Difference, is_empty, same_memory
 from parity_ladder.result import RungResult, finite
 from parity_ladder.rungs import RUNGS, LookingRung, Rung, Shown
 from parity_ladder.tolerances import Precision
@@ -13,12 +13,11 @@ P = ParamSpec("P")
 
 
 class FirstDifference(NamedTuple):
-    """Where the two sides part."""
+    """The first place, in the order of the ladder, where the two sides differ."""
 
     rung: Rung
     step: int | None
-    """Count of updates made before; None for what stands before the first step or after the last.
-    """
+    """The number of updates made before; None before the first step and after the last one."""
     array: str
     difference: Difference
 
@@ -29,22 +28,26 @@ class FirstDifference(NamedTuple):
 
 @dataclass
 class _Judgement:
-    """One rung: the worst difference of all steps."""
+    """The outcome of one rung: the worst difference of all steps."""
 
     tolerance: float = 0.0
     holds: bool | None = None
-    """None as long as nothing was compared."""
+    """Whether all that was compared agrees; None as long as nothing was compared."""
     because: str = ""
-    """Why nothing was compared."""
+    """Why something was not compared, be it in one step only: then the rung cannot hold."""
     worst: float = 0.0
     where: str = ""
 
+    @property
+    def passed(self) -> bool | None:
+        """False for a difference, True where all was compared and agrees, otherwise None."""
+        return None if self.because and self.holds else self.holds
+
 
 class Judge:
-    """Compares what both sides show, rung by rung, and stops at the first difference."""
+    """Compares what both sides show, rung by rung, and keeps the first difference."""
 
     def __init__(self, precision: Precision, on_rung: Callable[[RungResult], object]) -> None:
-        self._precision = precision
         self._on_rung = on_rung
         self._judgements = {rung.name: _Judgement() for rung in RUNGS}
         self.first_difference: FirstDifference | None = None
@@ -55,16 +58,20 @@ class Judge:
     def compare(
         self, rung: LookingRung[P], step: int | None, ours: Shown | None, theirs: Shown | None
     ) -> bool:
-        """Take one comparison into a rung; return whether the sides part here."""
+        """Add one comparison to a rung; return whether the rung fails."""
         judgement = self._judgements[rung.name]
         if theirs is None or (ours is None and judgement.holds is None):
             whose = "reference" if theirs is None else "port"
             judgement.because = f"the {whose} does not show it"
             return False
         ours = ours or {}  # what a port shows in one step it has to show in all
-        if twice := same_memory(ours, theirs):
-            judgement.because = f"both sides hold {twice} in the same memory: it is one array"
+        if is_empty(ours) and is_empty(theirs):
+            judgement.because = "both sides show nothing there"
             return False
+        if shared := same_memory(ours, theirs):
+            judgement.because = f"both sides hold {shared} in the same memory: it is one array"
+
+        # All arrays are compared even then: a difference in another one is a failure.
         judgement.holds = judgement.holds is not False
         for array, difference in rung.differences(ours, theirs):
             here = FirstDifference(rung, step, array, difference)
@@ -76,33 +83,37 @@ class Judge:
         return not judgement.holds
 
     def judge(self, rung: Rung, worst: float, tolerance: float, where: str) -> None:
-        """Judge a rung by one number, which may be `tolerance` at most."""
+        """Judge a rung by one number, which may be at most `tolerance`."""
         holds = worst <= tolerance
         self._judgements[rung.name] = _Judgement(tolerance, holds, "", worst, where)
         if not holds:
             apart = Difference(worst, worst, f" is {worst:.2g}, more than {tolerance:.2g}")
             self.first_difference = FirstDifference(rung, None, where, apart)
 
+    def leave_out(self, rung: Rung, because: str) -> None:
+        """Do not judge a rung, for this reason."""
+        self._judgements[rung.name].because = because
+
     def forget(self, *rungs: Rung) -> None:
-        """Take back what earlier steps came to on these: the climb ends below them."""
+        """Drop the outcome of earlier steps on these rungs: the climb ends below them."""
         for rung in rungs:
             self._judgements[rung.name] = _Judgement(self._judgements[rung.name].tolerance)
 
-    def tell(self, *rungs: Rung) -> None:
-        """Tell of rungs that are done."""
+    def report(self, *rungs: Rung) -> None:
+        """Pass the result of finished rungs to the caller of the climb."""
         for rung in rungs:
             self._on_rung(self.result_of(rung))
 
     def result_of(self, rung: Rung) -> RungResult:
-        """Return what the rung came to."""
+        """Return the result of a rung."""
         judgement, first = self._judgements[rung.name], self.first_difference
         because = judgement.because
         if not because and first is not None:
             because = f"the climb ended below, on {first.rung.name}"
         return RungResult(
             rung=rung.name,
-            passed=judgement.holds,
-            because=because if judgement.holds is None else None,
+            passed=judgement.passed,
+            because=because if judgement.passed is None else None,
             worst=finite(judgement.worst),
             tolerance=judgement.tolerance,
             where=judgement.where,

@@ -1,11 +1,10 @@
-"""The climb: two sides compared rung by rung, up to the first difference and its causes."""
+"""The climb: it compares two sides rung by rung, up to the first difference and its causes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic
 
-import numpy as np
 from tqdm import tqdm
 
 from parity_ladder.diagnosis import LOOKED_AT, Catalogue, Diagnosis
@@ -21,12 +20,10 @@ from parity_ladder.rungs import (
     Forced,
     teacher_forced,
 )
-from parity_ladder.side import B, Side, State, Step
-from parity_ladder.tolerances import TWINS, Precision
+from parity_ladder.side import B, Side, State, Step, take_step
+from parity_ladder.tolerances import TWINS
 from parity_ladder.trajectory import FreeRun, judge_envelope
-from parity_ladder.twins import Envelope, measure, start_of
-
-_NO_STATE = State({}, {})
+from parity_ladder.twins import Envelope, measure, precision_of, start_of
 
 
 def climb(
@@ -40,31 +37,39 @@ def climb(
     on_rung: Callable[[RungResult], object] = lambda _: None,
     show_progress: bool | None = None,
 ) -> Result:
-    """Compare a port with the reference over one epoch of batches; return all that was found.
+    """Compare a port with the reference over one epoch of batches, and return the result.
 
-    The port takes each step from the reference's own state, so that the first rung that fails
-    names the place of the problem; then both go their own way. `next_epoch` are batches that follow
-    and are only taken from the reference's state: a schedule that begins anew with an epoch shows
-    there. `known` are the known differences among which the causes are looked for.
+    First the port takes each step from the reference's state (teacher-forced), so that the first
+    rung that fails shows where the problem is. Then each side goes on from its own state
+    (free-running), and the two trajectories are compared.
 
-    In float64 the trajectories may part as far as the reference parts from a twin of its own that
-    begins one ulp away (`tolerances.TIMES_THE_TWIN`). In float32 they are held against `twins` runs
-    of each side.
+    `next_epoch` are further batches, for teacher-forced steps only. They show a schedule that
+    wrongly starts again with each epoch. `known` are the known differences among which a cause is
+    looked for.
 
-    `on_rung` is told of each rung as soon as it is judged. Bars are shown on a terminal, or always
-    or never by `show_progress`. Raises `LadderError` where there is nothing to climb with.
+    In float64 the port may be `tolerances.TIMES_THE_TWIN` times as far from the reference as the
+    reference's own twin, which begins one ulp away. In float32 both sides also run from `twins`
+    such starts, and the distances between the sides are compared with those between the twins.
+
+    `on_rung` is called with each rung's result as soon as there is one. Progress bars are shown on
+    a terminal; `show_progress` shows them always or never. Raises `LadderError` for arguments that
+    cannot be compared.
     """
+    if port is reference:
+        raise LadderError(
+            "port and reference are one object, which always agrees with itself; accepted: two"
+        )
     if not batches:
         raise LadderError("batches: there are none; accepted: one or more")
     if twins < 2:
         raise LadderError(f"twins = {twins}: accepted: 2 or more")
-    under_way = _Climb(port, reference, batches, on_rung, show_progress)
-    under_way.go_up(next_epoch, twins)
-    return under_way.result(known)
+    ongoing = _Climb(port, reference, batches, on_rung, show_progress)
+    ongoing.go_up(next_epoch, twins)
+    return ongoing.result(known)
 
 
 class _Climb(Generic[B]):
-    """One climb under way."""
+    """One climb: its two sides, and what it has measured so far."""
 
     def __init__(
         self,
@@ -77,81 +82,81 @@ class _Climb(Generic[B]):
         self._port, self._reference, self._batches = port, reference, batches
         self._show_progress = show_progress
         start = start_of(reference)
-        self._precision = _precision_of(start)
+        self._precision = precision_of(start)
         self._judge = Judge(self._precision, on_rung)
         self._free = FreeRun(port, reference, start, self._precision)
         self._envelope: Envelope | None = None
+        self._our_steps: list[Step] = []
+        self._their_steps: list[Step] = []
+        """The teacher-forced steps of the epoch, without their arrays, for the epoch metrics."""
         self._evidence: list[Forced[B]] = []
-        """The reference's steps that a diagnosis looks at."""
+        """A few steps from the first difference on, in which a diagnosis compares candidates."""
 
     def go_up(self, next_epoch: Sequence[B], twins: int) -> None:
         """Judge the rungs in their order, up to the first difference."""
-        if self._before_training():
-            our_steps = self._steps(next_epoch)
-            if self._agrees and self._epoch_metrics(our_steps):
-                self._trajectory(twins)
+        if self._before_training() and self._steps(next_epoch) and self._epoch_metrics():
+            self._trajectory(twins)
 
     @property
     def _agrees(self) -> bool:
         return self._judge.first_difference is None
 
     def _before_training(self) -> bool:
-        """Compare what stands before the first step; return whether the sides agree."""
+        """Compare the rungs before the first step; return whether the sides agree."""
         for rung in BEFORE_TRAINING:
             ours, theirs = rung.show(self._port), rung.show(self._reference)
             self._judge.compare(rung, None, ours, theirs)
-            self._judge.tell(rung)
+            self._judge.report(rung)
             if not self._agrees:
-                few = teacher_forced(self._reference, self._batches[:LOOKED_AT])
-                self._evidence = list(few)
+                few = islice(self._batches, LOOKED_AT)
+                self._evidence = list(teacher_forced(self._reference, few))
                 break
         return self._agrees
 
-    def _steps(self, next_epoch: Sequence[B]) -> list[Step]:
-        """Take each step twice: from the reference's state, and from the port's own.
+    def _steps(self, next_epoch: Sequence[B]) -> bool:
+        """Compare the rungs in each step; return whether the sides agree.
 
-        The reference's run is its free-running trajectory, too. Returns the port's steps of the
-        epoch, numbers alone.
+        The port takes each step twice: teacher-forced from the reference's state, and free-running
+        from its own. The reference needs one run for both, since its state is its own.
         """
-        our_steps: list[Step] = []
-        forced_steps = teacher_forced(self._reference, [*self._batches, *next_epoch])
+        batches = chain(self._batches, next_epoch)  # one at a time: a list would hold the epoch
+        forced_steps = teacher_forced(self._reference, batches)
         with self._bar(len(self._batches) + len(next_epoch), "steps") as bar:
             for forced in forced_steps:
-                step = self._port.step(forced.state, forced.batch)
+                step = take_step(self._port, forced.state, forced.batch)
                 self._compare_step(forced, step)
                 if not self._agrees:
                     self._evidence = [forced, *islice(forced_steps, LOOKED_AT - 1)]
-                    return our_steps
-                if forced.number < len(self._batches):
+                    return False
+
+                if forced.number < len(self._batches):  # not in the next epoch
                     self._free.follow(forced)
-                    our_steps.append(_numbers_of(step))
-                    numbers = _numbers_of(forced.step)
-                    self._evidence.append(forced._replace(state=_NO_STATE, step=numbers))
+                    self._our_steps.append(_without_arrays(step))
+                    self._their_steps.append(_without_arrays(forced.step))
                 bar.update()
-        self._judge.tell(*IN_A_STEP)
-        return our_steps
+        self._judge.report(*IN_A_STEP)
+        return True
 
     def _compare_step(self, forced: Forced[B], step: Step) -> None:
-        """Compare one step on every rung; where the sides part, those above are not judged."""
+        """Compare one step on each rung, up to the first that fails; those above are not judged."""
         for place, rung in enumerate(IN_A_STEP):
             ours = rung.show(self._port, forced, step)
             theirs = rung.show(self._reference, forced, forced.step)
             if self._judge.compare(rung, forced.number, ours, theirs):
                 self._judge.forget(*IN_A_STEP[place + 1 :])
-                self._judge.tell(*IN_A_STEP[: place + 1])
+                self._judge.report(*IN_A_STEP[: place + 1])
                 return
 
-    def _epoch_metrics(self, our_steps: Sequence[Step]) -> bool:
-        """Compare what the epoch is reported as; return whether the sides agree."""
-        their_steps = [forced.step for forced in self._evidence]
-        ours = EPOCH_METRICS.show(self._port, our_steps)
-        theirs = EPOCH_METRICS.show(self._reference, their_steps)
+    def _epoch_metrics(self) -> bool:
+        """Compare what each side reports of the epoch; return whether the sides agree."""
+        ours = EPOCH_METRICS.show(self._port, self._our_steps)
+        theirs = EPOCH_METRICS.show(self._reference, self._their_steps)
         self._judge.compare(EPOCH_METRICS, None, ours, theirs)
-        self._judge.tell(EPOCH_METRICS)
+        self._judge.report(EPOCH_METRICS)
         return self._agrees
 
     def _trajectory(self, twins: int) -> None:
-        """Judge how far both part on their own ways."""
+        """Judge how far apart the free-running sides are."""
         if self._precision == "float64":
             self._free.judge(self._judge)
         else:
@@ -161,17 +166,19 @@ class _Climb(Generic[B]):
                     self._port, self._reference, self._batches, twins, bar.update
                 )
             judge_envelope(self._judge, self._envelope)
-        self._judge.tell(TRAJECTORY)
+        self._judge.report(TRAJECTORY)
 
     def result(self, known: Catalogue[B] | None) -> Result:
-        """Look for the causes of a difference, and return everything."""
+        """Look for the causes of the first difference, and return the result of the climb."""
         first = self._judge.first_difference
         causes: tuple[Cause, ...] = ()
         if first is not None and known is not None:
-            diagnosis = Diagnosis(self._port, known, self._precision, first, self._evidence)
+            diagnosis = Diagnosis(
+                self._port, known, self._precision, first, self._evidence, self._their_steps
+            )
             causes = diagnosis.causes(show_progress=self._show_progress)
         envelope = self._envelope
-        largest = {name: finite(apart) for name, apart in self._free.largest.items()}
+        largest = {name: finite(value) for name, value in self._free.largest.items()}
         return Result(
             dtype=self._precision,
             rungs=tuple(self._judge.result_of(rung) for rung in RUNGS),
@@ -190,8 +197,8 @@ class _Climb(Generic[B]):
             return None
         if first.rung is TRAJECTORY:
             return (
-                "every single step agrees, so no known difference explains it; what the reference"
-                " parts by from a twin that begins one ulp away is in the tolerance"
+                "every single step agrees, so no known difference explains it; the tolerance"
+                " already allows for the distance that one ulp in the initial weights leads to"
             )
         if not is_known:
             return "no known differences were given, so none was looked for"
@@ -204,12 +211,6 @@ class _Climb(Generic[B]):
         return tqdm(total=total, desc=what, unit="step", leave=False, disable=disable)
 
 
-def _precision_of(state: State) -> Precision:
-    """Return float64 where all weights are, else float32."""
-    wide = all(array.dtype == np.float64 for array in state.weights.values())
-    return "float64" if wide else "float32"
-
-
-def _numbers_of(step: Step) -> Step:
-    """Return a step without its arrays, for a report on an epoch."""
+def _without_arrays(step: Step) -> Step:
+    """Return a step with its numbers alone, which is all that epoch metrics are made of."""
     return replace(step, gradients=None, state=State({}, {}, step.state.iteration))

@@ -1,8 +1,8 @@
-"""What a climb found, as one frozen value: printed, written as JSON, or as a page."""
+"""The result of a climb, as a value that is printed, or written as JSON or as a page."""
 
 import math
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -10,29 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from parity_ladder.errors import LadderError
 from parity_ladder.tolerances import ENVELOPE_EXCESS, Precision
 from parity_ladder.twins import Envelope, Range
 
 NotNegative = Annotated[float, Field(ge=0)]
 Column = tuple[NotNegative | None, ...]
-"""Distances or differences; None where one of both sides was not finite."""
+"""Distances or differences, one for each step; None where a side was not finite or showed none."""
 Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
-"""Counts of updates made."""
+"""The numbers of updates made."""
 
 
 def finite(value: float) -> float | None:
-    """Return the number, or None for one that JSON does not know."""
+    """Return the number, or None for NaN and infinity, which JSON cannot hold."""
     return value if math.isfinite(value) else None
 
 
 class Frozen(BaseModel):
-    """A value that cannot change; unknown fields, NaN and silent conversions are refused."""
+    """A value that cannot change. It refuses unknown fields, NaN, and values of another type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class RungResult(Frozen):
-    """What one rung came to."""
+    """The outcome of one rung."""
 
     rung: str
     passed: bool | None
@@ -40,10 +41,10 @@ class RungResult(Frozen):
     because: str | None = None
     """Why it was not judged."""
     worst: NotNegative | None
-    """The largest difference, relative to its array's scale; None for an infinite one."""
+    """The largest relative difference (see `comparison.Difference`); None if not finite."""
     tolerance: NotNegative
     where: str
-    """The element that it was found at."""
+    """The place of the largest difference, as a sentence; empty if there is none."""
 
     @model_validator(mode="after")
     def _says_why_not(self) -> Self:
@@ -60,12 +61,12 @@ class RungResult(Frozen):
 
 
 class Cause(Frozen):
-    """A known difference that explains the first difference, or a part of it."""
+    """A known difference that explains the first difference of a climb, or a part of it."""
 
     name: str
     sentence: str
     leaves: str | None = None
-    """The first difference that remains once it is allowed for; None where nothing remains."""
+    """The first difference that it does not explain; None if it explains all."""
 
     def __str__(self) -> str:
         left = "" if self.leaves is None else f" It leaves unexplained: {self.leaves}."
@@ -73,15 +74,14 @@ class Cause(Frozen):
 
 
 class FreeRunning(Frozen):
-    """How far both sides were apart after each step, each going its own way; absolute."""
+    """The absolute differences between the two free-running sides after each step."""
 
     steps: Steps
     loss: Column
     weight: Column
-    """Of the weight that is furthest off."""
+    """The difference of the weight that differs most."""
     loss_tolerance: NotNegative | None
-    """In float64, by the reference's own twin; None in float32 and where the epoch was not ended.
-    """
+    """By the reference's twin, in float64; None in float32, or if the climb ended earlier."""
     weight_tolerance: NotNegative | None
 
     @model_validator(mode="after")
@@ -91,15 +91,16 @@ class FreeRunning(Frozen):
 
 
 class Distances(Frozen):
-    """Distances of all weights among a group of runs: smallest, geometric mean, largest."""
+    """Euclidean distances of all weights between the runs of a group, at each snapshot."""
 
     lowest: Column
     mean: Column
+    """The geometric mean."""
     highest: Column
 
     @classmethod
     def of(cls, mean: NDArray[np.float64], ends: Range) -> Self:
-        """Make them from their logarithms."""
+        """Make the distances from their logarithms."""
         lowest, middle, highest = (
             tuple(finite(value) for value in np.exp(logs).tolist())
             for logs in (ends.lowest, mean, ends.highest)
@@ -108,7 +109,7 @@ class Distances(Frozen):
 
 
 class TwinDistances(Frozen):
-    """Distances between float32 runs whose starts are one ulp apart, snapshot by snapshot."""
+    """Distances between float32 runs whose initial weights are one ulp apart, by snapshot."""
 
     steps: Steps
     port: Distances
@@ -116,7 +117,7 @@ class TwinDistances(Frozen):
     across: Distances
     """Between the runs of one side and those of the other."""
     excess: dict[str, float | None]
-    """By phase, how much further the sides part than twins: a logarithm."""
+    """By phase, how many times as far apart the sides are as their twins, as a logarithm."""
     excess_tolerance: dict[str, float]
 
     @model_validator(mode="after")
@@ -129,7 +130,7 @@ class TwinDistances(Frozen):
 
     @classmethod
     def of(cls, envelope: Envelope) -> Self:
-        """Take down what was measured, with what is allowed."""
+        """Make the value from what was measured, and add the tolerances."""
         return cls(
             steps=tuple(envelope.steps.tolist()),
             port=Distances.of(envelope.ours, envelope.ours_range),
@@ -141,22 +142,22 @@ class TwinDistances(Frozen):
 
 
 class Result(Frozen):
-    """One climb, complete."""
+    """The result of one climb."""
 
     dtype: Precision
-    """Of the weights: it decides how the trajectory is judged."""
+    """The dtype of the weights. The tolerances depend on it."""
     rungs: tuple[RungResult, ...]
     first_difference: str | None
-    """A sentence; None where every rung that was judged holds."""
+    """A sentence; None if every rung that was judged holds."""
     causes: tuple[Cause, ...] = ()
-    """Best explanation first. Each leaves what the next one explains; two that leave nothing are
-    alternatives."""
+    """The best explanation first. Each explains what the one before leaves; several that leave
+    nothing are alternatives."""
     explanation: str | None = None
-    """The causes as one text, or why there is none; None where the sides do not part."""
+    """The causes as one text, or why there is none; None if the sides agree."""
     loss_max_difference: NotNegative | None
-    """The largest of all free-running steps; None where there was none, or none was finite."""
+    """The largest in the free-running steps; None if there is none, or it is not finite."""
     weight_max_difference: NotNegative | None
-    """The same of the weight that is furthest off."""
+    """The same for the weights."""
     free_running: FreeRunning | None = None
     twin_distances: TwinDistances | None = None
 
@@ -173,45 +174,50 @@ class Result(Frozen):
 
     @property
     def holds(self) -> bool:
-        """Whether every rung that was judged holds. `not_judged` tells what was not compared."""
+        """Whether every rung that was judged holds. See `not_judged` for what was not compared."""
         return self.first_difference is None
 
     @property
     def not_judged(self) -> tuple[RungResult, ...]:
-        """The rungs on which nothing was compared, each with the reason."""
+        """The rungs on which not everything was compared, each with the reason."""
         return tuple(rung for rung in self.rungs if rung.passed is None)
 
     @property
     def verdict(self) -> str:
-        """The outcome as text: what holds and what was not judged, or where the sides part."""
+        """The outcome as text: what was not judged, or the first difference and its causes."""
         if not self.holds:
             return f"{self.first_difference}\n{self.explanation}"
         left = ", ".join(rung.rung for rung in self.not_judged)
         return (
-            f"every rung that was judged holds; not judged: {left}"
-            if left
-            else ("every rung holds")
+            f"every rung that was judged holds; not judged: {left}" if left else "every rung holds"
         )
 
     def __str__(self) -> str:
         return "\n".join([*(str(rung) for rung in self.rungs), self.verdict])
 
     def to_json(self) -> str:
-        """Return indented JSON, of which `model_validate_json` makes an equal value."""
+        """Return indented JSON; `Result.model_validate_json` makes an equal value of it."""
         return self.model_dump_json(indent=2) + "\n"
 
     def write_json(self, path: Path | str) -> None:
-        """Write the JSON, the file whole or not at all."""
+        """Write the JSON, completely or not at all.
+
+        Raises `LadderError` for a folder that is missing, and for a path that is a folder.
+        """
         _write(Path(path), self.to_json().encode())
 
     def write_page(self, path: Path | str, title: str = "Parity ladder") -> None:
-        """Write an HTML page that needs nothing but itself, whole or not at all. Needs jinja2."""
-        from parity_ladder.report import page_of  # jinja2 only where a page is made
+        """Write one HTML file that needs no other file, completely or not at all.
+
+        Needs jinja2. Raises `LadderError` without it, and as `write_json` does.
+        """
+        from parity_ladder.report import page_of  # loads jinja2
 
         _write(Path(path), page_of(self, title))
 
 
 def _must_be_as_long(steps: Steps, columns: dict[str, Column]) -> None:
+    """Raise `ValueError` unless each column has a value for each step."""
     for name, column in columns.items():
         if len(column) != len(steps):
             raise ValueError(
@@ -220,13 +226,17 @@ def _must_be_as_long(steps: Steps, columns: dict[str, Column]) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write through a new file beside it, which is then renamed."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
-        try:
-            new.write(content)
-            new.flush()
-            os.fsync(new.fileno())
-            Path(new.name).replace(path)
-        except BaseException:
-            Path(new.name).unlink(missing_ok=True)
-            raise
+    """Write a new file beside `path` and rename it, so that no half-written file is ever there."""
+    if path.is_dir():
+        raise LadderError(f"path = {path}: it is a folder; accepted: a file, new or old")
+    if not path.parent.is_dir():
+        raise LadderError(f"path = {path}: there is no folder {path.parent} to write it into")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with unfinished.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

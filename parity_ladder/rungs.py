@@ -1,9 +1,9 @@
-"""The rungs: what is compared, in which order, and how far apart rounding alone may bring it.
+"""The rungs: what is compared, in which order, and which difference rounding alone explains.
 
-A rung only says what it looks at. What a climb found on it is a `result.RungResult`.
+A rung only says what it looks at. Its outcome in a climb is a `result.RungResult`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, ParamSpec
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from parity_ladder import tolerances
 from parity_ladder.comparison import Difference, differences, shape_differences
-from parity_ladder.side import Arrays, B, Side, State, Step
+from parity_ladder.side import Arrays, B, Side, State, Step, take_step
 from parity_ladder.tolerances import EXACT, Tolerance
 from parity_ladder.twins import start_of
 
@@ -21,17 +21,14 @@ P = ParamSpec("P")
 
 
 class Forced(NamedTuple, Generic[B]):
-    """One step of the reference's run, which the port is made to take from the same state.
-
-    In the field's word the port is teacher-forced: its own errors do not add up from step to step.
-    """
+    """One step of the reference's run. The port takes it from the same state (teacher-forced)."""
 
     number: int
-    """Count of updates made before."""
+    """The number of updates made before."""
     state: State
     batch: B
     step: Step
-    """As the reference took it."""
+    """What the reference made of it."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +37,24 @@ class Rung:
 
     name: str
     when: str
-    """At which point of the training it is looked at."""
+    """When in the training it is compared."""
     looks_at: str
-    """A sentence for a person who meets the rung in a result."""
+    """A sentence for the reader of a result."""
 
 
 @dataclass(frozen=True)
 class LookingRung(Rung, Generic[P]):
-    """A rung that compares what both sides show at one point."""
+    """A rung that compares what both sides show, before training, in a step or after the epoch."""
 
     tolerance: Tolerance
     show: Callable[P, Shown | None]
-    """What a side shows there; None where the side does not show it."""
+    """Returns what a side shows there; None if it does not show it."""
     differences: Callable[[Any, Any], Iterator[tuple[str, Difference]]] = differences
 
 
 def _one(name: str, value: float | None) -> Arrays | None:
-    return None if value is None else {name: np.array(value)}
+    """Return a number as an array, so that all rungs compare arrays."""
+    return None if value is None else {name: np.array(float(value))}
 
 
 def _batches(side: Side[Any]) -> Shown | None:
@@ -68,7 +66,7 @@ def _batches(side: Side[Any]) -> Shown | None:
         for number, batches in enumerate(epochs)
     }
     samples = {
-        f"samples of epoch {number}": np.concatenate(batches)
+        f"samples of epoch {number}": np.concatenate(batches) if len(batches) else np.array([])
         for number, batches in enumerate(epochs)
     }
     return sizes | samples
@@ -85,7 +83,7 @@ def _initial_optimizer_state(side: Side[Any]) -> Shown | None:
 
 
 def _kept(state: State) -> Arrays:
-    """Return what the optimizer keeps, its count of updates included."""
+    """Return what the optimizer keeps, including its count of updates."""
     return {**state.optimizer, "iteration": np.array(state.iteration)}
 
 
@@ -100,7 +98,7 @@ def _from_the_output_back(gradients: Arrays | None) -> Arrays | None:
 
 def _epoch_metrics(side: Side[Any], steps: Sequence[Step]) -> Shown | None:
     metrics = side.epoch_metrics(steps)
-    return None if metrics is None else {n: np.array(value) for n, value in metrics.items()}
+    return None if metrics is None else {n: np.array(float(value)) for n, value in metrics.items()}
 
 
 _BEFORE = "before the first step"
@@ -137,7 +135,7 @@ BEFORE_TRAINING: tuple[LookingRung[[Side[Any]]], ...] = (
     LookingRung(
         "initial optimizer state",
         _BEFORE,
-        "What the optimizer keeps before its first update.",
+        "What the optimizer keeps before its first update, such as zeros for a momentum.",
         EXACT,
         _initial_optimizer_state,
     ),
@@ -162,21 +160,21 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
     LookingRung(
         "penalty",
         _IN,
-        "The regularizers' part of the loss.",
+        "The part of the loss that the regularizers add.",
         tolerances.PENALTY,
         lambda side, forced, step: _one("penalty", step.penalty),  # noqa: ARG005
     ),
     LookingRung(
         "gradients",
         _IN,
-        "The gradient of loss and penalty by each variable.",
+        "The gradient of data loss plus penalty for each variable.",
         tolerances.GRADIENTS,
         lambda side, forced, step: _from_the_output_back(step.gradients),  # noqa: ARG005
     ),
     LookingRung(
         "learning rate",
         _IN,
-        "The rate that the update is made with.",
+        "The learning rate of the update.",
         EXACT,
         lambda side, forced, step: _one("learning rate", step.learning_rate),  # noqa: ARG005
     ),
@@ -199,7 +197,7 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
 EPOCH_METRICS: LookingRung[[Side[Any], Sequence[Step]]] = LookingRung(
     "epoch metrics",
     "after the epoch",
-    "What the epoch is reported as, such as its loss and its accuracy.",
+    "What is reported of the epoch, such as its loss and its accuracy.",
     tolerances.EPOCH_METRICS,
     _epoch_metrics,
 )
@@ -207,22 +205,16 @@ EPOCH_METRICS: LookingRung[[Side[Any], Sequence[Step]]] = LookingRung(
 TRAJECTORY = Rung(
     "trajectory",
     "after the epoch",
-    "How far the two sides part when each goes its own way from the same start.",
+    "How far apart the two sides are when each goes on from its own state (free-running).",
 )
 
 RUNGS: tuple[Rung, ...] = (*BEFORE_TRAINING, *IN_A_STEP, EPOCH_METRICS, TRAJECTORY)
 
 
-def names_from(name: str) -> tuple[str, ...]:
-    """Return the names of this rung and of those above it."""
-    names = tuple(rung.name for rung in RUNGS)
-    return names[names.index(name) :]
-
-
-def teacher_forced(reference: Side[B], batches: Sequence[B]) -> "Iterator[Forced[B]]":
-    """Yield the steps of the reference's run over these batches, from its own start."""
+def teacher_forced(reference: Side[B], batches: Iterable[B]) -> "Iterator[Forced[B]]":
+    """Yield the steps of the reference's run over these batches, from its initial state."""
     state = start_of(reference)
     for number, batch in enumerate(batches):
-        step = reference.step(state, batch)
+        step = take_step(reference, state, batch)
         yield Forced(number, state, batch, step)
         state = step.state

@@ -1,81 +1,83 @@
-"""A side of the comparison, the port or the reference, and what it shows of a training step.
+"""A side of the comparison, the port or the reference, and what it shows of its training.
 
-A side has to show the shapes of its variables and its training step. Everything else is shown by
-overriding a method; what a side does not show is not judged, and the result says so.
+A side must show the shapes of its variables and its training step. To show more, override further
+methods. What a side does not show is not judged, and the result says so.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
 """Named arrays. Both sides use the same names and the same layout of axes."""
 Shapes = Mapping[str, tuple[int, ...]]
 B = TypeVar("B")
-"""A batch: whatever the `step` of both sides takes."""
+"""The type of a batch: anything that the `step` of both sides accepts."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the next step depends on."""
+    """Everything that the next training step depends on, apart from the batch."""
 
     weights: Arrays
     optimizer: Arrays
-    """What the optimizer keeps, as `velocity/conv2d_1/kernel`."""
+    """What the optimizer keeps between steps, with names such as `velocity/conv2d_1/kernel`."""
     iteration: int = 0
-    """Count of updates made so far."""
+    """The number of updates made so far."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One training step. All but `state` belongs to the weights before the update.
+    """One training step. Everything but `state` is computed with the weights before the update.
 
-    None stands for what a side does not show.
+    None stands for a value that the side does not show.
     """
 
     state: State
-    """After the update."""
+    """The state after the update."""
     data_loss: float | None = None
-    """The batch's loss without the penalty."""
+    """The loss of the batch without the penalty."""
     penalty: float | None = None
-    """The regularizers' part of the loss."""
+    """The part of the loss that the regularizers add."""
     gradients: Arrays | None = None
-    """Of the data loss and the penalty together, by the name of the variable."""
+    """The gradients of data loss plus penalty, by the name of the variable."""
     learning_rate: float | None = None
+    """The learning rate of this update."""
     hits: int | None = None
-    """Count of samples that were classified rightly."""
+    """The number of samples that were classified correctly."""
     size: int | None = None
-    """Count of samples in the batch."""
+    """The number of samples in the batch."""
 
 
 class Side(ABC, Generic[B]):
-    """The port or the reference. Derive from it and write `variable_shapes` and `step`."""
+    """The port or the reference: a subclass that implements `variable_shapes` and `step`."""
 
     @abstractmethod
     def variable_shapes(self) -> Shapes:
         """Return the shape of each variable of the side's own network, as it was built.
 
-        Take them from the network itself, before any weights are loaded into it: a `step` that
-        replaces the network's weights by those of its `state` would hide a wrong size.
+        Read the shapes from the network before any weights are loaded into it. A `step` that
+        replaces the network's weights by those of its `state` would hide a network of wrong size.
         """
 
     @abstractmethod
     def step(self, state: State, batch: B) -> Step:
-        """Take `state` and one batch, and make one update. Keep nothing from call to call."""
+        """Make one update from `state` with one batch. Nothing may be kept from call to call."""
 
     def data(self) -> Arrays | None:
         """Return the samples and labels that the side trains on."""
         return None
 
     def batches(self) -> Sequence[Sequence[NDArray[Any]]] | None:
-        """Return the samples' indices, epoch by epoch and batch by batch."""
+        """Return, for each epoch, the indices of the samples in each of its batches."""
         return None
 
     def initial_state(self) -> State | None:
-        """Return the state before the first step, as the side itself begins."""
+        """Return the side's own state before the first step. A reference must have one."""
         return None
 
     def layer_outputs(self, state: State, batch: B) -> Arrays | None:  # noqa: ARG002
@@ -83,5 +85,18 @@ class Side(ABC, Generic[B]):
         return None
 
     def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float] | None:  # noqa: ARG002
-        """Return what an epoch of these steps is reported as."""
+        """Return what is reported of an epoch that consists of these steps, such as its loss."""
         return None
+
+
+def take_step(side: Side[B], state: State, batch: B) -> Step:
+    """Return the side's step from a copy of `state`.
+
+    A side that writes into the arrays that it is given would otherwise change the other side's
+    state, and then both would be compared in the same, changed arrays.
+    """
+    weights, optimizer = (
+        {name: np.array(array) for name, array in arrays.items()}
+        for arrays in (state.weights, state.optimizer)
+    )
+    return side.step(replace(state, weights=weights, optimizer=optimizer), batch)

@@ -1,7 +1,7 @@
-"""The last rung: each side goes its own way from the same start, and both stay together.
+"""The last rung: both sides go on from their own states (free-running) and have to stay together.
 
-How far rounding may bring them apart is measured, not picked: in float64 by a twin of the
-reference that begins one ulp away, in float32 by several twins of each side.
+How far apart rounding may drive them is measured, not chosen: in float64 by one twin of the
+reference, whose initial weights are one ulp away, in float32 by several twins of each side.
 """
 
 import math
@@ -13,7 +13,7 @@ from parity_ladder.comparison import compare, differences
 from parity_ladder.judging import Judge
 from parity_ladder.result import FreeRunning, finite
 from parity_ladder.rungs import TRAJECTORY, Forced
-from parity_ladder.side import Arrays, B, Side, State, Step
+from parity_ladder.side import Arrays, B, Side, State, Step, take_step
 from parity_ladder.tolerances import (
     ALWAYS_ALLOWED_ULPS,
     ENVELOPE_EXCESS,
@@ -24,39 +24,43 @@ from parity_ladder.twins import Envelope, moved_by_one_ulp
 
 
 class _Follower(Generic[B]):
-    """A side on its own way beside the reference's run, and how far it is from it."""
+    """A free-running side, and its distance from the reference's run after each step."""
 
     def __init__(self, side: Side[B], start: State) -> None:
         self._side, self._state = side, start
         self.losses: list[float] = []
-        """Absolute differences, after each step; empty where a side shows no loss."""
+        """Absolute differences of the loss; NaN for a step in which a side shows none."""
         self.weights: list[float] = []
-        """The same of the weight that is furthest off."""
+        """Absolute differences of the weight that differs most."""
 
     def follow(self, forced: Forced[B]) -> None:
-        """Take a step on, and take down how far it is from the reference's."""
-        step = self._side.step(self._state, forced.batch)
+        """Take the next step, and append its distance from the reference's step."""
+        step = take_step(self._side, self._state, forced.batch)
         self._state = step.state
+
         ours, theirs = loss_of(step), loss_of(forced.step)
-        if ours is not None and theirs is not None:
-            self.losses.append(compare(np.array(ours), np.array(theirs)).absolute)
-        apart = differences(step.state.weights, forced.step.state.weights)
-        self.weights.append(max(difference.absolute for _, difference in apart))
+        both_shown = ours is not None and theirs is not None
+        self.losses.append(
+            compare(np.array(ours), np.array(theirs)).absolute if both_shown else math.nan
+        )
+        by_name = differences(step.state.weights, forced.step.state.weights)
+        self.weights.append(max((each.absolute for _, each in by_name), default=math.inf))
 
     @property
     def largest(self) -> dict[str, float]:
-        """The largest differences so far, of a loss and of a weight; only what was shown."""
-        followed = {"loss": self.losses, "weight": self.weights}
-        return {name: max(apart) for name, apart in followed.items() if apart}
+        """The largest `loss` and `weight` so far; without `loss` if none was shown."""
+        shown = [value for value in self.losses if not math.isnan(value)]
+        followed = {"loss": shown, "weight": self.weights}
+        return {name: max(values) for name, values in followed.items() if values}
 
 
 def loss_of(step: Step) -> float | None:
-    """Return a step's loss with its penalty, as far as it is shown."""
-    return None if step.data_loss is None else step.data_loss + (step.penalty or 0.0)
+    """Return data loss plus penalty; a penalty that is not shown counts as 0."""
+    return None if step.data_loss is None else float(step.data_loss + (step.penalty or 0.0))
 
 
 class FreeRun(Generic[B]):
-    """The port on its own way, and in float64 a twin of the reference beside it."""
+    """The free-running port and, in float64, a free-running twin of the reference."""
 
     def __init__(
         self, port: Side[B], reference: Side[B], start: State, precision: Precision
@@ -70,7 +74,7 @@ class FreeRun(Generic[B]):
         self._allowed: dict[str, float] = {}
 
     def follow(self, forced: Forced[B]) -> None:
-        """Take one step of each, beside the reference's."""
+        """Take the step of the reference with the port, and with the twin if there is one."""
         self._port.follow(forced)
         if self._twin is not None:
             self._twin.follow(forced)
@@ -79,35 +83,37 @@ class FreeRun(Generic[B]):
 
     @property
     def largest(self) -> dict[str, float]:
-        """The port's largest differences from the reference, of a `loss` and of a `weight`."""
+        """The port's largest differences from the reference, by `loss` and `weight`."""
         return self._port.largest
 
     @property
     def twin_largest(self) -> dict[str, float]:
-        """Those of the reference's twin; empty in float32, where there is none."""
+        """The same of the reference's twin; empty in float32, where there is none."""
         return {} if self._twin is None else self._twin.largest
 
     def judge(self, judge: Judge) -> None:
-        """Hold the port's largest differences in float64 against those of the twin."""
+        """Compare the port's largest differences with those of the twin, in float64."""
         twin = self.twin_largest
+        if not all(map(math.isfinite, twin.values())):  # it would allow everything
+            judge.leave_out(TRAJECTORY, "the reference's own twin, one ulp away, is not finite")
+            return
         scales = {"loss": self._largest_loss, "weight": self._largest_weight}
         self._allowed = {name: _allowed(twin[name], scales[name]) for name in self.largest}
-        times = {name: apart / self._allowed[name] for name, apart in self.largest.items()}
-        worst = max(times, key=lambda name: times[name])
+        shares = {name: value / self._allowed[name] for name, value in self.largest.items()}
+        worst = max(shares, key=lambda name: shares[name])
         steps = len(self._port.weights)
         where = f"largest absolute difference of a {worst} in {steps} free-running steps"
         judge.judge(TRAJECTORY, self.largest[worst], self._allowed[worst], where)
 
     @property
     def table(self) -> FreeRunning | None:
-        """Both differences after each step; None where no step was taken."""
+        """The differences of the port after each step; None if there was no step."""
         steps = len(self._port.weights)
         if not steps:
             return None
-        losses = self._port.losses or [math.nan] * steps
         return FreeRunning(
             steps=tuple(range(1, steps + 1)),
-            loss=tuple(finite(apart) for apart in losses),
+            loss=tuple(finite(apart) for apart in self._port.losses),
             weight=tuple(finite(apart) for apart in self._port.weights),
             loss_tolerance=self._allowed.get("loss"),
             weight_tolerance=self._allowed.get("weight"),
@@ -115,17 +121,24 @@ class FreeRun(Generic[B]):
 
 
 def _magnitude(arrays: Arrays) -> float:
+    """Return the largest magnitude of an element."""
     return max((float(np.abs(a).max(initial=0.0)) for a in arrays.values()), default=0.0)
 
 
 def _allowed(twin: float, scale: float) -> float:
-    """Return what the twin's largest difference allows, and a few ulps of the scale at least."""
+    """Return the tolerance by the twin's largest difference, at least a few ulps of the scale."""
     return max(TIMES_THE_TWIN * twin, ALWAYS_ALLOWED_ULPS * float(np.spacing(scale)))
 
 
 def judge_envelope(judge: Judge, envelope: Envelope) -> None:
-    """Hold the float32 trajectories' distances against those of the twins."""
+    """Compare the distances between the sides with those between twins, in float32."""
     excess = envelope.excess
-    worst = max(excess, key=lambda phase: excess[phase] / ENVELOPE_EXCESS[phase])
+
+    def share(phase: str) -> float:
+        """Return the part of the tolerance that is used; infinity for NaN, which fails."""
+        part = excess[phase] / ENVELOPE_EXCESS[phase]
+        return math.inf if math.isnan(part) else part
+
+    worst = max(excess, key=share)
     where = f"in the {worst} phase, log ratio of the distances to those of one-ulp twins"
     judge.judge(TRAJECTORY, excess[worst], ENVELOPE_EXCESS[worst], where)

@@ -1,8 +1,7 @@
-"""How far a run parts from its own twin, which begins one unit in the last place away.
+"""Twins: runs of one side whose initial weights are one ulp (unit in the last place) apart.
 
-Training is chaotic: rounding alone drives two runs apart, those of one framework too. So the
-distance between the frameworks is held against the distances between such twins of one framework,
-which is all that rounding explains.
+Training is chaotic: rounding alone drives two runs apart, even two runs of one side. The distances
+between twins show how far, so the distance between the two sides is compared with them.
 """
 
 import itertools
@@ -14,20 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.errors import LadderError
-from parity_ladder.side import Arrays, B, Side, State
+from parity_ladder.side import Arrays, B, Side, State, take_step
+from parity_ladder.tolerances import Precision
 
 SNAPSHOTS = 20
+"""The number of steps, at most, after which the weights of a run are kept."""
 
 Path = NDArray[np.floating[Any]]
-"""All weights of a run, one row a snapshot; shape (snapshots, weights)."""
-
+"""All weights of a run, one row for each snapshot; shape (snapshots, weights)."""
 
 PHASES = ("early", "middle", "late")
-"""Thirds of the snapshots: before chance events set in, while they do, and after."""
+"""Thirds of the snapshots. Later, chance events such as a ReLU that switches drive runs apart."""
 
 
 class Range(NamedTuple):
-    """Logarithms of the smallest and of the largest distance; shape (snapshots,) each."""
+    """The logarithms of the smallest and of the largest distance; shape (snapshots,) each."""
 
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
@@ -35,28 +35,29 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Envelope:
-    """Mean logarithms of the distances between runs at each snapshot; shape (snapshots,)."""
+    """The mean logarithm of the distances between runs at each snapshot; shape (snapshots,)."""
 
     steps: NDArray[np.int64]
-    """Counts of updates at which the distances were taken."""
+    """The number of updates made at each snapshot."""
     ours: NDArray[np.float64]
     """Between runs of the port."""
     theirs: NDArray[np.float64]
     """Between runs of the reference."""
     across: NDArray[np.float64]
-    """Between the port's runs and the reference's, no two from the same start."""
+    """Between the port's runs and the reference's, each pair from two different starts."""
     ours_range: Range
-    """Shown to a person, not judged; so are the two ranges below."""
+    """The three ranges are only shown to the reader of a result; they are not judged."""
     theirs_range: Range
     across_range: Range
 
     @property
     def excess(self) -> dict[str, float]:
-        """By phase, how much further the frameworks part than their twins, as a logarithm.
+        """By phase, how many times as far apart the sides are as their twins, as a logarithm.
 
-        The median over the phase's snapshots of the logarithm of the ratio of geometric means: of
-        the distances across and within, or of those within either framework, whichever is larger. A
-        run that a chance event sends astray counts across as much as within, so that it cancels.
+        The larger of two medians over the snapshots of a phase. One is of the ratio of the
+        distances across (between the sides) to those within (between the twins of a side), one of
+        the ratio of the distances within one side to those within the other. A single run that a
+        chance event drives away adds as much across as within, so that it does not count.
         """
         apart = self.across - (self.ours + self.theirs) / 2
         spread = self.ours - self.theirs
@@ -75,19 +76,20 @@ def measure(
     twins: int,
     on_step: Callable[[], object] = lambda: None,
 ) -> Envelope:
-    """Run both sides over the batches, from the same start and from `twins` others each."""
+    """Run both sides over the batches, each from the reference's start and from `twins` others."""
     starts = twin_starts(start_of(reference), twins)
     paths = [run(side, start, batches, on_step) for side in (port, reference) for start in starts]
     return envelope(snapshots(len(batches)), log_distances(paths))
 
 
 def envelope(steps: NDArray[np.int64], distances: NDArray[np.float64]) -> Envelope:
-    """Compare the first half of the runs with the second, which are from the same starts in turn.
+    """Compare the runs of the port, the first half, with those of the reference, the second half.
 
-    `distances` is what `log_distances` returns of them, and `steps` the snapshots.
+    Both halves begin at the same starts, in the same order. `distances` has the shape (runs, runs,
+    snapshots), as `log_distances` returns it; `steps` has the shape (snapshots,).
     """
     half = len(distances) // 2
-    different = ~np.eye(half, dtype=bool)
+    different = ~np.eye(half, dtype=bool)  # leaves out a run and itself, or its own start
     quarters = (
         distances[:half, :half],
         distances[half:, half:],
@@ -102,23 +104,44 @@ def envelope(steps: NDArray[np.int64], distances: NDArray[np.float64]) -> Envelo
 
 
 def start_of(reference: Side[Any]) -> State:
-    """Return the state before the reference's first step."""
+    """Return the state before the reference's first step; raises `LadderError` for none."""
     state = reference.initial_state()
     if state is None:
         raise LadderError("the reference has no initial_state(); accepted: a side that shows it")
     return state
 
 
+def precision_of(state: State) -> Precision:
+    """Return float64 if all weights are, float32 if some are; arrays of integers do not count.
+
+    Raises `LadderError` for weights in another dtype, and for none at all.
+    """
+    for name, array in state.weights.items():
+        if not isinstance(array, np.ndarray):
+            kind = type(array).__name__
+            raise LadderError(f"initial weights: {name} is a {kind}; accepted: NumPy arrays")
+    dtypes = {a.dtype.name for a in state.weights.values() if a.dtype.kind not in "biu" and a.size}
+    if not dtypes or not dtypes <= {"float64", "float32"}:
+        there = f"they are in {', '.join(sorted(dtypes))}" if dtypes else "there are none"
+        raise LadderError(f"initial weights: {there}; accepted: weights in float64 or float32")
+    return "float64" if dtypes == {"float64"} else "float32"
+
+
 def twin_starts(start: State, twins: int) -> list[State]:
-    """Return the start, and `twins` others that are one ulp away from it."""
+    """Return the start, and `twins` other states that are one ulp away from it."""
     return [start, *(moved_by_one_ulp(start, seed) for seed in range(twins))]
 
 
 def moved_by_one_ulp(state: State, seed: int) -> State:
-    """Return the state with each weight moved to its next neighbour, up or down at random."""
+    """Return the state with each weight moved to the next number of its dtype, up or down.
+
+    `seed` decides the directions. Integers stay as they are.
+    """
     source = np.random.RandomState(seed)
 
     def moved(array: NDArray[Any]) -> NDArray[Any]:
+        if array.dtype.kind in "biu":
+            return array
         towards = np.where(source.random_sample(array.shape) < 0.5, -np.inf, np.inf)
         return np.asarray(np.nextafter(array, towards.astype(array.dtype)))
 
@@ -127,9 +150,9 @@ def moved_by_one_ulp(state: State, seed: int) -> State:
 
 
 def snapshots(steps: int) -> NDArray[np.int64]:
-    """Counts of updates, of so many, at which weights are looked at, closer together at first.
+    """Return after which of so many steps the weights are kept: more often in the beginning.
 
-    There two faulty implementations part most clearly; later any two runs are far apart.
+    There a faulty implementation is seen most clearly; later any two runs are far apart.
     """
     return np.unique(np.geomspace(1, steps, SNAPSHOTS).round().astype(np.int64))
 
@@ -140,21 +163,26 @@ def run(
     batches: Sequence[B],
     on_step: Callable[[], object] = lambda: None,
 ) -> Path:
-    """Return the weights of a free run over the batches at the snapshots."""
-    looked_at = snapshots(len(batches))
+    """Return the weights at the snapshots of a free run over the batches, from `state`."""
+    kept = snapshots(len(batches))
+    names = list(state.weights)  # in one order for both sides
     rows = []
     for done, batch in enumerate(batches, start=1):
-        state = side.step(state, batch).state
-        if done in looked_at:
-            rows.append(np.concatenate([a.ravel() for a in state.weights.values()]))
+        state = take_step(side, state, batch).state
+        if done in kept:
+            rows.append(np.concatenate([state.weights[name].ravel() for name in names]))
         on_step()
     return np.stack(rows)
 
 
 def log_distances(paths: Sequence[Path]) -> NDArray[np.float64]:
-    """Logarithm of the Euclidean distance over all weights, shape (runs, runs, snapshots)."""
+    """Return the logarithm of the Euclidean distance of all weights between each two runs.
+
+    Its shape is (runs, runs, snapshots). A run that is not finite has distances of NaN or infinity.
+    """
     distances = np.zeros((len(paths), len(paths), len(paths[0])))
     for one, other in itertools.combinations(range(len(paths)), 2):
-        apart = np.linalg.norm(paths[one].astype(np.float64) - paths[other], axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity
+            apart = np.linalg.norm(paths[one].astype(np.float64) - paths[other], axis=1)
         distances[one, other] = distances[other, one] = np.log(np.maximum(apart, 1e-30))
     return distances

@@ -1,4 +1,4 @@
-"""One HTML page of a climb, and the parts that other pages are made of. Needs jinja2."""
+"""One HTML page of a climb, and the parts that other pages are made from. Needs jinja2."""
 
 from parity_ladder.report.page import (
     Cell,

@@ -1,4 +1,4 @@
-"""A climb as one HTML page, and the tables and templates that other pages share with it."""
+"""A climb as one HTML page, with tables and templates that other pages use too."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,18 +14,18 @@ except ModuleNotFoundError as error:
     raise LadderError("jinja2 is not installed here; pip install jinja2") from error
 
 _STEPS_SHOWN = 12
-"""Of the free-running steps, at most."""
+"""The number of free-running steps in the table, at most."""
 
 
 class Cell(NamedTuple):
-    """A word that is coloured, too."""
+    """A word with a colour: the tone `good`, `bad` or `soft`."""
 
     text: str
     tone: str
 
 
 class Table(NamedTuple):
-    """The first cell of a row is its heading."""
+    """A table; the first cell of each row is the row's heading."""
 
     caption: str
     columns: Sequence[str]
@@ -33,18 +33,18 @@ class Table(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a climb came to."""
+    """The outcome of a climb, for its reader."""
 
     label: str
     of_what: str
-    """What was compared, as part of a sentence; may be empty."""
+    """What was compared, after `label: `; may be empty."""
     holds: bool
     heading: str
     sentences: Sequence[str]
 
 
 def environment(*folders: Path) -> Environment:
-    """Return what reads the templates of these folders, and the shared ones."""
+    """Return a jinja2 environment for the templates of these folders and of this one."""
     return Environment(
         autoescape=True,
         loader=FileSystemLoader([*folders, Path(__file__).parent]),
@@ -72,7 +72,7 @@ def page_of(result: Result, title: str) -> bytes:
 
 
 def verdict_of(result: Result, label: str = "", of_what: str = "") -> Verdict:
-    """Return whether every rung holds, or where the first difference is and why."""
+    """Return whether every rung holds, or where the first difference is and its causes."""
     if result.first_difference is not None:
         failed = next(rung.rung for rung in result.rungs if rung.passed is False)
         sentences = [result.first_difference, *(str(cause) for cause in result.causes)]
@@ -86,7 +86,7 @@ def verdict_of(result: Result, label: str = "", of_what: str = "") -> Verdict:
 
 
 def ladder_table(result: Result, caption: str) -> Table:
-    """Return what each rung came to."""
+    """Return a table with the outcome of each rung."""
     rows: list[Sequence[str | Cell]] = []
     for rung in result.rungs:
         if rung.passed is None:
@@ -99,23 +99,23 @@ def ladder_table(result: Result, caption: str) -> Table:
 
 
 def number(value: float | None) -> str:
-    """Return a number with two digits."""
+    """Return a number with two digits, or `not finite` for None."""
     return "not finite" if value is None else f"{value:.2g}"
 
 
 def _drift(free: FreeRunning) -> Table:
-    """Return the distances of some steps, closer together at first."""
+    """Return a table of the differences after some steps, more of them from the beginning."""
     rows = [
         (f"{free.steps[place]:,}", number(free.loss[place]), number(free.weight[place]))
         for place in _some(len(free.steps))
     ]
     if free.loss_tolerance is not None and free.weight_tolerance is not None:
         rows.append(("allowed", number(free.loss_tolerance), number(free.weight_tolerance)))
-    caption = "Absolute difference after so many steps, from the same start"
-    return Table(caption, ("steps", "of the loss", "of the weight that is furthest off"), rows)
+    caption = "Absolute differences between the free-running sides, from the same start"
+    return Table(caption, ("steps", "of the loss", "of the weight that differs most"), rows)
 
 
 def _some(count: int) -> Iterator[int]:
-    """Yield places below `count`, the first and the last among them."""
+    """Yield indices below `count`, with the first and the last, more of them from the beginning."""
     ratio = count ** (1 / max(_STEPS_SHOWN - 1, 1))
     yield from dict.fromkeys(min(count, round(ratio**power)) - 1 for power in range(_STEPS_SHOWN))
