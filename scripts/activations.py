@@ -60,8 +60,8 @@ def main() -> None:
         found = activations.LayerOutputs(run, options.layer, images, backends)
         write_atomically(options.out, found.png(options.cmap, standardised=options.scale))
         print(f"{found.title}: wrote {options.out}")
-        if found.furthest is not None:
-            print(f"torch and Keras: at most {found.furthest:.2g} apart")
+        if found.largest_difference is not None:
+            print(f"torch and Keras: at most {found.largest_difference:.2g} apart")
 
 
 def numbers(text: str) -> list[int]:

@@ -18,7 +18,8 @@ import keras_ref
 import torch_cnn
 from cnn_experiment import PRESETS, Pixels, RunFolder, load_pixels, preset
 from cnn_experiment.look import pictures
-from cnn_experiment.look.own_digit import as_mnist, read_grey
+from cnn_experiment.look.own_digit import as_mnist
+from cnn_experiment.look.picture_file import read_grey
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 Options = list[str | Path]
@@ -94,7 +95,7 @@ def test_what_a_layer_sees_in_both_frameworks(
             pictures.Panel(title, mine - other, is_difference=True),
         ]
         name = f"image {number}: a {pixels.test_labels[number]}"
-        rows.append(pictures.Looked(name, pixels.test_images[number], panels))
+        rows.append(pictures.ImageRow(name, pixels.test_images[number], panels))
     assert out.read_bytes() == pictures.png(pictures.layer_outputs(rows))
     assert f"at most {np.abs(ours - theirs).max():.2g} apart" in done.stdout
 
@@ -116,7 +117,7 @@ def test_scaled_maps_and_other_colours(
     maps = torch_cnn.layer_outputs(model, test_images[:1])["max_pool_1"][0]
     panel = pictures.Panel("torch", pictures.standardised(maps) if "--scale" in options else maps)
     name = f"image 0: a {pixels.test_labels[0]}"
-    looked = pictures.Looked(name, pixels.test_images[0], [panel])
+    looked = pictures.ImageRow(name, pixels.test_images[0], [panel])
     colours = "viridis" if "--cmap" in options else "jet"
     assert out.read_bytes() == pictures.png(pictures.layer_outputs([looked], colours))
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnn_experiment import UserError, load_pixels, preset
-from cnn_experiment.look.own_digit import as_mnist, read_grey
+from cnn_experiment.look.own_digit import as_mnist
+from cnn_experiment.look.picture_file import read_grey
 
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -24,7 +24,7 @@ from cnn_experiment.atomic_file import (
     write_json_atomically,
     write_table_atomically,
 )
-from cnn_experiment.look.own_digit import read_grey
+from cnn_experiment.look.picture_file import read_grey
 from cnn_experiment.runs.run_folder import read_experiment
 from cnn_experiment.safetensors_file import read_arrays, read_index
 

@@ -53,8 +53,8 @@ def every_figure(offset: float = 0.0) -> dict[str, Figure]:
     guess = pictures.Guess("a.png", 255 * digit, 255 * digit, nodes / nodes.sum())
     return {
         "curves": pictures.curves({"": history(5, offset)}, 5),
-        "maps": pictures.layer_outputs([pictures.Looked("a 4", digit, panels)]),
-        "nodes": pictures.layer_outputs([pictures.Looked("a 4", digit, node_panels)]),
+        "maps": pictures.layer_outputs([pictures.ImageRow("a 4", digit, panels)]),
+        "nodes": pictures.layer_outputs([pictures.ImageRow("a 4", digit, node_panels)]),
         "sheet": pictures.digit_sheet([digit], ["a 4"], "doubtful"),
         "confusion": pictures.confusion_matrix(np.arange(9).reshape(3, 3), "some"),
         "guesses": pictures.guesses([guess]),
@@ -154,7 +154,7 @@ def test_scaled_maps_are_the_articles() -> None:
 def test_all_rows_share_one_scale_and_differences_have_their_own() -> None:
     digit = np.zeros((28, 28))
     rows = [
-        pictures.Looked(
+        pictures.ImageRow(
             "a 4",
             digit,
             [
@@ -175,12 +175,12 @@ def test_where_nothing_differs_there_is_no_scale_of_differences() -> None:
         pictures.Panel("torch", np.ones(9)),
         pictures.Panel("same", np.zeros(9), is_difference=True),
     ]
-    found = pictures.layer_outputs([pictures.Looked("a 4", np.zeros((28, 28)), panels)])
+    found = pictures.layer_outputs([pictures.ImageRow("a 4", np.zeros((28, 28)), panels)])
     assert len(found.axes) == 3 + 1  # the digit, two panels, one bar
 
 
 def test_a_map_of_colours_that_is_not_there_is_named() -> None:
-    looked = pictures.Looked("a 4", np.zeros((28, 28)), [pictures.Panel("torch", np.zeros(3))])
+    looked = pictures.ImageRow("a 4", np.zeros((28, 28)), [pictures.Panel("torch", np.zeros(3))])
     with pytest.raises(UserError, match="cmap = 'plaid': accepted: jet, viridis"):
         pictures.layer_outputs([looked], "plaid")
 

@@ -1,1 +1,1 @@
-"""Pictures of a run and of what a network sees."""
+"""Look at a trained run: its curves, its layers' outputs, its mistakes, your own digits."""

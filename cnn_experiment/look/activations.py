@@ -1,4 +1,4 @@
-"""What a layer of a trained network gives out for test digits, in one backend or in both."""
+"""The outputs of one layer of a trained network for test digits, in one backend or in both."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from cnn_experiment.look import pictures
 from cnn_experiment.look.trained_run import TrainedRun
 
 MOST_IMAGES = 16
-"""In one picture."""
+"""The largest number of images in one picture."""
 
 
 class LayerOutputs:
-    """One layer's outputs for some test images of a run, by the name of the backend.
+    """The outputs of one layer for some test images of a run, in each of the `backends`.
 
-    `images` counts the run's own test images from 0. Raises `UserError` for a layer or an image
-    that is not there, before a framework is loaded.
+    `images` are positions among the run's test images, from 0. Raises `UserError` for a layer or an
+    image that does not exist, before a framework is loaded.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class LayerOutputs:
         return f"{self._layer}, {'x'.join(str(size) for size in shape)}"
 
     @property
-    def furthest(self) -> float | None:
-        """The largest difference between the two backends; None where there is one backend."""
+    def largest_difference(self) -> float | None:
+        """The largest difference between the two backends; None for one backend."""
         if len(self._outputs) < 2:
             return None
         return float(np.abs(self._outputs["torch"] - self._outputs["keras"]).max())
 
     def png(self, colours: str, *, standardised: bool) -> bytes:
-        """Return the picture: a row for each image, with its outputs and their difference."""
+        """Return a picture with a row for each image: its outputs, and their difference."""
         rows = []
         for place, number in enumerate(self._images):
             outputs = {name: output[place] for name, output in self._outputs.items()}
             rows.append(
-                pictures.Looked(
+                pictures.ImageRow(
                     f"image {number}: a {self._pixels.test_labels[number]}",
                     self._pixels.test_images[number],
                     _panels(outputs, standardised=standardised),
@@ -66,14 +66,14 @@ class LayerOutputs:
 
 
 def _panels(outputs: Mapping[str, NDArray[Any]], *, standardised: bool) -> list[pictures.Panel]:
-    """One image's outputs, and their difference where there are two."""
+    """Return the outputs for one image and, for two backends, their difference."""
     shown = [
         pictures.Panel(name, pictures.standardised(output) if standardised else output)
         for name, output in outputs.items()
     ]
     if len(outputs) == 2:
         difference = outputs["torch"] - outputs["keras"]
-        furthest = np.abs(difference).max()
-        title = f"torch - keras: at most {furthest:.1e}" if furthest else "torch - keras: the same"
+        largest = np.abs(difference).max()
+        title = f"torch - keras: at most {largest:.1e}" if largest else "torch - keras: the same"
         shown.append(pictures.Panel(title, difference, is_difference=True))
     return shown

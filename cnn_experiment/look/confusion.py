@@ -1,4 +1,4 @@
-"""Which digits a network takes for which, and where it is in doubt."""
+"""Which classes a network confuses, and which digits it is least sure about."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 
-class Pair(NamedTuple):
-    """How often one class was taken for another."""
+class Confusion(NamedTuple):
+    """How often (`times`) digits of the class `true` were classified as `predicted`."""
 
     true: int
     predicted: int
@@ -17,7 +17,7 @@ class Pair(NamedTuple):
 
 
 def confusion_counts(labels: NDArray[np.int64], probabilities: Floats) -> NDArray[np.int64]:
-    """Count of digits by true class (row) and predicted class (column).
+    """Number of digits by true class (row) and predicted class (column).
 
     `labels` is (count,), `probabilities` (count, classes).
     """
@@ -26,24 +26,24 @@ def confusion_counts(labels: NDArray[np.int64], probabilities: Floats) -> NDArra
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
-def most_confused(counts: NDArray[np.int64]) -> list[Pair]:
-    """Pairs of different classes that were confused at all, the most frequent first."""
-    pairs = [
-        Pair(true, predicted, int(counts[true, predicted]))
+def most_confused(counts: NDArray[np.int64]) -> list[Confusion]:
+    """All confusions that happened, the most frequent first."""
+    confusions = [
+        Confusion(true, predicted, int(counts[true, predicted]))
         for true, predicted in np.ndindex(counts.shape)
         if true != predicted and counts[true, predicted]
     ]
-    return sorted(pairs, key=lambda pair: -pair.times)
+    return sorted(confusions, key=lambda confusion: -confusion.times)
 
 
 def least_sure(probabilities: Floats) -> NDArray[np.int64]:
-    """Indices of all digits, those first whose two likeliest classes lie closest together."""
-    likeliest = np.sort(probabilities, axis=1)
-    return np.argsort(likeliest[:, -1] - likeliest[:, -2], kind="stable")
+    """Indices of all digits, sorted by the difference of their two highest probabilities."""
+    ascending = np.sort(probabilities, axis=1)
+    return np.argsort(ascending[:, -1] - ascending[:, -2], kind="stable")
 
 
 def misclassified(labels: NDArray[np.int64], probabilities: Floats) -> NDArray[np.int64]:
-    """Indices of the digits that were taken for others, the surest mistakes first."""
+    """Indices of the misclassified digits, those with the highest probability first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
@@ -51,7 +51,7 @@ def misclassified(labels: NDArray[np.int64], probabilities: Floats) -> NDArray[n
 def between(
     pair: tuple[int, int], labels: NDArray[np.int64], probabilities: Floats
 ) -> NDArray[np.int64]:
-    """Indices of the digits of two classes, those first that are likeliest the other of the two."""
+    """Indices of the digits of two classes, sorted by falling probability of the other class."""
     members = np.flatnonzero(np.isin(labels, pair))
     other = np.where(labels[members] == pair[0], pair[1], pair[0])
     return members[np.argsort(-probabilities[members, other], kind="stable")]

@@ -1,4 +1,4 @@
-"""The test digits that a network confuses or is in doubt about, as text and as pictures."""
+"""The test digits that a network confuses or is least sure about, as text and as pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ MOST_ON_A_SHEET = 200
 _MOST_CONFUSED = 8
 
 
-class Matrix(NamedTuple):
-    """A confusion matrix to be drawn."""
+class ConfusionMatrix(NamedTuple):
+    """A confusion matrix to draw."""
 
     counts: NDArray[np.int64]
+    """(classes, classes): true class by predicted class."""
     title: str
 
 
@@ -26,31 +27,31 @@ class Group(NamedTuple):
     """Some of the test digits, in the order in which they are shown."""
 
     name: str
-    """Of the picture's file, without its ending."""
+    """The name of the picture's file, without its ending."""
     heading: str
-    """Above the digits in the text."""
+    """The line above the digits in the text."""
     title: str
-    """Of the picture."""
+    """The title of the picture."""
     numbers: NDArray[np.int64]
-    """Which test images, counted from 0."""
+    """Positions among the test images, from 0."""
 
 
 @dataclass(frozen=True)
 class Doubts:
-    """What there is to say and to draw; `probabilities` is (count, classes), of all test images."""
+    """The text and the pictures; `probabilities` are those of all test images, (count, classes)."""
 
     pixels: Pixels
     probabilities: NDArray[Any]
     summary: str
-    """What is said before the digits."""
+    """The text before the digits."""
     groups: tuple[Group, ...]
-    matrix: Matrix | None = None
+    matrix: ConfusionMatrix | None = None
 
     def __str__(self) -> str:
         return "\n\n".join([self.summary, *(self._text(group) for group in self.groups)])
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
-        """Yield each picture as PNG, after the name of its file; needs matplotlib."""
+        """Yield the file name and the PNG of each picture; needs matplotlib."""
         from cnn_experiment.look import pictures
 
         if self.matrix is not None:
@@ -73,16 +74,17 @@ class Doubts:
         return "\n".join([f"{group.heading}:", *lines])
 
     def _likeliest(self, number: int, between: str) -> str:
-        """The two likeliest classes: `4 51.2 %, then 9 47.9 %`."""
-        found = self.probabilities[number]
-        best = found.argsort()[::-1][:2]
-        return between.join(f"{digit} {100 * found[digit]:.1f} %" for digit in best)
+        """The two likeliest classes with `between` between them: `4 51.2 %, then 9 47.9 %`."""
+        probabilities = self.probabilities[number]
+        best = probabilities.argsort()[::-1][:2]
+        return between.join(f"{digit} {100 * probabilities[digit]:.1f} %" for digit in best)
 
 
 def all_doubts(pixels: Pixels, probabilities: NDArray[Any], count: int) -> Doubts:
-    """Return the confusion matrix, the `count` digits that are least sure, and the mistakes."""
+    """Return the confusion matrix, the `count` least sure digits, and the misclassified digits."""
     labels = pixels.test_labels
     counts = confusion.confusion_counts(labels, probabilities)
+
     right = int(counts.trace())
     title = f"{right:,} of {len(labels):,} right, {right / len(labels):.2%}"
     rows = [[f"a {true}", *row] for true, row in enumerate(counts)]
@@ -92,25 +94,26 @@ def all_doubts(pixels: Pixels, probabilities: NDArray[Any], count: int) -> Doubt
     ]
     table = tabulate(rows, ["taken for", *range(len(counts))])
     summary = f"test images: {title}\n\n{table}\n\n{''.join(pairs)}".removesuffix("\n")
+
     least = confusion.least_sure(probabilities)[:count]
     groups = (
         Group("least_sure", "least sure of", f"the {len(least)} digits it is least sure of", least),
         _misclassified(labels, probabilities),
     )
-    return Doubts(pixels, probabilities, summary, groups, Matrix(counts, title))
+    return Doubts(pixels, probabilities, summary, groups, ConfusionMatrix(counts, title))
 
 
 def doubts_of_pair(
     pixels: Pixels, probabilities: NDArray[Any], count: int, pair: tuple[int, int]
 ) -> Doubts:
-    """Return the digits of two classes, of which the `count` that could best be the other."""
+    """Return the `count` digits of two classes that are likeliest to be the other class."""
     one, other = pair
     predicted = probabilities.argmax(axis=1)
     lines = []
-    for true, taken in ((one, other), (other, one)):
+    for true, mistaken in ((one, other), (other, one)):
         members = pixels.test_labels == true
-        times = int((members & (predicted == taken)).sum())
-        lines.append(f"a {true} taken for a {taken}: {times} of {int(members.sum()):,}")
+        times = int((members & (predicted == mistaken)).sum())
+        lines.append(f"a {true} taken for a {mistaken}: {times} of {int(members.sum()):,}")
     group = Group(
         f"pair_{one}_{other}",
         f"likeliest {one} and {other} to be the other",
@@ -121,7 +124,7 @@ def doubts_of_pair(
 
 
 def _misclassified(labels: NDArray[np.int64], probabilities: NDArray[Any]) -> Group:
-    """As many of the mistakes as a sheet holds."""
+    """The misclassified digits, at most as many as one sheet holds."""
     wrong = confusion.misclassified(labels, probabilities)
     shown = wrong[:MOST_ON_A_SHEET]
     part = f"{len(shown)} of the " if len(shown) < len(wrong) else ""

@@ -1,4 +1,4 @@
-"""What a trained network takes a person's own digits for: as a table, as JSON, as a picture."""
+"""A trained network's predictions for your own digits: as a table, as JSON, as a picture."""
 
 import json
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from cnn_experiment.errors import UserError
-from cnn_experiment.look import own_digit
+from cnn_experiment.look.own_digit import as_mnist
+from cnn_experiment.look.picture_file import read_grey
 from cnn_experiment.look.trained_run import TrainedRun
 
 
 @dataclass(frozen=True)
 class OwnDigit:
-    """A picture in a file, in grey levels, and its digit in MNIST's form (28, 28)."""
+    """A picture file, its grey levels (height, width), and its digit in MNIST's form (28, 28)."""
 
     file: Path
     grey: NDArray[np.uint8]
@@ -25,24 +26,24 @@ class OwnDigit:
 
 
 def read_own_digit(file: Path | str) -> OwnDigit:
-    """Read a PNG or JPEG with one digit in it; raise `UserError` for anything else."""
+    """Read a PNG or JPEG that shows one digit; raises `UserError` for anything else."""
     file = Path(file)
-    grey = own_digit.read_grey(file)
+    grey = read_grey(file)
     try:
-        return OwnDigit(file, grey, own_digit.as_mnist(grey))
+        return OwnDigit(file, grey, as_mnist(grey))
     except UserError as error:
         raise UserError(f"image = {file}: {error}") from error
 
 
 @dataclass(frozen=True)
 class Guesses:
-    """Own digits, and the network's probabilities (count, classes) for them."""
+    """Digits, and the network's probabilities (count, classes) for them."""
 
     digits: Sequence[OwnDigit]
     probabilities: NDArray[Any]
 
     def table(self) -> str:
-        """Return a row for each digit, with the probabilities in per cent."""
+        """Return a table with a row for each digit; probabilities are percentages."""
         rows = [
             [own.file, int(row.argmax()), *(f"{100 * value:.1f} %" for value in row)]
             for own, row in zip(self.digits, self.probabilities, strict=True)
@@ -51,7 +52,7 @@ class Guesses:
         return tabulate(rows, heads, stralign="right")
 
     def json(self) -> str:
-        """Return a list with `image`, `digit` and `probabilities` of each digit."""
+        """Return a JSON list with `image`, `digit` and `probabilities` of each digit."""
         rows = [
             {"image": str(own.file), "digit": int(row.argmax()), "probabilities": row.tolist()}
             for own, row in zip(self.digits, self.probabilities, strict=True)
@@ -59,7 +60,7 @@ class Guesses:
         return json.dumps(rows, indent=2)
 
     def png(self) -> bytes:
-        """Return a picture of each digit, as it is and as the network saw it; needs matplotlib."""
+        """Return a PNG with each digit as drawn and as the network got it; needs matplotlib."""
         from cnn_experiment.look import pictures
 
         rows = [
@@ -70,6 +71,6 @@ class Guesses:
 
 
 def guesses(run: TrainedRun, backend_name: str, digits: Sequence[OwnDigit]) -> Guesses:
-    """Return what the run's network takes the digits for."""
+    """Return the predictions of the run's network for the digits."""
     seen = np.stack([own.digit for own in digits])
     return Guesses(digits, run.predict(backend_name, seen))

@@ -1,4 +1,4 @@
-"""Learning curves that grow while a run trains: a live figure in a notebook, or a file."""
+"""Learning curves that are redrawn while a run trains, in a notebook or in a file."""
 
 import logging
 from collections.abc import Sequence
@@ -11,20 +11,21 @@ from cnn_experiment.runs.history import EpochRecord
 
 
 class LiveCurves:
-    """A `Watcher` that draws the curves anew after every epoch.
+    """A `Watcher` that draws the learning curves again after every epoch.
 
-    In a Jupyter notebook as one figure that changes in its place; with `file`, a PNG, into that,
-    each picture whole or not at all. `epochs` is the run's length, `earlier` what a resumed run did
-    before. A file that cannot be written is told of once and does not stop the run: `is_drawn` says
-    whether the last picture is there.
+    Without `file` they are shown in a Jupyter notebook, as one picture that is updated in place.
+    With `file` they are written there as a PNG, each time completely or not at all. `epochs` is the
+    number of epochs of the run, `earlier` the records of a resumed run. A file that cannot be
+    written gives one warning and does not stop the run; `is_drawn` says whether the last picture
+    was drawn.
 
-    Raises `UserError` without matplotlib, or outside of a notebook where no file is given.
+    Raises `UserError` if matplotlib is not installed, and outside of a notebook without `file`.
     """
 
     def __init__(
         self, epochs: int, earlier: Sequence[EpochRecord] = (), *, file: Path | str | None = None
     ) -> None:
-        from cnn_experiment.look import pictures  # matplotlib only where something is drawn
+        from cnn_experiment.look import pictures  # loads matplotlib
 
         self._pictures, self._epochs = pictures, epochs
         self._file = None if file is None else Path(file)
@@ -37,10 +38,10 @@ class LiveCurves:
             self._draw()
 
     def batches_done(self, count: int, loss: float, accuracy: float) -> None:
-        """Nothing is drawn within an epoch."""
+        """Do nothing: the curves have one point for each epoch."""
 
     def epoch_done(self, record: EpochRecord) -> None:
-        """Draw, with this epoch."""
+        """Draw the curves with this epoch."""
         self._records.append(record)
         self._draw()
 

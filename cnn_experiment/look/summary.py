@@ -1,4 +1,4 @@
-"""An experiment as text: its network's layers, and what decides the training."""
+"""An experiment as text: the layers of its network, and its training settings."""
 
 from tabulate import tabulate
 
@@ -9,7 +9,7 @@ _HEADS = ("layer", "kind", "output shape", "parameters", "Keras' kernel", "PyTor
 
 
 def summary(experiment: Experiment) -> str:
-    """Return a table of the layers, with the shapes of their weights in both frameworks."""
+    """Return a table of the layers with their weights' shapes in both frameworks, and settings."""
     layers = experiment.network.layers()
     rows = [
         [
@@ -36,5 +36,5 @@ def summary(experiment: Experiment) -> str:
 
 
 def _shape(sizes: tuple[int, ...]) -> str:
-    """As `26 x 26 x 32`."""
+    """Return the sizes as text: `26 x 26 x 32`."""
     return " x ".join(str(size) for size in sizes)

@@ -75,7 +75,8 @@ def open_and_look(path: Path) -> None:
         case "torch.safetensors" | "model.keras" | "model.h5" | "model.weights.h5":
             must_be_valid(*read_weights(path, experiment_of_the_files()))
         case "digit.png" | "digit.jpg":
-            from cnn_experiment.look.own_digit import as_mnist, read_grey  # loads SciPy
+            from cnn_experiment.look.own_digit import as_mnist  # loads SciPy
+            from cnn_experiment.look.picture_file import read_grey
 
             digit = as_mnist(read_grey(path))
             assert (digit.shape, digit.dtype.name) == ((28, 28), "uint8")

@@ -1,13 +1,13 @@
-"""Pictures from arrays, drawn by matplotlib: curves, drift, layers, digits.
+"""Draw arrays with matplotlib: learning curves, drift, layers, digits.
 
-Each function returns a matplotlib `Figure`; `png` and `svg` make bytes of it that are the same for
-the same input and versions. Importing this raises `UserError` where matplotlib is not installed.
+Each function returns a matplotlib `Figure`. `png` and `svg` encode it; their result is the same for
+the same input and versions. Importing this raises `UserError` if matplotlib is not installed.
 """
 
 from cnn_experiment.errors import UserError
 
 try:
-    import matplotlib  # noqa: F401 - asked for here, so that its absence is one clear sentence
+    import matplotlib  # noqa: F401 - turns a missing matplotlib into one clear sentence
 except ModuleNotFoundError as error:
     raise UserError("matplotlib is not installed here; pip install '.[plots]'") from error
 
@@ -15,7 +15,7 @@ from cnn_experiment.look.pictures.curves import curves
 from cnn_experiment.look.pictures.digits import Guess, confusion_matrix, digit_sheet, guesses
 from cnn_experiment.look.pictures.drift import Band, Line, envelope, trajectory
 from cnn_experiment.look.pictures.layers import (
-    Looked,
+    ImageRow,
     Panel,
     layer_outputs,
     must_be_a_colormap,
@@ -29,8 +29,8 @@ __all__ = [
     "INK",
     "Band",
     "Guess",
+    "ImageRow",
     "Line",
-    "Looked",
     "Panel",
     "confusion_matrix",
     "curves",

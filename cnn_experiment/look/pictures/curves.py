@@ -11,10 +11,10 @@ from cnn_experiment.look.pictures.style import COLOURS, colour_of, in_our_style
 from cnn_experiment.runs.history import EpochRecord
 
 REFERENCE_ACCURACY = 0.992
-"""The articles' dashed line."""
+"""The accuracy at which the articles draw a dashed line."""
 _TRAINING, _VALIDATION = "#009E73", "#D55E00"
 _MANY_EPOCHS = 20
-"""From here on the points of a curve would hide its line."""
+"""With more epochs than this, markers would hide the line of a curve."""
 
 
 @in_our_style
@@ -23,7 +23,8 @@ def curves(
 ) -> Figure:
     """Accuracy, loss and learning rate over the epochs, as in article III.
 
-    One run: training and validation in two colours; several: a colour each, training dotted.
+    `histories` are the records of each run, by the run's name. One run has a colour for training
+    and a colour for validation. Several runs have a colour each, with dotted lines for training.
     """
     rows = -(-3 // panels_a_row)
     figure = Figure(figsize=(4 * panels_a_row, 3.4 * rows), layout="constrained")
@@ -32,6 +33,7 @@ def curves(
         REFERENCE_ACCURACY, label=f"{REFERENCE_ACCURACY}", color="#777777", linestyle="--",
         linewidth=0.9,
     )  # fmt: skip
+
     marker = "." if epochs <= _MANY_EPOCHS else ""
     for number, (name, history) in enumerate(histories.items()):
         colour = colour_of(number)
@@ -49,12 +51,15 @@ def curves(
                 axes.plot(at, values, marker=shown, label=prefix + label, linewidth=1.2, **look)
         rates = [record.learning_rate for record in history]
         rate.plot(at, rates, marker=shown, label=name, color=colour if several else COLOURS[1])
+
     _limit(accuracy, loss, rate, histories)
     for axes, title in ((accuracy, "accuracy"), (loss, "loss"), (rate, "learning rate")):
         axes.set(title=title, xlabel="epoch", xlim=(0, epochs + 1))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    labels = [str(line.get_label()) for line in accuracy.lines]  # also those that begin with _
+    labels = [
+        str(line.get_label()) for line in accuracy.lines
+    ]  # matplotlib would drop names that begin with _
     accuracy.legend(accuracy.lines, labels, loc="lower right", fontsize=8)
     rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     return figure
@@ -63,7 +68,7 @@ def curves(
 def _limit(
     accuracy: Axes, loss: Axes, rate: Axes, histories: Mapping[str, Sequence[EpochRecord]]
 ) -> None:
-    """The articles' limits of the axes, and further where a curve would leave them."""
+    """Set the articles' limits of the y-axes, extended if a curve would be outside."""
     records = [record for history in histories.values() for record in history]
     lowest = min([0.97, *(min(r.accuracy, r.val_accuracy) - 0.005 for r in records)])
     highest = max([0.2, *(1.05 * max(r.loss, r.val_loss) for r in records)])

@@ -1,4 +1,4 @@
-"""Sheets of digits, the confusion matrix, and what a network takes an image for."""
+"""Draw sheets of digits, confusion matrices, and predictions for single images."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from cnn_experiment.look.pictures.style import COLOURS, in_our_style
 
-A_ROW = 8
-"""Digits side by side on a sheet."""
+PER_ROW = 8
+"""Number of digits in a row of a sheet."""
 
 
 @in_our_style
 def digit_sheet(images: Sequence[NDArray[Any]], captions: Sequence[str], title: str) -> Figure:
-    """Small images (height, width) with a caption each, 8 in a row."""
-    rows = max(1, -(-len(images) // A_ROW))
-    figure = Figure(figsize=(1.25 * A_ROW, 1.65 * rows + 0.4), layout="constrained")
+    """Draw small images (height, width), each with a caption, 8 in a row."""
+    rows = max(1, -(-len(images) // PER_ROW))
+    figure = Figure(figsize=(1.25 * PER_ROW, 1.65 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
-    all_axes = np.ravel(figure.subplots(rows, A_ROW, squeeze=False))
+    all_axes = np.ravel(figure.subplots(rows, PER_ROW, squeeze=False))
     for axes in all_axes:
         axes.set_axis_off()
     for axes, image, caption in zip(all_axes, images, captions, strict=False):
@@ -30,7 +30,7 @@ def digit_sheet(images: Sequence[NDArray[Any]], captions: Sequence[str], title: 
 
 @in_our_style
 def confusion_matrix(counts: NDArray[np.int64], title: str) -> Figure:
-    """`counts` (classes, classes) of the true class by the predicted one; mistakes in colour."""
+    """Draw `counts` (classes, classes), true class by predicted class; mistakes are coloured."""
     classes = len(counts)
     figure = Figure(figsize=(0.5 * classes + 1.2, 0.45 * classes + 1.2), layout="constrained")
     axes = figure.subplots()
@@ -38,6 +38,7 @@ def confusion_matrix(counts: NDArray[np.int64], title: str) -> Figure:
     np.fill_diagonal(mistakes, np.nan)
     most = max(1.0, float(np.nanmax(mistakes)))
     axes.imshow(mistakes, cmap="Reds", vmin=0, vmax=most)
+
     for true, predicted in np.ndindex(counts.shape):
         count = counts[true, predicted]
         dark = true != predicted and count > 0.6 * most
@@ -51,7 +52,7 @@ def confusion_matrix(counts: NDArray[np.int64], title: str) -> Figure:
 
 
 class Guess(NamedTuple):
-    """One image of a digit, what the network saw of it, and what it takes it for."""
+    """A picture of a digit, the input that the network got, and the network's probabilities."""
 
     title: str
     image: NDArray[Any]
@@ -64,7 +65,7 @@ class Guess(NamedTuple):
 
 @in_our_style
 def guesses(rows: Sequence[Guess]) -> Figure:
-    """A row for each image: the image, what the network saw, the probabilities."""
+    """Draw a row for each picture: the picture, the network's input, the probabilities."""
     figure = Figure(figsize=(7.5, 2.1 * len(rows) + 0.1), layout="constrained")
     all_axes = figure.subplots(len(rows), 3, squeeze=False, width_ratios=(1, 1, 1.8))
     for row, (original, seen, bars) in zip(rows, all_axes, strict=True):

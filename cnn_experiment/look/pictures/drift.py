@@ -1,4 +1,4 @@
-"""How far two trainings part, step by step."""
+"""Draw how the difference between two trainings grows, step by step."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from cnn_experiment.look.pictures.style import COLOURS, INK, NARROW, colour_of, 
 
 
 class Line(NamedTuple):
-    """What is plotted against steps, on a logarithmic scale; NaN where there is nothing."""
+    """Differences at each step; NaN where there is none. `tolerance` is drawn as a dashed line."""
 
     values: NDArray[np.float64]
     tolerance: float | None = None
@@ -21,9 +21,10 @@ class Line(NamedTuple):
 
 @in_our_style
 def trajectory(steps: NDArray[np.int64], differences: Mapping[str, Line]) -> Figure:
-    """Differences of two free-running implementations: at each step thin, the largest so far bold.
+    """Draw the differences of two implementations that train independently from the same start.
 
-    A tolerance is a dashed line in the colour of its differences.
+    A thin line is the difference at each step, a thick line the largest difference so far. A
+    tolerance is a dashed line in the same colour. The scale is logarithmic.
     """
     figure = Figure(figsize=NARROW, layout="constrained")
     axes = figure.subplots()
@@ -35,7 +36,7 @@ def trajectory(steps: NDArray[np.int64], differences: Mapping[str, Line]) -> Fig
         largest = np.fmax.accumulate(values)
         axes.plot(steps, largest, color=colour, linewidth=1.8, label=f"{name}, largest so far")
         if line.tolerance is not None:
-            dashes = (4 * number, (4, 4))  # of two equal ones both are seen
+            dashes = (4 * number, (4, 4))  # so that two equal tolerances are both visible
             look: Any = {"color": colour, "linestyle": dashes, "linewidth": 1.2}
             axes.axhline(
                 float(_drawable(np.array(line.tolerance))), label=f"tolerance of {name}", **look
@@ -48,7 +49,7 @@ def trajectory(steps: NDArray[np.int64], differences: Mapping[str, Line]) -> Fig
 
 
 class Band(NamedTuple):
-    """Distances of a group of runs by snapshot: smallest, mean, largest; shape (snapshots,)."""
+    """Smallest, mean and largest distance within a group of runs at each snapshot, (snapshots,)."""
 
     lowest: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -57,7 +58,10 @@ class Band(NamedTuple):
 
 @in_our_style
 def envelope(steps: NDArray[np.int64], twins: Mapping[str, Band], across: Band) -> Figure:
-    """How far runs part: a band for the twins of each framework, lines for the frameworks."""
+    """Draw distances of runs: a band for each framework's twins, lines across the frameworks.
+
+    Twins are two runs in one framework whose initial weights differ by one unit in the last place.
+    """
     figure = Figure(figsize=NARROW, layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel="steps", ylabel="distance of all weights", xscale="log", yscale="log")
@@ -76,11 +80,11 @@ def envelope(steps: NDArray[np.int64], twins: Mapping[str, Band], across: Band) 
 
 
 def _drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a logarithmic axis has a place for; elsewhere NaN."""
+    """Return the values that a logarithmic axis can show, and NaN for all others."""
     return np.where((values > 1e-100) & (values < 1e100), values, np.nan)
 
 
 def _in_plain_numbers(axis: Axis) -> None:
-    """Label a logarithmic axis as 1e-06, without mathematical type."""
+    """Label a logarithmic axis with plain text such as 1e-06."""
     axis.set_major_formatter(LogFormatter())
     axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))

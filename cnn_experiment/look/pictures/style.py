@@ -1,7 +1,8 @@
-"""How every picture looks, and its bytes: the same for the same input and versions.
+"""The common style of all pictures, and their encoding as PNG or SVG.
 
-Nothing in this room's drawing files knows a framework or a run's folder: a function takes arrays
-and returns a matplotlib `Figure`, of which `png` and `svg` make bytes.
+The drawing functions of this package take arrays and return a matplotlib `Figure`; they use neither
+a framework nor the folder of a run. `png` and `svg` encode a figure; the result is the same for the
+same input and versions.
 """
 
 import functools
@@ -15,11 +16,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 INK = "#010203"
-"""The colour of text and axes where the page that holds a picture decides it: see `svg`."""
+"""The colour of text and axes, which `svg` replaces by the text colour of the page."""
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Told apart with any colour vision; after Okabe and Ito."""
+"""Colours that people with any colour vision can distinguish; from Okabe and Ito."""
 NARROW = (4.4, 3.4)
-"""Inches; to be read on a phone too."""
+"""Width and height in inches; readable on a phone too."""
 _STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 
 def in_our_style(draw: Callable[P, T]) -> Callable[P, T]:
-    """Let neither a user's matplotlibrc nor a notebook's style change a picture."""
+    """Draw with our style only, whatever a user's matplotlibrc or a notebook has set."""
 
     @functools.wraps(draw)
     def styled(*args: P.args, **options: P.kwargs) -> T:
@@ -53,7 +54,7 @@ def in_our_style(draw: Callable[P, T]) -> Callable[P, T]:
 
 @in_our_style
 def png(figure: Figure) -> bytes:
-    """The picture as a PNG."""
+    """Return the figure as a PNG file."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     return file.getvalue()
@@ -61,21 +62,23 @@ def png(figure: Figure) -> bytes:
 
 @in_our_style
 def svg(figure: Figure, name: str, description: str) -> str:
-    """The picture as an `<svg>` element to stand in an HTML page, as wide as its place there.
+    """Return the figure as an `<svg>` element for an HTML page, as wide as its parent element.
 
-    `description` is its text alternative. Identifiers are made the picture's own by `name`, and
-    what is drawn in `INK` takes the page's colour of text.
+    `description` is the text alternative for screen readers. `name` becomes part of all
+    identifiers, so that several pictures can be in one page. The colour `INK` becomes the page's
+    text colour.
     """
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     element = file.getvalue()[file.getvalue().index("<svg") :]
-    # Named by matplotlib after positions that rounding moves; here by their order.
+    # Clip paths: matplotlib names them by their positions, which rounding can change. Number them.
     clips: dict[str, str] = {}
     element = re.sub(
         r'(?<=[#"])p[0-9a-f]{10}(?=[")])',
-        lambda found: clips.setdefault(found[0], f"clip-{len(clips)}"),
+        lambda match: clips.setdefault(match[0], f"clip-{len(clips)}"),
         element,
     )
+    # All identifiers and references to them get the name as a prefix.
     element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
@@ -85,5 +88,5 @@ def svg(figure: Figure, name: str, description: str) -> str:
 
 
 def colour_of(number: int) -> str:
-    """The colour of a line or group; they begin again after the last."""
+    """The colour of line or group `number`; the colours repeat after the last one."""
     return COLOURS[number % len(COLOURS)]
