@@ -1,7 +1,7 @@
-"""The Keras backend: the articles' model, compiled and fitted as an author would write it.
+"""The Keras backend: the articles' model, compiled and trained with Keras' own `fit`.
 
-Runs on TensorFlow, whatever KERAS_BACKEND says. The import fails with one sentence where keras has
-been imported with another backend before.
+It always runs on TensorFlow and ignores the environment variable KERAS_BACKEND. The import raises
+`ImportError` if keras has already been imported with another Keras backend.
 """
 
 import os
@@ -18,7 +18,7 @@ if loaded is not None and loaded.config.backend() != "tensorflow":
         " or set KERAS_BACKEND=tensorflow"
     )
 os.environ["KERAS_BACKEND"] = "tensorflow"
-settle_triton()  # before torch and TensorFlow meet
+settle_triton()  # before torch or TensorFlow is loaded
 
 with notes_dropped():
     import tensorflow

@@ -1,4 +1,4 @@
-"""The experiment's batches in the form that `fit` takes."""
+"""The experiment's batches in the form that `fit` accepts."""
 
 from typing import Any
 
@@ -10,11 +10,12 @@ from cnn_experiment import Digits, Experiment, epoch_batches
 
 
 class SeededBatches(keras.utils.PyDataset):
-    """Batches of (images, one-hot labels) in the seed's order of an epoch, the last one short.
+    """The batches of an epoch, (images, one-hot labels), in the order that the seed gives.
 
-    `fit(x, y, shuffle=True)` would draw an order of its own. Pass `order_callback()` to `fit` too:
-    it is `fit` that knows which epoch it is in. (A dataset's own `on_epoch_end` will not do for
-    counting, since `fit` calls it once before the first epoch.)
+    The last batch may be smaller. `fit(x, y, shuffle=True)` would use another order. Pass
+    `order_callback()` to `fit` together with this dataset, because only `fit` knows the number of
+    the epoch. (The dataset cannot count epochs in its own `on_epoch_end`, since `fit` also calls
+    that once before the first epoch.)
     """
 
     def __init__(self, experiment: Experiment, digits: Digits) -> None:
@@ -25,27 +26,27 @@ class SeededBatches(keras.utils.PyDataset):
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int, first: int = 0) -> None:
-        """Deal the batches of `epoch`, counted from 0, from batch `first` on."""
+        """Provide the batches of `epoch`, counted from 0, starting with batch `first`."""
         seed, size = self._experiment.seed, self._experiment.batch_size
         self._batches = epoch_batches(seed, epoch, len(self._one_hot), size)[first:]
 
     def order_callback(self, first: int = 0) -> keras.callbacks.Callback:
-        """A callback that calls `begin_epoch` for each epoch of `fit`."""
+        """Return a callback that calls `begin_epoch` at the beginning of each epoch of `fit`."""
         return keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch, first)  # noqa: ARG005
         )
 
     def __len__(self) -> int:
-        """Count of batches that the present epoch still has."""
+        """Number of batches of the current epoch, from batch `first` on."""
         return len(self._batches)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Batch `index` of those."""
+        """Return batch `index`, counted from batch `first`."""
         batch = self._batches[index]
         return self._images_nhwc[batch], self._one_hot[batch]
 
 
 def one_hot(labels: NDArray[np.int64], experiment: Experiment) -> NDArray[Any]:
-    """The labels as rows of 0 and 1, one column a class, in the experiment's dtype."""
+    """Return the labels one-hot encoded, (count, classes), in the experiment's dtype."""
     classes = experiment.network.output.units
     return np.eye(classes, dtype=experiment.dtype)[labels]

@@ -1,4 +1,4 @@
-"""What `fit` calls while it trains."""
+"""The callbacks with which `fit` reports its learning rate and progress."""
 
 import math
 import time
@@ -23,31 +23,31 @@ Logs = dict[str, Any] | None
 
 
 class LearningRateHistory(keras.callbacks.Callback):
-    """Collects the iteration count and the learning rate at the end of each epoch.
+    """Records the number of updates and the learning rate at the end of each epoch.
 
     Source: article III, cell 6, `LrHistory`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # Compiled as in `fit`, where a schedule rounds otherwise than on its own.
+        # Compiled, as in `fit`: a schedule is rounded differently in code that is not compiled.
         self._compiled_rate = tf.function(lambda: self.model.optimizer.learning_rate * 1)
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
-        """Begin with empty lists."""
+        """Start with empty lists."""
         self.iterations: list[int] = []
         self.rates: list[float] = []
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
-        """Read both off the optimizer; a schedule shows as its present value."""
+        """Read both values from the optimizer; for a schedule, its current rate."""
         self.iterations.append(int(self.model.optimizer.iterations))
         self.rates.append(float(self._compiled_rate()))
 
 
 class Progress(keras.callbacks.Callback):
-    """Turns Keras' logs into `EpochRecord`s, informs the watchers and hands states to the keeper.
+    """Turns Keras' logs into `EpochRecord`s, informs the watchers and passes states to the keeper.
 
-    Stands behind the `LearningRateHistory` in `fit`'s list, since it reads from it.
+    In the list of callbacks it must come after the `LearningRateHistory`, which it reads.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Progress(keras.callbacks.Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
-        """Note the time; in an epoch that was begun before, go on with its sums."""
+        """Record the time; in an epoch that `start` has partly done, continue with its sums."""
         self._begin = time.perf_counter()
         self._epoch, self._first, self._earlier = epoch, 0, 0.0
         if self._start is not None and self._start.epoch == epoch:
@@ -82,12 +82,13 @@ class Progress(keras.callbacks.Callback):
                 metric.count.assign(tally.images)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Pass on the averages of the epoch so far, and the state where it is wanted."""
+        """Pass the epoch's averages to the watchers and, if it is due, the state to the keeper."""
         averages = {name: float(value) for name, value in (logs or {}).items()}
         done = self._first + batch + 1
         if not math.isfinite(averages["loss"]):
             what = f"the epoch's loss is {averages['loss']}"
             raise Diverged(what, self._experiment, self._epoch, done)
+
         for watcher in self._watchers:
             watcher.batches_done(done, averages["loss"], averages["accuracy"])
         iteration = self._epoch * self._experiment.steps_per_epoch + done
@@ -99,11 +100,12 @@ class Progress(keras.callbacks.Callback):
             self._keeper.keep(self._state(self._epoch, done, self._tally()))
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Add the epoch's record, and hand over the state."""
+        """Add the epoch's record, inform the watchers and pass the state to the keeper."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(values["val_loss"]):
             what = f"the validation loss is {values['val_loss']}"
             raise Diverged(what, self._experiment, epoch, self._experiment.steps_per_epoch)
+
         record = EpochRecord(
             epoch=epoch + 1,
             step=self._rates.iterations[-1],
@@ -121,7 +123,7 @@ class Progress(keras.callbacks.Callback):
             self._keeper.keep(self._state(epoch + 1, 0, Tally()))
 
     def _tally(self) -> Tally:
-        """What Keras' two metrics have added up."""
+        """Return the sums that Keras' two metrics hold."""
         loss, accuracy = _means(self.model)
         return Tally(
             images=int(loss.count),
@@ -144,8 +146,9 @@ class Progress(keras.callbacks.Callback):
 
 
 def _means(model: keras.Model) -> tuple[keras.metrics.Mean, keras.metrics.Mean]:
-    """The running means of loss and accuracy that `fit` keeps over an epoch's images."""
-    if len(model.metrics) < 2 or not model.metrics[1].metrics:  # made at their first use
+    """Return the running means of loss and accuracy that `fit` keeps over an epoch's images."""
+    # Keras creates them when they are first used: use them once, then clear them.
+    if len(model.metrics) < 2 or not model.metrics[1].metrics:
         nothing = keras.ops.zeros((1, *model.output_shape[1:]))
         model.compute_metrics(None, nothing, nothing)
         model.reset_metrics()

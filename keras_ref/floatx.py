@@ -1,4 +1,4 @@
-"""Keras' global default dtype, set for as long as it is needed."""
+"""Set Keras' global default dtype temporarily."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ import keras
 
 @contextmanager
 def floatx(dtype: str) -> Iterator[None]:
-    """Build or run a model with `dtype` as Keras' default, and restore the caller's afterwards.
+    """Make `dtype` Keras' default while a model is built or run, then restore the caller's default.
 
-    Keras has two defaults: `floatx`, by which losses, metrics and data adapters go, and the dtype
-    policy, by which layers go and which keeps the first floatx it saw. Setting only one of them
-    makes a float64 model that quietly reads its images, or computes its loss, in float32.
+    Keras has two defaults. Losses, metrics and data adapters use `floatx`. Layers use the dtype
+    policy, which is made from `floatx` once and does not follow its later changes. If only one of
+    the two is set, a float64 model silently reads its images, or computes its loss, in float32.
     """
     before, policy_before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(dtype)

@@ -1,7 +1,7 @@
 """The articles' `Sequential` model, built from the experiment and compiled.
 
-Optimizers, schedules and regularizers bear Keras' own names in `cnn_experiment`, and are found here
-by these.
+Optimizers, schedules and regularizers have the same class names in `cnn_experiment` as in Keras;
+this module finds the Keras class by that name.
 """
 
 import keras
@@ -23,8 +23,9 @@ from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
 def build_model(experiment: Experiment) -> keras.Sequential:
     """Return the experiment's network, compiled, with the initial weights of its seed.
 
-    To call `fit`, `evaluate` or `predict` of a float64 model yourself, do it inside
-    `keras_ref.floatx("float64")`: Keras reads arrays in its global floatx, float32 by default.
+    If you call `fit`, `evaluate` or `predict` of a float64 model yourself, do it inside
+    `keras_ref.floatx("float64")`: Keras converts arrays to its global floatx, float32 by default.
+    Raises `UserError` for a precision that only the torch backend has.
     """
     if experiment.precision != "full":
         raise UserError(
@@ -45,24 +46,24 @@ def build_model(experiment: Experiment) -> keras.Sequential:
 
 
 def reset(model: keras.Sequential, experiment: Experiment) -> None:
-    """Start `model` again: initial weights, empty optimizer state, iteration 0.
+    """Reset `model` in place: initial weights, initial optimizer state, iteration 0.
 
-    Loading the saved initial weights, as in the articles, leaves the iteration count where it was,
-    and with it the decayed learning rate (article III, addendum); this does not.
+    The articles reload saved initial weights instead. That keeps the iteration count, and so the
+    decayed learning rate (article III, addendum).
     """
     load_neutral_weights(
         model, initial_weights(experiment.network, experiment.seed, experiment.dtype)
     )
     load_neutral_optimizer_state(model, experiment.initial_optimizer_state(), iteration=0)
     for variable in model.optimizer.variables:
-        if variable.name == "learning_rate":  # a constant one; a schedule has no variable
+        if variable.name == "learning_rate":  # only for a constant rate: a schedule has no variable
             variable.assign(experiment.schedule.initial_learning_rate)
 
 
 def outputs_model(model: keras.Model) -> keras.Model:
-    """Return a model on the same weights that gives the output of every layer of `model`, a list.
+    """Return a model with the same weights whose output is a list of all layers' outputs.
 
-    In the order of `model.layers`, each after its activation.
+    They are in the order of `model.layers`, each after its activation.
     """
     with floatx(model.compute_dtype):
         return keras.Model(model.inputs, [layer.output for layer in model.layers])
@@ -92,9 +93,9 @@ def _keras_layer(layer: Layer, experiment: Experiment) -> layers.Layer:
 
 
 def _regularizer(layer: Layer, experiment: Experiment) -> regularizers.Regularizer | None:
-    laid_on = f"{layer.name}/kernel" in experiment.regularized_kernels()
+    is_regularized = f"{layer.name}/kernel" in experiment.regularized_kernels()
     regularizer = experiment.regularizer
-    if regularizer is None or not laid_on:
+    if regularizer is None or not is_regularized:
         return None
     return getattr(regularizers, type(regularizer).__name__)(regularizer.strength)
 
@@ -106,10 +107,11 @@ def _loss(output: Output) -> losses.Loss:
 
 
 class OfProbabilities(losses.CategoricalCrossentropy):
-    """The loss of the output itself: a copy of it has no logits behind it that Keras could find."""
+    """Cross-entropy of the output itself; the stock loss replaces it by the logits if it can."""
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         """Return the loss of each image."""
+        # `* 1` makes a copy of the output, from which Keras cannot find the logits.
         return super().call(y_true, y_pred * 1)
 
 
@@ -121,7 +123,7 @@ def _optimizer(experiment: Experiment) -> optimizers.Optimizer:
 
 
 def learning_rate(schedule: Schedule) -> float | optimizers.schedules.LearningRateSchedule:
-    """Return what a Keras optimizer takes as its learning rate."""
+    """Return the `learning_rate` argument of a Keras optimizer: a number or a Keras schedule."""
     if isinstance(schedule, ConstantRate):
         return schedule.initial_learning_rate
     keras_class = getattr(optimizers.schedules, type(schedule).__name__)

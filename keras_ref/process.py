@@ -1,8 +1,8 @@
-"""What the training step needs from the process as a whole: nothing here."""
+"""The Keras backend's `prepare_process`, which has nothing to do."""
 
 
 def prepare_process() -> None:
-    """Do nothing: `fit` runs as an author runs it, and TensorFlow counts denormals as 0 itself.
+    """Do nothing: `fit` runs with its usual settings, and TensorFlow treats denormals as 0 anyway.
 
-    It is here so that a script prepares its process in the same way for either backend.
+    It exists so that a script can call `prepare_process` of either backend.
     """

@@ -1,4 +1,4 @@
-"""Train, evaluate and look into the Keras model with Keras' own `fit`, `evaluate` and `predict`."""
+"""Train and evaluate the Keras model with Keras' own `fit`, `evaluate` and `predict`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,9 +27,9 @@ _EVALUATION_BATCH = 100
 
 
 def pick_device(name: str = "auto") -> str:
-    """Keras' name of the device; `auto` is CUDA where there is one, else the CPU.
+    """Return Keras' name of the device; `auto` is CUDA if it is available, otherwise the CPU.
 
-    Raises `UserError` for a device that is not there.
+    Raises `UserError` for a device that is not available.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"device = {name!r}: accepted: auto, cpu, cuda")
@@ -49,15 +49,15 @@ def train(
     start: Checkpoint | None = None,
     compiled: bool = False,
 ) -> tuple[keras.Sequential, list[EpochRecord]]:
-    """Run the experiment; return the trained model and a record an epoch.
+    """Run the experiment; return the trained model and a record for each epoch.
 
-    It begins with its initial weights, or at `start`, a checkpoint of either backend, and then does
-    what the run would have done that made it. `keeper` is given a checkpoint after every epoch and
-    whenever it asks for one.
+    Training starts with the initial weights or at `start`, a checkpoint of either backend. A
+    resumed run continues as if it had never been stopped. `keeper` gets a checkpoint after every
+    epoch and whenever its `is_due` asks for one.
 
-    `device` is auto, cpu or cuda. `compiled` is the torch backend's: True is refused. Raises
-    `UserError` for that, for a device that is not there, for digits and for a checkpoint that do
-    not fit the experiment, and `Diverged` for a loss that is not finite.
+    `device` is auto, cpu or cuda. `compiled` must be False, because only the torch backend has this
+    option. Raises `UserError` for `compiled`, for a device that is not available and for digits or
+    a checkpoint that do not fit the experiment, and `Diverged` for a loss that is not finite.
     """
     if compiled:
         raise UserError("compiled = True: accepted by the torch backend, not by keras")
@@ -74,35 +74,36 @@ def train(
             first = (start.epoch, start.batch)
             load_neutral_weights(model, start.weights)
             load_neutral_optimizer_state(model, start.optimizer_state, start.iteration)
-        for epoch, batch, until in _stretches(*first, experiment.epochs):
+
+        for epoch, batch, until in _fit_calls(*first, experiment.epochs):
             batches.begin_epoch(epoch, batch)
             model.fit(
                 batches,
                 initial_epoch=epoch,
                 epochs=until,
-                shuffle=False,  # the batches are shuffled by the seed
+                shuffle=False,  # `SeededBatches` has already shuffled them
                 validation_data=(digits.test_images_nhwc, one_hot(digits.test_labels, experiment)),
                 validation_batch_size=_EVALUATION_BATCH,
                 callbacks=[batches.order_callback(batch), rates, progress],
-                verbose=0,  # the watchers report
+                verbose=0,  # the watchers show the progress
             )
     return model, progress.records
 
 
-def _stretches(epoch: int, batch: int, epochs: int) -> list[tuple[int, int, int]]:
-    """First epoch, its first batch and last epoch of each call of `fit`.
+def _fit_calls(epoch: int, batch: int, epochs: int) -> list[tuple[int, int, int]]:
+    """Return first epoch, its first batch and end epoch (exclusive) of each call of `fit`.
 
-    `fit` asks for the count of batches once, so an epoch that is partly done is a call of its own.
+    `fit` reads the number of batches only once, so an epoch that is partly done needs its own call.
     """
     if batch == 0:
         return [(epoch, 0, epochs)] if epoch < epochs else []
-    return [(epoch, batch, epoch + 1), *_stretches(epoch + 1, 0, epochs)]
+    return [(epoch, batch, epoch + 1), *_fit_calls(epoch + 1, 0, epochs)]
 
 
 def evaluate(
     model: keras.Model, images_nhwc: NDArray[Any], labels: NDArray[np.int64]
 ) -> Evaluation:
-    """Loss and accuracy over all images; `images_nhwc` is (count, height, width, channels)."""
+    """Return loss and accuracy; `images_nhwc` is (count, height, width, channels)."""
     with floatx(model.compute_dtype):
         classes = model.output_shape[-1]
         values = model.evaluate(
@@ -116,13 +117,16 @@ def evaluate(
 
 
 def predict(model: keras.Model, images_nhwc: NDArray[Any]) -> NDArray[Any]:
-    """Class probabilities, shape (count, classes)."""
+    """Return class probabilities, shape (count, classes)."""
     with floatx(model.compute_dtype):
         return np.asarray(model.predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0))
 
 
 def layer_outputs(model: keras.Model, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Each layer's output by name, after its activation; maps: (count, height, width, channels)."""
+    """Return each layer's output, after its activation, by the layer's name.
+
+    Feature maps are (count, height, width, channels).
+    """
     with floatx(model.compute_dtype):
         values = outputs_model(model).predict(images_nhwc, batch_size=_EVALUATION_BATCH, verbose=0)
     return {layer.name: value for layer, value in zip(model.layers, values, strict=True)}

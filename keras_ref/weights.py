@@ -1,4 +1,4 @@
-"""A Keras model's weights and optimizer state under neutral names, in Keras' own layout."""
+"""Copy weights and optimizer state between a Keras model and the neutral form."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from cnn_experiment.settings.optimizers import SCALARS
 from cnn_experiment.variables import Variables, must_match
 
 _SLOTS = ("velocity", "momentum", "norm")
-_SHOWN_ELSEWHERE = ("iteration", "learning_rate")
+_LEFT_OUT = ("iteration", "learning_rate")
 
 
 def neutral_weights(model: keras.Model) -> dict[str, NDArray[Any]]:
@@ -22,10 +22,10 @@ def neutral_weights(model: keras.Model) -> dict[str, NDArray[Any]]:
 
 
 def load_neutral_weights(model: keras.Model, weights: Variables) -> None:
-    """Copy `weights` into the model, in place.
+    """Copy `weights`, which are in the neutral form, into the model.
 
-    Raises `UserError` where a name, a shape or a dtype differs from the model's; the model is then
-    untouched.
+    Raises `UserError` if a name, a shape or a dtype differs from the model's; the model is then
+    not changed.
     """
     must_match(weights, neutral_weights(model))
     for name, variable in _variables(model).items():
@@ -41,10 +41,10 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def neutral_optimizer_state(model: keras.Model) -> dict[str, NDArray[Any]]:
-    """Return copies of what the compiled model's optimizer keeps, as `velocity/conv2d_1/kernel`.
+    """Return copies of the optimizer's state, by names like `velocity/conv2d_1/kernel`.
 
-    The count of updates and the learning rate are left out. Raises `UserError` for a variable that
-    none of the experiment's optimizers has.
+    `model` must be compiled. The number of updates and the learning rate are left out. Raises
+    `UserError` for a variable that none of the experiment's optimizers has.
     """
     return {
         name: keras.ops.convert_to_numpy(variable).copy()
@@ -53,10 +53,10 @@ def neutral_optimizer_state(model: keras.Model) -> dict[str, NDArray[Any]]:
 
 
 def load_neutral_optimizer_state(model: keras.Model, state: Variables, iteration: int) -> None:
-    """Put what `neutral_optimizer_state` gave into the optimizer, in place.
+    """Copy `state`, as `neutral_optimizer_state` returns it, into the optimizer.
 
-    `iteration` is the count of updates made. Raises `UserError` where a name, a shape or a dtype
-    differs from the optimizer's; it is then untouched.
+    `iteration` is the number of updates already made. Raises `UserError` if a name, a shape or a
+    dtype differs from the optimizer's; the optimizer is then not changed.
     """
     must_match(state, neutral_optimizer_state(model))
     for name, variable in _optimizer_variables(model).items():
@@ -65,29 +65,32 @@ def load_neutral_optimizer_state(model: keras.Model, state: Variables, iteration
 
 
 def _optimizer_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Every variable of the optimizer but its count of updates and its learning rate.
+    """Return the optimizer's variables by neutral name.
 
-    Keras names an array after its weight (`conv2d_1_kernel_velocity`). A single number bears no
-    name of its own, but is an attribute: `_u_product` (keras/src/optimizers/nadam.py).
+    The number of updates and the learning rate are left out. Keras names an array after its weight (`conv2d_1_kernel_velocity`). A single number has no such
+    name; it is recognised as the value of an attribute, such as `_u_product`
+    (keras/src/optimizers/nadam.py).
     """
     names = list(_variables(model))
     scalars = {name: getattr(model.optimizer, f"_{name}", None) for name in SCALARS}
-    found: dict[str, keras.Variable] = {}
+    numbers: dict[str, keras.Variable] = {}
     slots: dict[str, list[keras.Variable]] = {}
     for variable in model.optimizer.variables:
         slot = variable.name.rpartition("_")[2]
         scalar = next((name for name, own in scalars.items() if own is variable), None)
         if scalar is not None:
-            found[scalar] = variable
+            numbers[scalar] = variable
         elif slot in _SLOTS:
             slots.setdefault(slot, []).append(variable)
-        elif variable.name not in _SHOWN_ELSEWHERE:
+        elif variable.name not in _LEFT_OUT:
             raise UserError(
-                f"optimizer variable {variable.path}: accepted: {', '.join(_SHOWN_ELSEWHERE)},"
+                f"optimizer variable {variable.path}: accepted: {', '.join(_LEFT_OUT)},"
                 f" {', '.join(SCALARS)}, and {', '.join(_SLOTS)} of each weight"
             )
+
+    # Within a slot, the variables are in the order of the weights.
     return {
         f"{slot}/{name}": variable
         for slot, variables in slots.items()
         for name, variable in zip(names, variables, strict=True)
-    } | found
+    } | numbers

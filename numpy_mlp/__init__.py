@@ -1,6 +1,6 @@
-"""The articles' MLP with forward and back-propagation by hand: a third, independent implementation.
+"""The articles' MLP in NumPy, with hand-written back-propagation: a third, independent version.
 
-It shares no code with the backends, so its gradients can be an oracle for both.
+It shares no network code with the two backends, so its gradients can be used to check both.
 """
 
 from numpy_mlp.network import forward, gradients, log_loss, penalty, propagate

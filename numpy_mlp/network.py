@@ -1,8 +1,8 @@
-"""Forward propagation, log loss and back-propagation of a sigmoid MLP, by hand.
+"""Forward propagation, log loss and back-propagation of a sigmoid MLP, in NumPy.
 
-A layer's weights are one matrix (nodes, 1 + inputs), whose column 0 belongs to the bias. Outputs
-are (1 + nodes, images), one column an image, with a row of ones for the next layer's bias on top;
-the last layer has none: (classes, images).
+The weights of a layer are one matrix (nodes, 1 + inputs); its column 0 is the bias. The outputs of
+a layer are (1 + nodes, images): one column for each image, and row 0 is all ones, as the input of
+the next layer's bias. The outputs of the last layer, (classes, images), have no such row.
 Source: "MLP, Numpy, TF2 - performance issues", Steps I to III.
 """
 
@@ -16,7 +16,7 @@ Matrix = NDArray[Any]
 
 
 def forward(weights: Sequence[Matrix], images: Matrix) -> list[Matrix]:
-    """Return the outputs of every layer for `images`, (count, pixels), the input layer's first."""
+    """Return the outputs of each layer, from the input layer on, for `images` (count, pixels)."""
     outputs = [np.ones((1 + images.shape[1], len(images)), images.dtype)]
     outputs[0][1:] = images.T
     for number, matrix in enumerate(weights, start=1):
@@ -28,7 +28,7 @@ def forward(weights: Sequence[Matrix], images: Matrix) -> list[Matrix]:
 def propagate(
     weights: Sequence[Matrix], images: Matrix, one_hot: Matrix, *, l1: float = 0.0, l2: float = 0.0
 ) -> tuple[Matrix, list[Matrix]]:
-    """Go forward and back once: return the last layer's output and the gradients."""
+    """Do one forward and one backward pass: return the last layer's output and the gradients."""
     outputs = forward(weights, images)
     return outputs[-1], gradients(weights, outputs, one_hot, l1=l1, l2=l2)
 
@@ -41,25 +41,27 @@ def gradients(
     l1: float = 0.0,
     l2: float = 0.0,
 ) -> list[Matrix]:
-    """Return the gradients of `log_loss` and `penalty` by the weights, layer by layer.
+    """Return the gradient of `log_loss` plus `penalty` for the weights of each layer.
 
-    `one_hot` is (classes, images). Three things make it fast: nothing is propagated to the input
-    layer, which has no weights behind it; a sigmoid's derivative comes from the output that the
-    forward pass left; and the bias' column is sliced off before the product, not computed with it.
+    `one_hot` is (classes, images). Three things make it fast. Nothing is propagated to the input
+    layer, which has no weights before it. The derivative of a sigmoid is computed from its output,
+    which the forward pass has already computed. The column of the bias is cut off before the matrix
+    product.
     """
-    delta = outputs[-1] - one_hot  # the log loss and the output's sigmoid, differentiated together
-    found: list[Matrix] = []
+    # `delta` is the derivative of the loss for the inputs of a layer's sigmoids.
+    delta = outputs[-1] - one_hot  # derivative of log loss and sigmoid together
+    last_layer_first: list[Matrix] = []
     for number in reversed(range(len(weights))):
         matrix, below = weights[number], outputs[number]
-        found.append(add_penalty_gradient(delta @ below.T, matrix, l1, l2))
+        last_layer_first.append(add_penalty_gradient(delta @ below.T, matrix, l1, l2))
         if number > 0:
             active = below[1:]
             delta = (matrix[:, 1:].T @ delta) * active * (1 - active)
-    return found[::-1]
+    return last_layer_first[::-1]
 
 
 def log_loss(outputs: Sequence[Matrix], one_hot: Matrix) -> float:
-    """Cross-entropy of each output node on its own, summed over nodes and images."""
+    """Return the binary cross-entropy of each output node, summed over nodes and images."""
     last = outputs[-1]
     tiny = np.finfo(last.dtype).tiny
     of_ones, of_zeros = np.log(np.maximum(last, tiny)), np.log(np.maximum(1 - last, tiny))
@@ -67,14 +69,14 @@ def log_loss(outputs: Sequence[Matrix], one_hot: Matrix) -> float:
 
 
 def penalty(weights: Sequence[Matrix], *, l1: float = 0.0, l2: float = 0.0) -> float:
-    """`l1 * sum(abs(w)) + l2 / 2 * sum(w ** 2)`, biases left out."""
+    """Return `l1 * sum(abs(w)) + l2 / 2 * sum(w ** 2)` over all weights except biases."""
     return float(
         sum(l1 * np.abs(w[:, 1:]).sum() + l2 / 2 * np.square(w[:, 1:]).sum() for w in weights)
     )
 
 
 def add_penalty_gradient(gradient: Matrix, matrix: Matrix, l1: float, l2: float) -> Matrix:
-    """Add the penalty's gradient by one layer's weights, in place; only what is asked for."""
+    """Add the gradient of `penalty` for the weights of one layer, in place; return `gradient`."""
     if l2 > 0:
         gradient[:, 1:] += l2 * matrix[:, 1:]
     if l1 > 0:
@@ -83,12 +85,12 @@ def add_penalty_gradient(gradient: Matrix, matrix: Matrix, l1: float, l2: float)
 
 
 def sigmoid(values: Matrix) -> Matrix:
-    """`1 / (1 + exp(-values))`, in a form that cannot overflow."""
+    """Return `1 / (1 + exp(-values))`, in a form that cannot overflow."""
     return 0.5 * (1 + np.tanh(0.5 * values))
 
 
 def with_ones(activated: Matrix) -> Matrix:
-    """Put the row of ones on top."""
+    """Return `activated` with a row of ones added at the top."""
     extended = np.ones((1 + len(activated), activated.shape[1]), activated.dtype)
     extended[1:] = activated
     return extended

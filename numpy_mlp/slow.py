@@ -1,4 +1,4 @@
-"""The passes that the articles began with; their detours are to be chosen one by one."""
+"""The slower passes that the articles started with; each unnecessary computation is optional."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from numpy_mlp.network import Matrix, add_penalty_gradient, sigmoid, with_ones
 
 
 class Detours(NamedTuple):
-    """What the articles took out of their program."""
+    """The unnecessary computations that the articles later removed."""
 
     to_input_layer: bool = False
-    """Propagate the deltas to the input layer too, the largest product of all, for nothing."""
+    """Propagate the deltas to the input layer too: the largest matrix product, with no use."""
     sigmoid_again: bool = False
-    """Compute the sigmoid once more for its derivative, with a row of ones added in between."""
+    """Compute the sigmoid again for its derivative, from its inputs with a row of ones added."""
 
 
 def propagate(
@@ -24,7 +24,7 @@ def propagate(
     l1: float = 0.0,
     l2: float = 0.0,
 ) -> tuple[Matrix, list[Matrix]]:
-    """Return what `numpy_mlp.propagate` returns, more slowly."""
+    """Return the same as `numpy_mlp.propagate`, but more slowly."""
     inputs, outputs = [images.T], [with_ones(images.T)]
     for matrix in weights:
         inputs.append(matrix @ outputs[-1])
@@ -32,13 +32,13 @@ def propagate(
     last = outputs[-1][1:]
 
     delta = last - one_hot
-    found: list[Matrix] = []
+    last_layer_first: list[Matrix] = []
     for number in reversed(range(len(weights))):
         gradient = delta @ outputs[number].T
-        found.append(add_penalty_gradient(gradient, weights[number], l1, l2))
+        last_layer_first.append(add_penalty_gradient(gradient, weights[number], l1, l2))
         if number > 0 or detours.to_input_layer:
             active = outputs[number]
             if detours.sigmoid_again:
                 active = sigmoid(with_ones(inputs[number]))
             delta = ((weights[number].T @ delta) * (active * (1 - active)))[1:]
-    return last, found[::-1]
+    return last, last_layer_first[::-1]

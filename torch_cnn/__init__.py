@@ -1,9 +1,9 @@
-"""The PyTorch backend: the experiment's network, Keras-faithful training, and weights both ways."""
+"""The PyTorch backend: it builds the experiment's network and trains it as Keras does."""
 
 from cnn_experiment import __version__
 from cnn_experiment.import_order import settle_triton
 
-settle_triton()  # before torch and TensorFlow meet
+settle_triton()  # before torch or TensorFlow is loaded
 
 from torch_cnn.evaluation import evaluate, layer_outputs, predict  # noqa: E402
 from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402

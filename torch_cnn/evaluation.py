@@ -1,4 +1,4 @@
-"""Evaluate and look into the CNN, on any device."""
+"""Evaluate the CNN, and get its predictions and layer outputs, on any device."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _EVALUATION_BATCH = 100
 
 @torch.inference_mode()
 def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Evaluation:
-    """Loss and accuracy over all images; `images_nhwc` is (count, height, width, channels)."""
+    """Return loss and accuracy; `images_nhwc` is (count, height, width, channels)."""
     all_labels = torch.from_numpy(labels.astype(np.int64)).to(model.device)
     loss = torch.zeros((), dtype=torch.float64, device=model.device)
     hits = torch.zeros((), dtype=torch.int64, device=model.device)
@@ -35,14 +35,17 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
 
 @torch.inference_mode()
 def predict(model: CNN, images_nhwc: NDArray[Any]) -> NDArray[Any]:
-    """Class probabilities, shape (count, classes)."""
+    """Return class probabilities, shape (count, classes)."""
     parts = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
     return torch.cat([model(images) for images in parts]).cpu().numpy()
 
 
 @torch.inference_mode()
 def layer_outputs(model: CNN, images_nhwc: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Each layer's output by name, after its activation; maps: (count, height, width, channels)."""
+    """Return each layer's output, after its activation, by the layer's name.
+
+    Feature maps are (count, height, width, channels).
+    """
     return {
         name: (output.permute(0, 2, 3, 1) if output.ndim == 4 else output).cpu().numpy()
         for name, output in model.outputs(images_on_device(images_nhwc, model))
@@ -50,6 +53,9 @@ def layer_outputs(model: CNN, images_nhwc: NDArray[Any]) -> dict[str, NDArray[An
 
 
 def images_on_device(images_nhwc: NDArray[Any], model: CNN) -> Tensor:
-    """The images on the model's device and in its dtype, as a view with the channels second."""
+    """Return the images on the model's device and in its dtype, (count, channels, height, width).
+
+    The result is a view, in whose memory the channels are still last.
+    """
     images = torch.from_numpy(np.ascontiguousarray(images_nhwc))
     return images.to(model.device, model.dtype).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""The CNN with its MLP head as an `nn.Module` that computes what Keras' model computes."""
+"""The CNN with its MLP head as an `nn.Module` that computes the same as the Keras model."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -23,15 +23,15 @@ _ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
 
 
 def activate(name: str | None, features: Tensor) -> Tensor:
-    """Apply the activation of this name; softmax goes along the classes."""
+    """Apply the activation of this name; softmax is over axis 1, the classes."""
     return _ACTIVATIONS[name](features)
 
 
 class FlattenAsKeras(nn.Module):
     """Flattens (batch, channels, height, width) in Keras' order: height, width, channels.
 
-    `nn.Flatten` would put the channels first, and the kernel of the first dense layer would then
-    have to be permuted on its way between the frameworks.
+    `nn.Flatten` would put the channels first. The kernel of the first dense layer would then have
+    to be permuted whenever it is copied between the frameworks.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -40,14 +40,17 @@ class FlattenAsKeras(nn.Module):
 
 
 class ChannelsLastConv2d(nn.Conv2d):
-    """`nn.Conv2d` that computes with the channels last in memory: faster, same shapes and values.
+    """`nn.Conv2d` with the channels last in memory: faster, with the same shapes and values.
 
-    The parameters stay as in any module; the small kernel is laid out anew for each pass.
+    The parameters are stored as in `nn.Conv2d`; each pass makes a copy of the small kernel with the
+    channels last.
     """
 
     def forward(self, features: Tensor, *, biased: bool = True) -> Tensor:
-        """Convolve (batch, channels, height, width); the bias can be left to the caller."""
-        if self.in_channels == 1:  # either layout then, so the strides have to tell which
+        """Convolve (batch, channels, height, width); with `biased=False` the bias is not added."""
+        if self.in_channels == 1:
+            # With one channel both layouts are the same memory; PyTorch tells them apart by the
+            # stride of the channels, which is 1 if the channels are last.
             batch, _, row, column = features.stride()
             features = features.as_strided(features.shape, (batch, 1, row, column))
         kernel = self.weight.contiguous(memory_format=torch.channels_last)
@@ -55,7 +58,7 @@ class ChannelsLastConv2d(nn.Conv2d):
 
 
 class CNN(nn.Module):
-    """Submodules bear the layers' names (`conv2d_1`, `max_pool_1`, ..., `dense_2`)."""
+    """The experiment's network; submodules have the layers' names: `conv2d_1`, ..., `dense_2`."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
@@ -69,22 +72,23 @@ class CNN(nn.Module):
         self.to(getattr(torch, experiment.dtype))
 
     def forward(self, images_nchw: Tensor) -> Tensor:
-        """Class probabilities, shape (batch, classes), like the Keras model's output."""
+        """Return class probabilities, shape (batch, classes), as the Keras model does."""
         return activate(self.layers[-1].activation, self.logits(images_nchw))
 
     def logits(self, images_nchw: Tensor) -> Tensor:
-        """What goes into the output's activation, shape (batch, classes).
+        """Return the input of the output's activation, shape (batch, classes).
 
-        The way of training and evaluation, which computes only what reaches the output:
+        Training and evaluation use this method. It computes only what reaches the output:
 
-        - The input is cropped to `Network.seen_input`: what a pooling would drop is not convolved.
-        - A pooling comes before the bias and the activation of its convolution, which then have a
-          fraction of the values to work on. Neither turns the order of two values round, so the
-          largest stays the largest. Where rounding makes equals of two (x + bias for a bias that is
-          far larger than x), the output is the same, but the gradient goes to the larger x and not
-          to the first.
+        - The input is cropped to `Network.seen_input`, so that nothing is convolved that a pooling
+          drops afterwards.
+        - A pooling is done before the bias and the activation of its convolution, which then have
+          fewer values to process. Both are increasing functions, so the largest value stays the
+          largest. One case differs: if rounding makes two values equal (x + bias, with a bias far
+          larger than x), the output is the same, but the gradient goes to the larger x and not to
+          the first of the two.
 
-        `outputs` goes through the layers one by one, as Keras does; a test compares both.
+        `outputs` computes the layers one by one, as Keras does; a test compares the two methods.
         """
         expected = self.experiment.network.input_shape
         if (*images_nchw.shape[2:], images_nchw.shape[1]) != expected:
@@ -97,19 +101,20 @@ class CNN(nn.Module):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             for layer, following in pairwise(self.layers):
                 if following.kind == "MaxPooling2D":
+                    # Convolution, pooling, bias, in this order.
                     features = self.apply_module(layer, features, biased=False)
                     features = self.apply_module(following, features)
                     bias = self.get_parameter(f"{layer.name}.bias").to(features.dtype)
                     features += bias.view(-1, 1, 1)
                 elif layer.kind == "MaxPooling2D":
-                    continue
+                    continue  # already done together with its convolution
                 else:
                     features = self.apply_module(layer, features)
                 features = activate(layer.activation, features)
             return self.apply_module(self.layers[-1], features).to(self.dtype)
 
     def outputs(self, images_nchw: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Name and output of each layer; maps are (batch, channels, height, width)."""
+        """Yield each layer's name and output; feature maps are (batch, channels, height, width)."""
         features = images_nchw
         for layer in self.layers:
             features = self._output_of(layer, features)
@@ -119,32 +124,32 @@ class CNN(nn.Module):
         return activate(layer.activation, self.apply_module(layer, features))
 
     def apply_module(self, layer: Layer, features: Tensor, *, biased: bool = True) -> Tensor:
-        """Output of a layer before its activation; a convolution's may lack its bias."""
+        """Return the output of a layer before its activation; `biased` is for convolutions."""
         module = self.get_submodule(layer.name)
         output: Tensor = module(features) if biased else module(features, biased=False)
         return output
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters lie."""
+        """The device of the parameters."""
         return next(self.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The parameters' dtype."""
+        """The dtype of the parameters."""
         return next(self.parameters()).dtype
 
     def regularized_kernels(self) -> list[nn.Parameter]:
-        """Weights that the regularizer is laid on, in PyTorch's layout."""
+        """Return the kernels that are regularized, in PyTorch's layout."""
         return [self.get_parameter(name) for name in self._regularized]
 
     def data_loss(
         self, logits: Tensor, labels: Tensor, reduction: Literal["mean", "sum"] = "mean"
     ) -> Tensor:
-        """Categorical cross-entropy of (batch, classes) logits, without the penalty; a scalar.
+        """Return the categorical cross-entropy of (batch, classes) logits, a scalar, no penalty.
 
-        Of the logits, or of the output's normalised and clipped values: `Output.crossentropy_of`.
-        Source: keras/src/backend/tensorflow/nn.py.
+        `Output.crossentropy_of` decides whether it is computed from the logits or from the output,
+        normalised and clipped. Source: keras/src/backend/tensorflow/nn.py.
         """
         output = self.experiment.network.output
         if output.crossentropy_of == "logits":
@@ -155,7 +160,7 @@ class CNN(nn.Module):
         return functional.nll_loss(clipped.log(), labels, reduction=reduction)
 
     def penalty(self) -> Tensor:
-        """The regularizer's part of the loss, a scalar."""
+        """Return the penalty, which is the regularizer's part of the loss, a scalar."""
         regularizer = self.experiment.regularizer
         strength = 0.0 if regularizer is None else regularizer.rounded_strength
         total = torch.zeros((), dtype=self.dtype, device=self.device)

@@ -1,11 +1,12 @@
-"""Keras' optimizers as `torch.optim.Optimizer`s, for use in any port.
+"""Keras' optimizers as `torch.optim.Optimizer`s, for use in any PyTorch model.
 
-`weight_decay` is torch's in all of them: `weight_decay * parameter` is added to the gradient, which
-is the gradient of `weight_decay / 2 * sum(parameter ** 2)`. A Keras `L2(strength)` is
-`weight_decay=2 * strength` on a parameter group of the regularized kernels. (Keras' optimizer
-argument of that name is a different thing, decoupled decay.)
+`weight_decay` has PyTorch's meaning: `weight_decay * parameter` is added to the gradient, which is
+the gradient of `weight_decay / 2 * sum(parameter ** 2)`. So a Keras `L2(strength)` becomes
+`weight_decay=2 * strength` in a parameter group of the regularized kernels. (Keras' optimizer
+argument of the same name is something else, decoupled weight decay.)
 
-Where Keras computes with constants rounded to float32, in a float64 model too, so do these.
+Keras rounds some constants to float32, in a float64 model too. These optimizers round the same
+ones.
 """
 
 from typing import Any
@@ -15,28 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from cnn_experiment.errors import UserError
 from torch_cnn.flat_update import KerasOptimizer
-
-_FRACTION = "0 to below 1"
-_UP_TO_ONE = "0 to 1"
-_NOT_NEGATIVE = "0 or more"
-
-
-def _must_be(**ranges: tuple[float, str]) -> None:
-    """Raise `UserError` for the first value that lies outside of its range, or is no number."""
-    fits = {
-        _FRACTION: lambda value: 0 <= value < 1,
-        _NOT_NEGATIVE: lambda value: value >= 0,
-        _UP_TO_ONE: lambda value: 0 <= value <= 1,
-    }
-    for name, (value, accepted) in ranges.items():
-        try:
-            is_fine = fits[accepted](value)
-        except TypeError:  # no number
-            is_fine = False
-        if not is_fine:
-            raise UserError(f"{name} = {value!r}: accepted: {accepted}")
+from torch_cnn.setting_ranges import FRACTION, NOT_NEGATIVE, UP_TO_ONE, must_be_in_range
 
 
 class KerasRMSprop(KerasOptimizer):
@@ -47,11 +28,14 @@ class KerasRMSprop(KerasOptimizer):
         momentum  = momentum_rate * momentum + increment
         parameter = parameter - momentum
 
-    without the third line, and with the increment for the momentum, where `momentum=0`.
-    `torch.optim.RMSprop` is another equation: it adds epsilon outside the root, and multiplies by
-    the learning rate outside the momentum buffer, which shows once the rate changes.
+    `momentum_rate` is the argument `momentum`. If it is 0, the third line is left out, and the
+    parameter is reduced by the increment.
 
-    State of a parameter: `velocity`, and `momentum` where there is momentum, both of its shape.
+    `torch.optim.RMSprop` uses another equation. It adds epsilon outside the root. It also
+    multiplies by the learning rate outside the momentum buffer, which gives another result as soon
+    as the rate changes.
+
+    State of a parameter, in its shape: `velocity`, and `momentum` if `momentum_rate` is above 0.
     Source: keras/src/optimizers/rmsprop.py.
     """
 
@@ -64,12 +48,12 @@ class KerasRMSprop(KerasOptimizer):
         epsilon: float = 1e-7,
         weight_decay: float = 0.0,
     ) -> None:
-        _must_be(
-            lr=(lr, _NOT_NEGATIVE),
-            rho=(rho, _FRACTION),
-            momentum=(momentum, _UP_TO_ONE),
-            epsilon=(epsilon, _NOT_NEGATIVE),
-            weight_decay=(weight_decay, _NOT_NEGATIVE),
+        must_be_in_range(
+            lr=(lr, NOT_NEGATIVE),
+            rho=(rho, FRACTION),
+            momentum=(momentum, UP_TO_ONE),
+            epsilon=(epsilon, NOT_NEGATIVE),
+            weight_decay=(weight_decay, NOT_NEGATIVE),
         )
         settings = {"rho": rho, "momentum": momentum, "epsilon": epsilon}
         super().__init__(params, {"lr": lr, **settings, "weight_decay": weight_decay})
@@ -94,7 +78,7 @@ class KerasRMSprop(KerasOptimizer):
 
 
 class _AdamLike(KerasOptimizer):
-    """Settings of the two optimizers below."""
+    """The settings of Nadam and Adamax."""
 
     def __init__(
         self,
@@ -105,19 +89,19 @@ class _AdamLike(KerasOptimizer):
         epsilon: float = 1e-7,
         weight_decay: float = 0.0,
     ) -> None:
-        _must_be(
-            lr=(lr, _NOT_NEGATIVE),
-            beta_1=(beta_1, _FRACTION),
-            beta_2=(beta_2, _FRACTION),
-            epsilon=(epsilon, _NOT_NEGATIVE),
-            weight_decay=(weight_decay, _NOT_NEGATIVE),
+        must_be_in_range(
+            lr=(lr, NOT_NEGATIVE),
+            beta_1=(beta_1, FRACTION),
+            beta_2=(beta_2, FRACTION),
+            epsilon=(epsilon, NOT_NEGATIVE),
+            weight_decay=(weight_decay, NOT_NEGATIVE),
         )
         settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
         super().__init__(params, {"lr": lr, **settings, "weight_decay": weight_decay})
 
 
 class KerasNadam(_AdamLike):
-    """Nadam by Keras' equation, with Keras' defaults; `t` counts the updates from 1.
+    """Nadam by Keras' equation, with Keras' defaults; `t` is the number of the update, from 1.
 
         u(t)      = beta_1 * (1 - 0.96 ** t / 2)
         product   = u(1) * u(2) * ... * u(t)
@@ -127,10 +111,11 @@ class KerasNadam(_AdamLike):
                   + (1 - u(t)) * gradient / (1 - product)
         parameter = parameter - lr * ahead / (sqrt(velocity / (1 - beta_2 ** t)) + epsilon)
 
-    `torch.optim.NAdam` is the same but for its default `momentum_decay=4e-3`, which is 1 here, and
-    for the rounding of 0.96, beta_1 and beta_2 to float32.
+    `torch.optim.NAdam` uses the same equation with two differences: its default
+    `momentum_decay=4e-3` is 1 here, and it does not round 0.96, beta_1 and beta_2 to float32.
 
-    State of a parameter: `momentum` and `velocity`, both of its shape, `u_product` and `step`.
+    State of a parameter: `momentum` and `velocity` in its shape, and the numbers `u_product` (the
+    product above) and `step` (t).
     Source: keras/src/optimizers/nadam.py.
     """
 
@@ -144,18 +129,21 @@ class KerasNadam(_AdamLike):
         parameters: list[Tensor],
         group: dict[str, Any],
     ) -> Tensor:
+        # Scalars have the dtype of the model, so that their products are rounded as in Keras.
         number = _scalar_type(gradient)
-        state = self.state[parameters[0]]
+        state = self.state[parameters[0]]  # all `parameters` have the same step and u_product
         one, half, step = number(1), number(0.5), number(state.get("step", 0) + 1)
+
+        # Keras rounds 0.96 and the betas to float32 in most places, but not in the product of u.
         decay = _rounded(0.96, number)
         beta_1, beta_2 = _rounded(group["beta_1"], number), _rounded(group["beta_2"], number)
-        # The product is made of the constants as they are, the rest of the rounded ones.
+        u, u_next = (beta_1 * (one - half * decay**t) for t in (step, step + one))
         factor = number(group["beta_1"]) * (one - half * number(0.96) ** step)
         u_product = number(state.get("u_product", 1.0)) * factor
         for parameter in parameters:
             self.state[parameter].update(step=int(step), u_product=float(u_product))
-        u, u_next = (beta_1 * (one - half * decay**t) for t in (step, step + one))
 
+        # From here on vectors, in the order of the equation.
         momentum = _moved(slots["momentum"], gradient, float(one - beta_1))
         velocity = _moved(slots["velocity"], gradient.square(), float(one - beta_2))
         ahead = (momentum * float(u_next)).div_(float(one - u_product * u_next))
@@ -165,15 +153,16 @@ class KerasNadam(_AdamLike):
 
 
 class KerasAdamax(_AdamLike):
-    """Adamax by Keras' equation, with Keras' defaults; `t` counts the updates from 1.
+    """Adamax by Keras' equation, with Keras' defaults; `t` is the number of the update, from 1.
 
         momentum  = momentum + (gradient - momentum) * (1 - beta_1)
         norm      = max(beta_2 * norm, abs(gradient))
         parameter = parameter - lr * momentum / ((1 - beta_1 ** t) * (norm + epsilon))
 
-    `torch.optim.Adamax` adds epsilon to the gradient within the maximum, and keeps it there.
+    `torch.optim.Adamax` adds epsilon to abs(gradient), inside the maximum, so that it becomes part
+    of the norm.
 
-    State of a parameter: `momentum` and `norm`, both of its shape, and `step`.
+    State of a parameter: `momentum` and `norm` in its shape, and the number `step` (t).
     Source: keras/src/optimizers/adamax.py.
     """
 
@@ -201,19 +190,19 @@ class KerasAdamax(_AdamLike):
 
 
 def _moved(average: Tensor, value: Tensor, part: float) -> Tensor:
-    """Move an average by a part of its distance to a value, in place.
+    """Move an average towards a value by a fraction, `part`, of their distance, in place.
 
-    Multiplied first, then added: in one operation the product would not be rounded, and where
-    nearly all of the distance is taken, that shows.
+    The product is computed and rounded before the addition, as in Keras. An operation that does
+    both at once does not round the product; the difference is visible if `part` is close to 1.
     """
     return average.add_((value - average).mul_(part))
 
 
 def _scalar_type(gradient: Tensor) -> type[np.floating[Any]]:
-    """The NumPy type in which scalars beside this gradient are computed."""
+    """Return the NumPy type for scalar computations with this gradient."""
     return np.float64 if gradient.dtype == torch.float64 else np.float32
 
 
 def _rounded(value: float, number: type[np.floating[Any]]) -> Any:
-    """A constant as Keras casts it: through float32."""
+    """Return a constant as Keras uses it: rounded to float32, then converted to `number`."""
     return number(np.float32(value))

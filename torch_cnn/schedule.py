@@ -14,11 +14,12 @@ def keras_schedule(
     dtype: DTypeLike = "float32",
     iteration: int = 0,
 ) -> LambdaLR:
-    """Return a scheduler to be stepped after every batch; each rate is exactly Keras'.
+    """Return a scheduler whose rates are exactly those of Keras; call its `step` after every batch.
 
-    The optimizer's own learning rate is set to 1 in every group, so that the factor that `LambdaLR`
-    applies is the rate itself and no multiplication rounds it. `dtype` is the model's, `iteration`
-    the count of updates made before. Raises `UserError` for anything but a schedule.
+    `LambdaLR` multiplies the optimizer's learning rate by a factor. Here that learning rate is set
+    to 1 in every group, so that the factor is the rate itself and the product is not rounded.
+    `dtype` is that of the model, `iteration` the number of updates already made. Raises `UserError`
+    for an argument that is not a schedule.
     """
     if not isinstance(schedule, AnySchedule):
         names = ", ".join(each.__name__ for each in SCHEDULES.values())

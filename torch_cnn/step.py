@@ -1,4 +1,4 @@
-"""One update of the weights."""
+"""The experiment's optimizer, and one update of the weights with it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,10 @@ from torch_cnn.model import CNN, activate
 
 
 def build_optimizer(model: CNN) -> KerasOptimizer:
-    """The experiment's optimizer over the model's parameters.
+    """Return the experiment's optimizer for the model's parameters.
 
-    L2 is weight decay on the regularized kernels; L1, which has no such form, is added to the
-    gradients by `train_step`.
+    L2 becomes weight decay on the regularized kernels. L1 cannot be written as weight decay;
+    `train_step` adds its gradient.
     """
     experiment = model.experiment
     regularized = model.regularized_kernels()
@@ -27,9 +27,10 @@ def build_optimizer(model: CNN) -> KerasOptimizer:
     if isinstance(experiment.regularizer, L2) and decaying:
         decay = 2 * experiment.regularizer.rounded_strength
         groups.append({"params": decaying, "weight_decay": decay})
-    settings = experiment.optimizer
-    named_alike: type[KerasOptimizer] = getattr(optimizers, f"Keras{type(settings).__name__}")
-    return named_alike(groups, **settings.model_dump(exclude={"kind"}))
+
+    settings = experiment.optimizer  # `RMSprop` stands for `KerasRMSprop`, and so on
+    optimizer_class: type[KerasOptimizer] = getattr(optimizers, f"Keras{type(settings).__name__}")
+    return optimizer_class(groups, **settings.model_dump(exclude={"kind"}))
 
 
 def train_step(
@@ -39,14 +40,15 @@ def train_step(
     labels: Tensor,
     before_update: Callable[[Tensor, Tensor], object] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Update the weights on one batch; return its loss, the penalty included, and count of hits.
+    """Update the weights on one batch; return its loss, with the penalty, and its number of hits.
 
-    Both are scalars of the state before the update. No graph is built for the penalty: L2's
-    gradient is the optimizer's weight decay, L1's is added by hand.
+    Hits are correctly classified images. Both results are scalars, computed before the update. The
+    penalty is not differentiated by autograd: the gradient of L2 is the optimizer's weight decay,
+    and the gradient of L1 is added directly.
 
-    `before_update` is called with the data loss and the penalty, both detached, between the
-    gradients and the update: the parameters' `grad` are then complete but for the weight decay,
-    which the optimizer adds within its step.
+    `before_update` is called with the data loss and the penalty, both detached, after the gradients
+    are computed and before the update. The parameters' `grad` are then complete except for the
+    weight decay, which the optimizer adds in its step.
     """
     logits = model.logits(images_nchw)
     data_loss = model.data_loss(logits, labels)
@@ -67,7 +69,7 @@ def train_step(
 
 @torch.no_grad()
 def add_l1_gradient(model: CNN) -> None:
-    """Add an L1 penalty's subgradient, strength * sign(kernel), which is 0 at 0 as in Keras."""
+    """Add the gradient of an L1 penalty, strength * sign(kernel), which is 0 at 0 as in Keras."""
     regularizer = model.experiment.regularizer
     if isinstance(regularizer, L1):
         for kernel in model.regularized_kernels():
@@ -76,9 +78,9 @@ def add_l1_gradient(model: CNN) -> None:
 
 
 def count_hits(model: CNN, logits: Tensor, labels: Tensor) -> Tensor:
-    """Count of images whose largest output is their label's, a scalar.
+    """Return the number of images whose largest output is at their label, a scalar.
 
-    Of the outputs, not of the logits: a sigmoid can round several of them to 1.
+    It compares outputs, not logits: a sigmoid can round the outputs of different logits to 1.
     """
     outputs = activate(model.experiment.network.output.activation, logits)
     return (outputs.argmax(1) == labels).sum()

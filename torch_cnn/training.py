@@ -1,4 +1,4 @@
-"""Train the CNN, on any device, from the start or from a checkpoint."""
+"""Train the CNN, on any device, from its initial weights or from a checkpoint."""
 
 import math
 import time
@@ -35,9 +35,9 @@ _REPORTS_PER_EPOCH = 50
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU.
+    """Return the device; `auto` is CUDA if it is available, otherwise the CPU.
 
-    Raises `UserError` for a device that is not there.
+    Raises `UserError` for a device that is not available.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise UserError(f"device = {name!r}: accepted: auto, cpu, cuda")
@@ -60,18 +60,20 @@ def train(
     start: Checkpoint | None = None,
     compiled: bool = False,
 ) -> tuple[CNN, list[EpochRecord]]:
-    """Run the experiment; return the trained model and a record an epoch.
+    """Run the experiment; return the trained model and a record for each epoch.
 
-    It begins with its initial weights, or at `start`, a checkpoint of either backend, and then does
-    what the run would have done that made it, bit for bit. `keeper` is given a checkpoint after
-    every epoch and whenever it asks for one.
+    Training starts with the initial weights or at `start`, a checkpoint of either backend. A run
+    that is resumed from its own checkpoint gives the same results, bit for bit, as if it had never
+    been stopped. `keeper` gets a checkpoint after every epoch and whenever its `is_due` asks for
+    one.
 
-    `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`, for CUDA:
-    on the CPU that is slower. Raises `UserError` for a device that is not there, for digits and for
-    a checkpoint that do not fit the experiment, and `Diverged` for a loss that is not finite.
+    `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`; use it on
+    CUDA only, because it is slower on the CPU. Raises `UserError` for a device that is not
+    available and for digits or a checkpoint that do not fit the experiment, and `Diverged` for a
+    loss that is not finite.
 
-    No setting of the process is changed. `torch_cnn.prepare_process()`, called once before, makes
-    training on a CPU up to twice as fast; its docstring says how, and what else it changes.
+    This function changes no setting of the process. Call `torch_cnn.prepare_process()` once before
+    it to make training on a CPU up to twice as fast; see there what else that changes.
     """
     digits.must_fit(experiment)
     if start is not None:
@@ -83,12 +85,12 @@ def train(
     while run.epoch < experiment.epochs:
         run.finish_epoch()
     if compiled:
-        del run.model.logits  # back to the class' own, so that the model copies and saves as any
+        del run.model.logits  # the class's own again, so that the model can be copied and saved
     return run.model, run.history
 
 
 class _Run:
-    """A training run between two updates, and the way on from there."""
+    """The state of a training run between two updates, and the training of its next epoch."""
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class _Run:
         self.labels = torch.from_numpy(digits.train_labels).to(device)
 
     def finish_epoch(self) -> None:
-        """Train on the batches that the epoch still has; evaluate, report and keep."""
+        """Train on the remaining batches of the epoch, evaluate, report and save."""
         begin = time.perf_counter()
         experiment, images = self.experiment, len(self.labels)
         batches = [
@@ -128,7 +130,10 @@ class _Run:
             for batch in epoch_batches(experiment.seed, self.epoch, images, experiment.batch_size)
         ]
         report_every = max(1, len(batches) // _REPORTS_PER_EPOCH)
-        results: list[tuple[Tensor, Tensor, int]] = []  # of the batches not yet in the tally
+
+        # Reading a number from the device would make it wait, so the losses of several batches are
+        # collected and read together. `results` are those that are not yet in the tally.
+        results: list[tuple[Tensor, Tensor, int]] = []
         while self.batch < len(batches):
             batch = batches[self.batch]
             loss, hits = train_step(
@@ -137,6 +142,7 @@ class _Run:
             self.schedule.step()
             self.batch += 1
             results.append((loss, hits, len(batch)))
+
             is_due = self.keeper is not None and self.keeper.is_due(self.schedule.last_epoch)
             if is_due or self.batch % report_every == 0 or self.batch == len(batches):
                 self._count(results, time.perf_counter() - begin)
@@ -149,7 +155,10 @@ class _Run:
         self._close_epoch(begin)
 
     def _count(self, results: Sequence[tuple[Tensor, Tensor, int]], seconds: float) -> None:
-        """Add the latest batches to the tally, one by one; the numbers come from the device."""
+        """Read the results from the device and add them to the tally, batch by batch.
+
+        Raises `Diverged` for a loss that is not finite.
+        """
         tally = self.tally
         images, total, hits = tally.images, tally.loss, tally.hits
         losses = torch.stack([loss for loss, _, _ in results]).tolist()
@@ -164,6 +173,7 @@ class _Run:
         self.tally = Tally(images=images, loss=total, hits=hits, seconds=tally.seconds + seconds)
 
     def _close_epoch(self, begin: float) -> None:
+        """Evaluate, add the epoch's record, inform the watchers and save the state."""
         test = evaluate(self.model, self.digits.test_images_nhwc, self.digits.test_labels)
         loss, accuracy = self.tally.averages()
         if not math.isfinite(test.loss):

@@ -1,6 +1,6 @@
-"""Weights and optimizer state between PyTorch's layout and the neutral one, which is Keras'.
+"""Copy weights and optimizer state between a PyTorch model and the neutral form.
 
-Names and layouts as `cnn_experiment.formats.torch_layout` has them.
+See `cnn_experiment.formats.torch_layout` for the names and layouts.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def neutral_weights(model: nn.Module) -> dict[str, NDArray[Any]]:
-    """Return copies of the model's parameters under neutral names and in the neutral layout."""
+    """Return copies of the model's parameters in the neutral form."""
     return {
         neutral_name(name): to_neutral_layout(parameter.detach().cpu().numpy()).copy()
         for name, parameter in model.named_parameters()
@@ -42,10 +42,10 @@ def neutral_weights(model: nn.Module) -> dict[str, NDArray[Any]]:
 
 
 def load_neutral_weights(model: nn.Module, weights: Variables) -> None:
-    """Copy `weights`, named and laid out neutrally, into the model, in place.
+    """Copy `weights`, which are in the neutral form, into the model.
 
-    Raises `UserError` where a name, a shape or a dtype differs from the model's; the model is then
-    untouched.
+    Raises `UserError` if a name, a shape or a dtype differs from the model's; the model is then
+    not changed.
     """
     must_match(weights, neutral_weights(model))
     with torch.no_grad():
@@ -55,10 +55,10 @@ def load_neutral_weights(model: nn.Module, weights: Variables) -> None:
 
 
 def neutral_optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, NDArray[Any]]:
-    """Return copies of what the optimizer keeps, as `velocity/conv2d_1/kernel`.
+    """Return copies of the optimizer's state, by names like `velocity/conv2d_1/kernel`.
 
-    The counts of updates are left out; Nadam's `u_product`, which each of its parameters has, is
-    given once. Empty before the first update.
+    The number of updates is left out. Nadam keeps `u_product` for each parameter; the result has it
+    once. The result is empty before the first update.
     """
     state: dict[str, NDArray[Any]] = {}
     for name, parameter in model.named_parameters():
@@ -74,11 +74,11 @@ def neutral_optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str,
 def load_neutral_optimizer_state(
     model: nn.Module, optimizer: Optimizer, state: Variables, iteration: int
 ) -> None:
-    """Put what `neutral_optimizer_state` gave into the optimizer of a model.
+    """Copy `state`, as `neutral_optimizer_state` returns it, into the optimizer of a model.
 
-    `iteration` is the count of updates made, which each parameter gets as `step`; arrays have the
-    variables' neutral shapes. Raises `UserError` for a name or a shape that the model has not; the
-    optimizer is then untouched.
+    `iteration` is the number of updates already made; it becomes the `step` of each parameter.
+    Raises `UserError` for a name or a shape that does not fit the model; the optimizer is then not
+    changed.
     """
     shapes = {name: array.shape for name, array in neutral_weights(model).items()}
     for key, array in state.items():
@@ -86,7 +86,7 @@ def load_neutral_optimizer_state(
         if expected != array.shape:
             raise UserError(
                 f"optimizer state {key} has shape {array.shape};"
-                f" accepted: {expected or 'none such'}"
+                f" accepted: {expected or 'no state of this name'}"
             )
     for name, parameter in model.named_parameters():
         slots: dict[str, Any] = {}
