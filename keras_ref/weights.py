@@ -67,9 +67,9 @@ def load_neutral_optimizer_state(model: keras.Model, state: Variables, iteration
 def _optimizer_variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Return the optimizer's variables by neutral name.
 
-    The number of updates and the learning rate are left out. Keras names an array after its weight (`conv2d_1_kernel_velocity`). A single number has no such
-    name; it is recognised as the value of an attribute, such as `_u_product`
-    (keras/src/optimizers/nadam.py).
+    The number of updates and the learning rate are left out. Keras names an array after its weight
+    (`conv2d_1_kernel_velocity`). A single number has no such name; it is recognised as the value of
+    an attribute, such as `_u_product` (keras/src/optimizers/nadam.py).
     """
     names = list(_variables(model))
     scalars = {name: getattr(model.optimizer, f"_{name}", None) for name in SCALARS}
