@@ -1,1 +1,1 @@
-"""What makes the results in `results/`: the accuracy study, whole runs, the benchmark."""
+"""The measurements behind `results/`: accuracy study, whole runs, benchmark, tolerances, faults."""

@@ -1,4 +1,7 @@
-"""The time of our training step beside that of its peers: measured in turns, with ratios."""
+"""The time of our training step and of its peers, measured in turns, as ratios.
+
+A contestant is one of our own variants or a peer: what people would train with instead.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -20,11 +23,11 @@ from measurements.peers.process import THREADS, ContestantProcess
 
 RESAMPLES = 10_000
 PAUSE = 0.3
-"""Seconds before each turn, in which the threads of the last one go to sleep."""
+"""Seconds before each turn, so that the threads of the last contestant go to sleep."""
 
 
 class Interval(TypedDict):
-    """A median and the ends of its 95 % bootstrap interval."""
+    """A median and its 95 % bootstrap interval."""
 
     median: float
     low: float
@@ -32,7 +35,7 @@ class Interval(TypedDict):
 
 
 class ContestantResult(TypedDict):
-    """What was measured of one contestant."""
+    """The measurements of one contestant."""
 
     ms_a_step: float
     images_a_second: float
@@ -43,23 +46,23 @@ class ContestantResult(TypedDict):
 
 
 class BenchmarkResult(TypedDict):
-    """What the benchmark writes as JSON."""
+    """The JSON that the benchmark writes."""
 
     preset: str
     steps: int
     rounds: int
     threads: int
     ratios: dict[str, dict[str, Interval]]
-    """By our variant and peer: the peer's time over ours."""
+    """By our variant and by peer: the peer's time divided by ours."""
     matrix_product_peak_gflops: dict[str, float]
     gflop_a_step: float
     contestants: dict[str, ContestantResult]
 
 
 def measure(preset_name: str, steps: int, rounds: int, peers: Sequence[str]) -> BenchmarkResult:
-    """Let all contestants train in turns of `steps`, in `rounds` of random order.
+    """Let all contestants train `steps` steps in each of `rounds` rounds, in random order.
 
-    Raises `UserError` for a preset that the peers cannot train, and for peers that are none.
+    Raises `UserError` for a preset that the peers cannot train, and for unknown peers.
     """
     experiment = preset(preset_name)
     must_be_peers(list(peers))
@@ -105,7 +108,7 @@ def operations(experiment: Experiment) -> float:
 def contestant_result(
     process: ContestantProcess, seconds_a_step: float, experiment: Experiment
 ) -> ContestantResult:
-    """Return what a process that has been stopped has told, and its speed."""
+    """Return the measurements of a contestant, from its stopped process."""
     return {
         "ms_a_step": 1e3 * seconds_a_step,
         "images_a_second": experiment.batch_size / seconds_a_step,
@@ -119,9 +122,10 @@ def contestant_result(
 def ratios(
     times: Mapping[str, NDArray[np.float64]], peers: Sequence[str]
 ) -> dict[str, dict[str, Interval]]:
-    """Return each peer's time over each of our variants' in the same round; float32's control too.
+    """Return each peer's time divided by each of our variants' time in the same round.
 
-    `times` holds the seconds of each round.
+    For float32 the control, a second process of the same step, counts as a peer. `times` holds the
+    seconds of each round, by contestant.
     """
     return {
         variant: {
@@ -141,7 +145,10 @@ def interval(sample: NDArray[np.float64]) -> Interval:
 
 
 def matrix_product_peak() -> dict[str, float]:
-    """Return the best of ten products of 2048 x 2048 matrices by precision, in GFLOP/s."""
+    """Return the speed of the fastest of ten products of 2048 x 2048 matrices, in GFLOP/s.
+
+    By precision.
+    """
     import torch
 
     torch.set_num_threads(THREADS)

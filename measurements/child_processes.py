@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, which share the cores and can be stopped together."""
+"""Trainings in child processes, which share the cores and are stopped together."""
 
 import os
 import signal
@@ -17,14 +17,14 @@ from cnn_experiment.machine import Machine
 P = ParamSpec("P")
 
 STOPPED = 130
-"""The exit status of a training that was asked to stop and has kept its state."""
+"""The exit status of a training that was asked to stop and has saved its state."""
 
 
 def share_cores(count: int) -> int:
-    """Give each of `count` processes its share of the cores; return the threads of one.
+    """Give each of `count` child processes its share of the cores; return its number of threads.
 
-    It sets what both frameworks read as they are imported, in the environment of this process,
-    which those that it starts from now on take over.
+    It sets environment variables of this process, which child processes inherit and both frameworks
+    read when they are imported.
     """
     threads = max(1, Machine.this().cores // count)
     os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
@@ -33,21 +33,21 @@ def share_cores(count: int) -> int:
 
 @contextmanager
 def stopping_as_one_sentence() -> Iterator[None]:
-    """Let SIGTERM stop the work as Ctrl-C does; then say so, and end with status 130."""
+    """Stop the work on SIGTERM and on Ctrl-C with one sentence and exit status 130."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on\n")
+        sys.stderr.write("stopped; the same command continues\n")
         sys.exit(STOPPED)
 
 
 def start(
     under_way: list[BaseProcess], work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 ) -> BaseProcess:
-    """Start a process that does the work, and add it to those under way.
+    """Start a child process that calls `work`, and add it to `under_way`.
 
-    It ignores Ctrl-C, which its parent answers for all of them.
+    The child ignores Ctrl-C: this process handles it for all children.
     """
     process = get_context("spawn").Process(target=work, args=args, kwargs=kwargs)
     under_way.append(process)
@@ -57,7 +57,7 @@ def start(
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda number, _: caught.append(number)),
     }
     try:
-        process.start()  # which a signal must not interrupt half-way
+        process.start()  # a signal must not interrupt this half-way
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -67,7 +67,7 @@ def start(
 
 
 def ended(under_way: list[BaseProcess]) -> list[BaseProcess]:
-    """Wait until some processes have ended; take them out of those under way, and return them."""
+    """Wait until some processes have ended; remove them from `under_way` and return them."""
     wait([process.sentinel for process in under_way])
     done = [process for process in under_way if not process.is_alive()]
     for process in done:
@@ -76,16 +76,19 @@ def ended(under_way: list[BaseProcess]) -> list[BaseProcess]:
 
 
 def has_finished(process: BaseProcess) -> bool:
-    """Whether an ended process has done its work; if not, it says why, or this does."""
+    """Return whether an ended process has finished its work. If not, an error is printed.
+
+    For exit status 1 the process has printed the error itself.
+    """
     if process.exitcode == STOPPED:
-        sys.stderr.write("error: a training was stopped; the same command goes on\n")
+        sys.stderr.write("error: a training was stopped; the same command continues\n")
     elif process.exitcode not in (0, 1):
         sys.stderr.write(f"error: a training ended with status {process.exitcode}\n")
     return process.exitcode == 0
 
 
 def stop(under_way: Iterable[BaseProcess]) -> None:
-    """Ask all to stop, which a `FolderKeeper` does with its state kept, and wait for them."""
+    """Ask all processes to stop, which they do after they have saved their state; wait for them."""
     running = [process for process in under_way if process.pid is not None]
     for process in running:
         process.terminate()
@@ -95,7 +98,7 @@ def stop(under_way: Iterable[BaseProcess]) -> None:
 
 @contextmanager
 def ends_as_a_child(name: str) -> Iterator[None]:
-    """In a process of its own: end it with one sentence about its work, or with `STOPPED`."""
+    """End a child process with one sentence if its work fails, with `STOPPED` if it is stopped."""
     try:
         yield
     except UserError as error:

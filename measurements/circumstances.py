@@ -1,4 +1,4 @@
-"""What a measured result may depend on besides its experiment."""
+"""What a measured result may depend on, besides its experiment: software, threads, machine."""
 
 from importlib.metadata import version
 from typing import Annotated, Self
@@ -10,7 +10,7 @@ from cnn_experiment.value import Value
 
 
 class Circumstances(Value):
-    """By what, on how many threads and where something was computed."""
+    """The software, the number of threads and the machine of a measurement."""
 
     threads: Annotated[int, Field(ge=1)]
     versions: dict[str, str]
@@ -18,7 +18,7 @@ class Circumstances(Value):
 
     @classmethod
     def here(cls, packages: tuple[str, ...], threads: int) -> Self:
-        """Of this process, with the versions of the packages and of NumPy."""
+        """Return those of this process, with the versions of the packages and of NumPy."""
         versions = {name: version(name) for name in (*packages, "numpy")}
         return cls(threads=threads, versions=versions, machine=Machine.this())
 

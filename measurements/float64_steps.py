@@ -1,10 +1,10 @@
-"""Train 20 float64 steps of every preset in both backends; print a sum of all that came of them.
+"""Train 20 float64 steps of every preset in both backends; print checksums of the results.
 
     python measurements/float64_steps.py
 
-Prints a line for each run: backend, preset, count of losses, a hash of all losses and a hash of the
-final weights. `scripts/compare_commits.py` runs this file on older commits too, so it uses nothing
-but the public functions of `cnn_experiment` and the backends.
+Prints a line for each run: backend, preset, number of losses, a hash of all losses, and a hash of
+the final weights. `scripts/compare_commits.py` runs this file on older commits, too, so it uses
+nothing but the public functions of `cnn_experiment` and the backends.
 """
 
 import hashlib
@@ -16,17 +16,17 @@ STEPS = 20
 
 
 class Losses:
-    """Takes down each batch's running loss in all its bits, and the epoch's record."""
+    """Keeps the running loss after each batch, with all its bits, and the epoch's record."""
 
     def __init__(self) -> None:
         self.seen: list[object] = []
 
     def batches_done(self, count: int, loss: float, accuracy: float) -> None:
-        """Add the averages over the epoch so far."""
+        """Keep the averages over the epoch so far."""
         self.seen.append((count, loss.hex(), accuracy.hex()))
 
     def epoch_done(self, record: EpochRecord) -> None:
-        """Add the record, without its time."""
+        """Keep the record, except its time."""
         fields = record.model_dump()
         self.seen.append([fields[name] for name in sorted(fields) if name != "seconds"])
 

@@ -1,4 +1,4 @@
-"""Files of measured results that grow by a line: one value each, as JSON."""
+"""Files of measured results: each line is one value as JSON."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -14,16 +14,16 @@ V = TypeVar("V", bound=Value)
 
 
 def must_be_a_file_of_lines(file: Path, option: str) -> None:
-    """Raise `UserError` for a file that no line could be added to; its folder may be missing."""
+    """Raise `UserError` for a path to which no line can be added; its folder may be missing."""
     if file.is_dir():
         raise UserError(f"{option} = {file}: it is a folder; accepted: a file, new or old")
     must_be_a_folder(file.parent, option)
 
 
 def read_lines(file: Path, kind: type[V]) -> list[V]:
-    """Return the values in a file that `add_line` filled, none where there is no file.
+    """Return the values in a file that `add_line` wrote; none if there is no file.
 
-    Raises `UserError`, which names the line, for another file.
+    Raises `UserError`, which names the line, for a file with other content.
     """
     if not file.exists():
         return []
@@ -37,7 +37,7 @@ def read_lines(file: Path, kind: type[V]) -> list[V]:
 
 
 def add_line(file: Path, value: Value) -> None:
-    """Append a line, the file whole or as it was; other processes may append too."""
+    """Append a line; the file is never left half-written. Other processes may append, too."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
         before = file.read_bytes() if file.exists() else b""

@@ -1,4 +1,4 @@
-"""What the ladder's tolerances are derived from: both frameworks, and each with itself.
+"""The measurements behind the ladder's tolerances: both frameworks, and each against itself.
 
 Each function yields the rows of a table.
 """
@@ -34,10 +34,10 @@ Row = Mapping[str, str]
 
 
 def one_step(experiment: Experiment) -> Iterator[Row]:
-    """Take each step in both frameworks from the same state, and once more one ulp away.
+    """Take each step in both frameworks from the same state, and again from one ulp away.
 
-    A row for each rung: the worst difference, relative to the array's scale, between the
-    frameworks, and between each framework and itself.
+    A row for each rung: the worst relative difference between the frameworks, and between the two
+    steps of each framework.
     """
     port, reference = TorchPort(experiment), KerasReference(experiment)
     pairs = ("torch and keras", "torch, one ulp", "keras, one ulp")
@@ -61,16 +61,16 @@ def one_step(experiment: Experiment) -> Iterator[Row]:
 def _shown(
     side: TorchPort | KerasReference, forced: Forced[DigitBatch], taken: Step | None = None
 ) -> dict[str, Arrays]:
-    """Return what a side shows on each rung in a step, which may be taken already."""
+    """Return what a side shows on each rung in a step; `taken` is the step if it is known."""
     step = taken or side.step(forced.state, forced.batch)
     return {rung.name: rung.show(side, forced, step) or {} for rung in IN_A_STEP}
 
 
 def trajectory(experiments: Mapping[str, Experiment]) -> Iterator[Row]:
-    """Let the port, the reference and a twin of the reference go their own ways in float64.
+    """Run the port, the reference and a twin of the reference free in float64.
 
-    A row for each experiment: how far the port and how far the twin, which begins one ulp away,
-    are from the reference at most, in a loss and in a weight, and how many times as far the port.
+    A row for each experiment: the largest distance from the reference of the port and of the twin,
+    whose initial weights are one ulp away, in a loss and in a weight, and their ratio.
     """
     for name, experiment in experiments.items():
         reference = KerasReference(experiment)
@@ -91,10 +91,11 @@ def trajectory(experiments: Mapping[str, Experiment]) -> Iterator[Row]:
 
 
 def envelopes(experiments: Sequence[Experiment], runs: int) -> Iterator[Row]:
-    """Draw groups of float32 runs of one framework and of both, and judge them as a port is.
+    """Draw two groups of float32 runs again and again, and judge them as the ladder judges a port.
 
-    A row for each kind of group and phase: how far groups go beyond each other, and how many the
-    ladder would reject. The experiments differ by their seed.
+    Both groups are from one framework, or one from each. A row for each of these cases and each
+    phase: how far apart the groups are, and how many pairs of groups the ladder would reject. The
+    experiments differ in their seed.
     """
     size = TWINS + 1
     drawn: dict[str, list[dict[str, float]]] = {"torch": [], "keras": [], "torch and keras": []}

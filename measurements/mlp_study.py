@@ -1,4 +1,4 @@
-"""The articles' performance study of the MLP: slow ways, the fast one, both frameworks."""
+"""The articles' performance study of the MLP: slow and fast NumPy code, and both frameworks."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from numpy_mlp.slow import Detours, propagate
 
 BATCH_SIZES = (500, 1000, 10_000, 20_000)
 FAST = "numpy"
-"""The contestant that all are compared with."""
+"""The contestant that all others are compared with."""
 
 # From the articles' seconds for 35 epochs. Step III, their last program: 7.53 s at batch size 500,
 # 6.72 s at 20,000. Step II: 9.6 s and 8.7 s. Step I: 49.5 s in float64 with all detours; in float32
@@ -33,11 +33,11 @@ Row = TypedDict(
     "Row",
     {"contestant": str, "batch size": int, "ratio": float, "article": float | Literal[""]},
 )
-"""One contestant at one batch size: its time over the fast one's, and the articles'."""
+"""One contestant at one batch size: its time divided by `FAST`'s, and the articles' ratio."""
 
 
 def measured(rounds: int) -> Iterator[Row]:
-    """Measure every contestant at every batch size; give a row for each."""
+    """Measure every contestant at every batch size, and yield a row for each."""
     source = np.random.RandomState(0)
     for batch_size in BATCH_SIZES:
         seconds = times(contestants_at(batch_size), rounds, source)
@@ -55,7 +55,7 @@ def measured(rounds: int) -> Iterator[Row]:
 def times(
     contestants: Mapping[str, Callable[[], object]], rounds: int, source: np.random.RandomState
 ) -> dict[str, list[float]]:
-    """Return the seconds of each contestant by round, in rounds of random order."""
+    """Return the seconds that each contestant needs in each round; the order is random."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     with tqdm(total=(1 + rounds) * len(contestants), leave=False, disable=None) as bar:
         for number in range(1 + rounds):
@@ -69,7 +69,7 @@ def times(
 
 
 def contestants_at(batch_size: int) -> dict[str, Callable[[], object]]:
-    """Return, by name, what trains one epoch; this process is prepared for both frameworks."""
+    """Return the contestants by name, functions that train one epoch; prepare this process."""
     import keras_ref
     import torch_cnn
 
@@ -100,7 +100,7 @@ def contestants_at(batch_size: int) -> dict[str, Callable[[], object]]:
 
 
 def learn(epochs: int, on_epoch: Callable[[numpy_mlp.Record], object]) -> tuple[float, float]:
-    """Train the NumPy MLP as the article did, on the standardised images.
+    """Train the NumPy MLP as the article does, on the standardised images.
 
     Returns its accuracy on the training images and on the test images.
     """

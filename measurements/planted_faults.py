@@ -1,7 +1,7 @@
-"""Each known difference planted in the port: where the ladder finds it, and what it names.
+"""Each known difference planted in the port: where the ladder finds it, and which cause it names.
 
-And whether the usual check would have seen it: ten losses of the published network, free-running
-in float32, compared by `assert_close` with a relative tolerance of 1e-2.
+The usual check is made too: does `assert_close` with a relative tolerance of 1e-2 see the fault in
+ten losses of the published network, free-running in float32?
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,13 +42,13 @@ def rows(preset_name: str) -> Iterator[Row]:
 
 
 def _step_of(first_difference: str) -> str:
-    """Return the number in `optimizer state, step 0: ...`; nothing where there is none."""
+    """Return the number in `optimizer state, step 0: ...`; an empty text if there is none."""
     when = first_difference.partition(": ")[0].rpartition(", ")[2]
     return when.removeprefix(_STEP) if when.startswith(_STEP) else ""
 
 
 def losses(side: TorchPort | KerasReference) -> list[float]:
-    """Return ten reported losses of a free run on its own digits, batches and start."""
+    """Return ten reported losses of a free run with the side's own data, batches and weights."""
     digits, state = side.digits(), side.initial_state()
     reported = []
     for index in side.epoch_batches(0)[:_LOSSES]:
@@ -60,7 +60,7 @@ def losses(side: TorchPort | KerasReference) -> list[float]:
 
 
 def usual_check_fails(port: type[TorchPort], usual: Experiment, theirs: list[float]) -> bool:
-    """Return whether `assert_close` on ten losses, or the port's own crash, shows the fault."""
+    """Return whether `assert_close` on ten losses, or an error in the port, shows the fault."""
     try:
         ours = losses(port(usual))
         torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs), rtol=1e-2, atol=0)
@@ -70,7 +70,7 @@ def usual_check_fails(port: type[TorchPort], usual: Experiment, theirs: list[flo
 
 
 def is_as_it_should_be(row: Row) -> bool:
-    """Return whether the fault was found on its rung and named, and the sound port left alone."""
+    """Return whether the fault was found on its rung and named, or the sound port holds."""
     if row["fault"] == "none":
         return not row["rung"]
     return row["rung"] == CATALOGUE[row["fault"]].rung and row["cause"] == row["fault"]

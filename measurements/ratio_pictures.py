@@ -1,4 +1,4 @@
-"""Pictures of how many times longer others take: of the benchmark, and of the MLP study."""
+"""Pictures of the ratios of times: in the benchmark, and in the MLP study."""
 
 import io
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def of_mlp_study(rows: Sequence[Row]) -> Figure:
 
 
 def picture(figure: Figure, ending: str) -> bytes:
-    """Return the figure as the content of a file whose name ends so, as `.png`."""
+    """Return the content of an image file with this ending, such as `.png`."""
     file = io.BytesIO()
     figure.savefig(file, format=ending.removeprefix("."), dpi=120)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The experiment that a measurement trains: a preset, with a few changes."""
+"""The experiment of a measurement: a preset with a few changes."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from cnn_experiment import Experiment, preset
 
 
 class Recipe(NamedTuple):
-    """A preset, and what is changed in it where it is given."""
+    """A preset, and the settings to change in it; None changes nothing."""
 
     preset: str
     epochs: int | None = None
@@ -15,7 +15,7 @@ class Recipe(NamedTuple):
 
     @property
     def experiment(self) -> Experiment:
-        """With seed 0; raises `UserError` for what cannot be."""
+        """The experiment, with seed 0; raises `UserError` for settings that are not valid."""
         published = preset(self.preset)
         changes: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
         if self.momentum is not None:
@@ -26,7 +26,7 @@ class Recipe(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The preset, and what was changed in it but for the epochs."""
+        """The name of the preset, and what is changed in it apart from the epochs."""
         momentum = "" if self.momentum is None else f", momentum {self.momentum}"
         images = "" if self.train_images is None else f", {self.train_images} images"
         return f"{self.preset}{momentum}{images}"

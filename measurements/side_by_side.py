@@ -1,4 +1,4 @@
-"""Both backends train the same experiment on their own, an epoch at a time, and are compared."""
+"""Both backends train the same experiment, and are compared after each epoch."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from measurements.json_lines import add_line
 from measurements.whole_run import EpochDistance, epoch_distance
 
 BACKENDS: tuple[BackendName, BackendName] = ("torch", "keras")
-"""Ours and theirs."""
+"""Our backend and the reference."""
 Folders = Mapping[BackendName, RunFolder]
 
 
@@ -35,10 +35,10 @@ def run_folders(runs: Path, preset_name: str) -> Folders:
 
 
 def must_belong_to(experiment: Experiment, distances: Sequence[EpochDistance], out: Path) -> None:
-    """Raise `UserError` for distances of another run than this one, or of a longer one."""
+    """Raise `UserError` if the distances in `out` are of another run, or of a longer one."""
     for distance in distances:
         if distance.experiment not in (None, experiment.with_changes(epochs=distance.epoch)):
-            raise UserError(f"out = {out}: it is of another run; accepted: a new file")
+            raise UserError(f"out = {out}: it belongs to another run; accepted: a new file")
     if len(distances) > experiment.epochs:
         raise UserError(f"epochs = {experiment.epochs}: {out} has {len(distances)} already")
 
@@ -46,9 +46,9 @@ def must_belong_to(experiment: Experiment, distances: Sequence[EpochDistance], o
 def train_on(
     experiment: Experiment, epochs_done: int, folders: Folders, out: Path, data_dir: Path | None
 ) -> Iterator[EpochDistance]:
-    """Train both runs on to each further epoch; add its distance to `out`, and give it.
+    """Train both runs epoch by epoch; yield the distance after each, and add it to `out`.
 
-    Both must be after `epochs_done` epochs, or have been stopped in or after the next one.
+    Both runs must have done `epochs_done` epochs, or been stopped in the next one or after it.
     """
     if epochs_done == experiment.epochs:
         return
@@ -77,10 +77,10 @@ def train_on(
 
 
 def must_be_at(epoch: int, folder: RunFolder, experiment: Experiment) -> None:
-    """Raise `UserError` unless the folder's state is of this run, at this epoch or in the next."""
+    """Raise `UserError` unless the folder holds this run, after this epoch or in the next one."""
     if not folder.latest_file.exists():
         raise UserError(
-            f"runs = {folder.path}: there is no state in it to go on from after epoch {epoch};"
+            f"runs = {folder.path}: there is no state in it to continue from after epoch {epoch};"
             " accepted: the folder that belongs to --out, or a new --out"
         )
     state = folder.read()
@@ -93,9 +93,9 @@ def must_be_at(epoch: int, folder: RunFolder, experiment: Experiment) -> None:
 
 
 def train_both(experiment: Experiment, folders: Folders, data_dir: Path | None) -> None:
-    """Train both runs on to the experiment's end, each in a process of its own.
+    """Continue both runs to the end of the experiment, each in a child process.
 
-    Where one of them fails, it says why, and this process ends with status 1.
+    If one of them fails, it prints why, and this process ends with status 1.
     """
     under_way: list[BaseProcess] = []
     try:
@@ -111,10 +111,7 @@ def train_both(experiment: Experiment, folders: Folders, data_dir: Path | None) 
 def train_in_a_process(
     name: BackendName, folder: RunFolder, experiment: Experiment, data_dir: Path | None
 ) -> None:
-    """Train on from the folder's state, which is kept there, as the work of a process of its own.
-
-    The process is prepared as for any training.
-    """
+    """Continue the run in the folder, and keep its state there: the work of a child process."""
     with ends_as_a_child(str(folder.path)):
         backend = load_backend(name)
         backend.prepare_process()
@@ -127,7 +124,7 @@ def train_in_a_process(
 def predicted_digits(
     name: BackendName, state: Checkpoint, data_dir: Path | None
 ) -> NDArray[np.int64]:
-    """Return the digit that a backend with a state's weights sees in each test image."""
+    """Return the digit that a backend with these weights predicts for each test image."""
     backend, model = load_trained(name, state)
     digits = load_mnist(state.experiment, data_dir)
     seen: NDArray[np.int64] = backend.predict(model, digits.test_images_nhwc).argmax(1)

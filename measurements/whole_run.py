@@ -1,4 +1,4 @@
-"""How far two free-running trainings are apart, epoch by epoch, to the end of a published run."""
+"""How far apart two free-running trainings are after each epoch of a published run."""
 
 import math
 from collections.abc import Sequence
@@ -17,28 +17,31 @@ from parity_ladder.comparison import compare
 
 Distance = Annotated[float, Field(ge=0)]
 TestImages = Annotated[int, Field(ge=0)]
-"""A number of them."""
+"""A number of test images."""
 
 
 class EpochDistance(Value):
-    """How far ours and theirs are apart after an epoch: absolute differences."""
+    """The absolute differences between our run and the reference's after an epoch."""
 
     epoch: int
     step: int
     weights: Distance
-    """The largest of any weight or bias."""
+    """The largest difference of a weight or bias."""
     loss: Distance
-    """Of the losses averaged over the epoch's training images."""
+    """The difference of the training loss, averaged over the epoch."""
     val_loss: Distance
     accuracy: tuple[float, float]
-    """Ours and theirs, on the epoch's training images."""
+    """Ours and theirs, averaged over the epoch's training images."""
     val_accuracy: tuple[float, float]
     predictions: TestImages | None = None
-    """This and what follows is given after the last epoch; a run may have been lengthened since."""
+    """The number of test images. This field and those below are set after the last epoch only.
+
+    A run that was continued with more epochs has them in the middle, too.
+    """
     predictions_that_differ: TestImages | None = None
-    """Those in which the two see different digits."""
+    """The number of test images for which the two predict different digits."""
     experiment: Experiment | None = None
-    """What was trained, up to this epoch."""
+    """The experiment, with this epoch as its last."""
     circumstances: Circumstances | None = None
 
     def __str__(self) -> str:
@@ -55,8 +58,8 @@ class EpochDistance(Value):
 def epoch_distance(ours: Checkpoint, theirs: Checkpoint) -> EpochDistance:
     """Compare two states after the same epoch.
 
-    Raises `UserError` for states that are not comparable: of different steps, with different
-    tensors, or not finite.
+    Raises `UserError` for states that cannot be compared: from different steps, with different
+    variables, or with values that are not finite.
     """
     at, there = (each.iteration for each in (ours, theirs))
     if at != there or ours.batch:
@@ -80,7 +83,7 @@ def epoch_distance(ours: Checkpoint, theirs: Checkpoint) -> EpochDistance:
 
 
 def read_distances(file: Path) -> list[EpochDistance]:
-    """Return the lines of a file, of epochs 1, 2, ...; raises `UserError` for another file."""
+    """Return the lines of a file, which are epochs 1, 2, ...; raises `UserError` for others."""
     distances = read_lines(file, EpochDistance)
     epochs = [distance.epoch for distance in distances]
     if epochs != list(range(1, len(epochs) + 1)):
@@ -89,7 +92,7 @@ def read_distances(file: Path) -> list[EpochDistance]:
 
 
 def picture(distances: Sequence[EpochDistance]) -> bytes:
-    """Draw the distances by step on a logarithmic scale, which leaves out zeros, as a PNG."""
+    """Draw the distances by step as a PNG, on a logarithmic scale, which cannot show zeros."""
     from cnn_experiment.look import pictures
 
     steps = np.array([each.step for each in distances])

@@ -1,1 +1,1 @@
-"""The proof that the two backends are one computation, as a pytest suite."""
+"""The experiment on the parity ladder: its two sides, its known differences, and the tests."""

@@ -1,4 +1,4 @@
-"""The climb of this experiment: with its batches and its known differences."""
+"""The climb of this experiment, with its batches and its known differences."""
 
 from collections.abc import Callable
 
@@ -17,9 +17,9 @@ def climb_experiment(
     twins: int = TWINS,
     on_rung: Callable[[RungResult], object] = lambda _: None,
 ) -> Result:
-    """Compare a port with Keras over the first epoch and the first step of the next.
+    """Compare a port with Keras over the first epoch and the first step of the second.
 
-    Where they part, the causes are looked for among `known`; by default, all known differences.
+    The causes of a difference are looked for among `known`: by default, all known differences.
     """
     return climb(
         port,

@@ -1,4 +1,4 @@
-"""The batches that both sides are given: images and labels of one experiment."""
+"""The batches that both sides train on: images and labels of one experiment."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, overload
@@ -17,13 +17,13 @@ class DigitBatch(NamedTuple):
 
 
 class DigitBatches(Sequence[DigitBatch]):
-    """Batches that are copied out of the training images when they are asked for."""
+    """The batches of an epoch. Each is copied out of the training images when it is accessed."""
 
     def __init__(self, digits: Digits, indices: Sequence[NDArray[np.int64]]) -> None:
         self._digits, self._indices = digits, indices
 
     def __len__(self) -> int:
-        """Count of batches."""
+        """Return the number of batches."""
         return len(self._indices)
 
     @overload
@@ -33,7 +33,7 @@ class DigitBatches(Sequence[DigitBatch]):
     def __getitem__(self, place: slice) -> "DigitBatches": ...
 
     def __getitem__(self, place: int | slice) -> "DigitBatch | DigitBatches":
-        """One batch, or some of them."""
+        """Return one batch, or some of them."""
         if isinstance(place, slice):
             return DigitBatches(self._digits, self._indices[place])
         index = self._indices[place]

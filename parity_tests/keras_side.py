@@ -18,11 +18,13 @@ from keras_ref.floatx import floatx
 from parity_ladder import Arrays, Shapes, Side, State, Step
 from parity_tests.digit_batches import DigitBatch, DigitBatches
 
-_load_mnist = lru_cache(maxsize=2)(load_mnist)  # the port loads its own
+_load_mnist = lru_cache(maxsize=2)(
+    load_mnist
+)  # a cache apart from the port's: shared arrays prove nothing
 
 
 class KerasReference(Side[DigitBatch]):
-    """Computes what `fit` computes (a test compares them), and shows everything on the way."""
+    """Computes what `fit` computes, which a test checks, and shows every intermediate result."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
@@ -34,19 +36,19 @@ class KerasReference(Side[DigitBatch]):
         self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
 
     def digits(self) -> Digits:
-        """Return the images and labels that `fit` is given."""
+        """Return the images and labels that `fit` trains on."""
         return _load_mnist(self.experiment)
 
     def data(self) -> Arrays:
-        """Return the same, by their names."""
+        """Return the images and labels by name."""
         return dict(vars(self.digits()))
 
     def batches(self) -> list[list[NDArray[np.int64]]]:
-        """Return what the dataset that `fit` gets deals in each epoch."""
+        """Return the indices of the images in the batches that `fit` takes, epoch by epoch."""
         return [self.epoch_batches(epoch) for epoch in range(self.experiment.epochs)]
 
     def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """Deal the images' own numbers through that dataset."""
+        """Return the same for one epoch: the dataset of `fit` deals the numbers of the images."""
         numbers = np.arange(self.experiment.data.train_images)
         digits = Digits(numbers, np.zeros_like(numbers), numbers[:0], numbers[:0])
         dataset = keras_ref.SeededBatches(self.experiment, digits)
@@ -54,13 +56,13 @@ class KerasReference(Side[DigitBatch]):
         return [dataset[place][0] for place in range(len(dataset))]
 
     def first_epoch(self) -> DigitBatches:
-        """Return the batches that a climb goes through."""
+        """Return the batches that a climb compares."""
         return DigitBatches(self.digits(), self.epoch_batches(0))
 
     def next_epoch(self) -> DigitBatches:
-        """Return the first batch of the second epoch, where there is one.
+        """Return the first batch of the second epoch, if there is one.
 
-        A schedule or an order that begins anew with each epoch shows there.
+        It shows a schedule that wrongly starts again with each epoch.
         """
         batches = self.epoch_batches(1)[:1] if self.experiment.epochs > 1 else []
         return DigitBatches(self.digits(), batches)
@@ -71,12 +73,12 @@ class KerasReference(Side[DigitBatch]):
         return {name: array.shape for name, array in weights.items()}
 
     def initial_state(self) -> State:
-        """Return the state that a freshly built model has."""
+        """Return the state of a newly built model."""
         keras_ref.reset(self._model, self.experiment)
         return self._state()
 
     def step(self, state: State, batch: DigitBatch) -> Step:
-        """Put the model and its optimizer into `state`, and make one update."""
+        """Load `state` into the model and its optimizer, and make one update."""
         self._load(state)
         with floatx(self.experiment.dtype):
             probabilities, data_loss, penalty, gradients, rate = self._compiled_step(

@@ -1,7 +1,7 @@
-"""An ordinary port, as a newcomer would write it: nothing in it is ours but the interface.
+"""An ordinary port, as a newcomer would write it: only its interface is that of the ladder.
 
-Its mistakes are written out here a second time, apart from `known_differences`, so that a cause is
-never found by comparing a planted fault with itself.
+Its mistakes are written here independently of `known_differences`: no test may find a cause by
+comparing a planted fault with itself.
 """
 
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ L2 = float(np.float32(1e-3))
 
 
 def to_torch(array: NDArray[Any]) -> torch.Tensor:
-    """Transpose a kernel from Keras' layout."""
+    """Transpose a kernel from Keras' layout to PyTorch's."""
     axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim]
     return torch.from_numpy(array.transpose(axes).copy())
 
 
 def to_keras(tensor: torch.Tensor) -> NDArray[Any]:
-    """Transpose a kernel to Keras' layout."""
+    """Transpose a kernel from PyTorch's layout to Keras'."""
     array = tensor.detach().numpy()
     return array.transpose({4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[array.ndim]).copy()
 
 
 class NewcomersPort(Side[DigitBatch]):
-    """An `nn.Sequential` and a stock optimizer, as they stand in the examples for PyTorch.
+    """An `nn.Sequential` and a stock optimizer, as in the usual PyTorch examples.
 
-    By default everything but the optimizer is as it should be: `torch.optim.RMSprop` is another
-    equation than Keras'. The arguments are mistakes, or, for `keras_equation`, the way out of one.
+    By default only the optimizer is wrong: `torch.optim.RMSprop` has another equation than Keras'
+    RMSprop. `keras_equation` corrects it. The other arguments add mistakes.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class NewcomersPort(Side[DigitBatch]):
         return float(self.experiment.schedule.rates(max(late, 0), "float64"))
 
     def step(self, state: State, batch: DigitBatch) -> Step:
-        """Put the weights of `state` into the modules, and take one ordinary step."""
+        """Load the weights of `state` into the modules, and take one ordinary training step."""
         named, rate = self.named(), self.rate(state.iteration)
         for name, parameter in named.items():
             parameter.data = to_torch(state.weights[name])
@@ -144,7 +144,7 @@ class NewcomersPort(Side[DigitBatch]):
         state: State,
         rate: float,
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Move the parameters; return what the optimizer keeps: velocities and momenta."""
+        """Update the parameters; return what the optimizer keeps: velocities and momenta."""
         velocity = {name: to_torch(state.optimizer[f"velocity/{name}"]) for name in named}
         momentum = {name: to_torch(state.optimizer[f"momentum/{name}"]) for name in named}
         if self.keras_equation:

@@ -1,4 +1,4 @@
-"""Every option of the articles, each as one small experiment that differs by it alone."""
+"""Each option of the articles as a small experiment, which differs in this option alone."""
 
 from cnn_experiment import (
     L1,
@@ -21,13 +21,13 @@ _KERNELS: tuple[Regularized, ...] = ("convolutions", "hidden", "output")
 
 
 def options() -> dict[str, Experiment]:
-    """Return an experiment for each option, of so many steps on real MNIST, in float64."""
+    """Return an experiment of `STEPS` steps on MNIST in float64 for each option, by its name."""
     base = small_experiment(STEPS)
     network = base.network
-    found: dict[str, Experiment] = {}
+    by_name: dict[str, Experiment] = {}
 
     def with_network(name: str, **changes: object) -> None:
-        found[name] = base.with_changes(network=network.with_changes(**changes))
+        by_name[name] = base.with_changes(network=network.with_changes(**changes))
 
     for activation in ("relu", "sigmoid", "elu", "tanh"):
         convolutions = tuple(c.with_changes(activation=activation) for c in network.convolutions)
@@ -53,14 +53,14 @@ def options() -> dict[str, Experiment]:
         "L2, convolutions too": L2(strength=1e-3, layers=_KERNELS),
         "L2, hidden layers only": L2(strength=1e-3, layers=("hidden",)),
     }.items():
-        found[f"regularizer: {name}"] = base.with_changes(regularizer=value)
+        by_name[f"regularizer: {name}"] = base.with_changes(regularizer=value)
     for name, optimizer in {
         "rmsprop": RMSprop(),
         "rmsprop with momentum": RMSprop(momentum=0.5),
         "nadam": Nadam(),
         "adamax": Adamax(),
     }.items():
-        found[f"optimizer: {name}"] = base.with_changes(optimizer=optimizer)
+        by_name[f"optimizer: {name}"] = base.with_changes(optimizer=optimizer)
     for name, schedule in {
         "constant": ConstantRate(),
         "inverse time": InverseTimeDecay(decay_steps=7, decay_rate=0.5),
@@ -68,8 +68,8 @@ def options() -> dict[str, Experiment]:
         "exponential": ExponentialDecay(decay_steps=7, decay_rate=0.9),
         "exponential, staircase": ExponentialDecay(decay_steps=7, decay_rate=0.9, staircase=True),
     }.items():
-        found[f"schedule: {name}"] = base.with_changes(schedule=schedule)
+        by_name[f"schedule: {name}"] = base.with_changes(schedule=schedule)
     for protocol in ("pooled", "official"):
         data = base.data.with_changes(protocol=protocol)
-        found[f"data: {protocol}"] = base.with_changes(data=data)
-    return found
+        by_name[f"data: {protocol}"] = base.with_changes(data=data)
+    return by_name

@@ -1,4 +1,4 @@
-"""One climb of this experiment, as it stands in parity.json."""
+"""The result of one climb of this experiment, as it is written into parity.json."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from parity_ladder import Result
 
 FILE = "parity.json"
 _LONGEST = 32 * 2**20
-"""More than an epoch of 60,000 updates needs."""
+"""Bytes. An epoch of 60,000 updates needs less."""
 
 
 class ParityResult(Result, Value):
-    """What the climb came to, what was climbed, and what it was computed with."""
+    """The result of a climb, with its experiment, and with the software and machine it ran on."""
 
     preset: str | None
     """None for an experiment from a file."""
     steps: Size
     mutant: str | None
-    """The known difference that was planted."""
+    """The known difference that was planted in the port."""
     cause: str | None
-    """The causes by their names."""
+    """The names of the causes."""
     device: str
     twins: int | None
-    """Of each side; None in float64."""
+    """The number of twins of each side; None in float64."""
     random_digits: bool = False
     experiment: Experiment
     versions: dict[str, str]
@@ -32,6 +32,6 @@ class ParityResult(Result, Value):
 
 
 def read_parity_result(folder: Path | str) -> ParityResult:
-    """Read the climb that was written into this folder; `UserError` for anything else there."""
+    """Read the result from this folder; raises `UserError` for a file that is not one."""
     what = "what scripts/parity.py --out wrote"
     return ParityResult.from_file(Path(folder) / FILE, longest=_LONGEST, what=what)

@@ -1,4 +1,4 @@
-"""One climb as `scripts/parity.py` asks for it: what is climbed, and what is written of it."""
+"""One climb as `scripts/parity.py` runs it: its settings, and the files that it writes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,24 +20,24 @@ from parity_tests.small import short_epoch
 
 @dataclass(frozen=True)
 class ParityRun:
-    """What to climb. Making it raises `UserError` for what cannot be, before anything is loaded."""
+    """The settings of a climb. Wrong ones raise `UserError` here, before a framework is loaded."""
 
     preset: str | None
     """The name of the experiment; None for one from a file."""
     experiment: Experiment
-    """In the dtype and with the steps of the climb: `for_a_climb` makes it."""
+    """With the dtype and the steps of the climb, as `for_a_climb` returns it."""
     mutant: str | None = None
     """The known difference to plant in the port."""
     twins: int = TWINS
-    """Runs of each side from starts that are one ulp away; in float32."""
+    """In float32: the number of runs of each side whose initial weights are one ulp away."""
     device: str = "cpu"
     random_digits: bool = False
-    """Random images of the network's own shape instead of MNIST's."""
+    """Random images of the network's input shape instead of MNIST's."""
 
     def __post_init__(self) -> None:
         if self.twins < 2:
             raise UserError(
-                f"twins = {self.twins}: accepted: 2 or more; the limits are those of {TWINS}"
+                f"twins = {self.twins}: accepted: 2 or more; the tolerances are made for {TWINS}"
             )
         for package in ("torch", "keras", "tensorflow"):
             if find_spec(package) is None:
@@ -46,8 +46,8 @@ class ParityRun:
             load_mnist(self.experiment).must_fit(self.experiment)
 
     def climb(self, on_rung: Callable[[RungResult], object] = lambda _: None) -> ParityResult:
-        """Climb, with the frameworks loaded here; `on_rung` is told of each rung at once."""
-        # PyTorch first: what it cannot do is said before Keras is loaded, which takes longer.
+        """Climb. Loads both frameworks. `on_rung` is called with each rung's result at once."""
+        # PyTorch first: it is loaded faster than Keras, so a wrong device is reported sooner.
         import torch_cnn
         from parity_tests.known_differences import CATALOGUE, PlantedFaults
         from parity_tests.torch_side import TorchPort
@@ -76,9 +76,9 @@ class ParityRun:
         return self._with_circumstances(result)
 
     def _with_circumstances(self, result: Result) -> ParityResult:
-        found = {name: getattr(result, name) for name in Result.model_fields}
+        fields = {name: getattr(result, name) for name in Result.model_fields}
         return ParityResult(
-            **found,
+            **fields,
             preset=self.preset,
             steps=self.experiment.steps_per_epoch,
             mutant=self.mutant,
@@ -100,9 +100,9 @@ def most_steps(experiment: Experiment) -> int:
 def for_a_climb(
     experiment: Experiment, dtype: Literal["float64", "float32"], steps: int, seed: int | None
 ) -> Experiment:
-    """Return the experiment in this dtype, with an epoch of so many steps, and with this seed.
+    """Return the experiment with this dtype, this number of steps in an epoch, and this seed.
 
-    Raises `UserError` for steps that an epoch cannot have.
+    Raises `UserError` for a number of steps that an epoch cannot have.
     """
     most = most_steps(experiment)
     if not 1 <= steps <= most:
@@ -112,7 +112,7 @@ def for_a_climb(
 
 
 def verdict(result: ParityResult) -> str:
-    """Return the outcome as the last lines of the command."""
+    """Return the outcome as text, the last lines that the command prints."""
     if not result.holds:
         return result.verdict
     lines = [f"{result.verdict}: {result.steps} steps in {result.dtype}"]
@@ -130,12 +130,12 @@ def list_mutants() -> None:
 
 
 def must_be_able_to_report() -> None:
-    """Raise `UserError` for a report that could not be made once all is measured."""
-    import parity_tests.report  # noqa: F401 - is what it needs installed?
+    """Raise `UserError` if a package that the report needs is not installed."""
+    import parity_tests.report  # noqa: F401 - raises `UserError` itself
 
 
 def write(folder: Path, result: ParityResult, *, with_report: bool) -> None:
-    """Write parity.json, the experiment.json to repeat it with and, if asked for, its page."""
+    """Write parity.json, experiment.json to repeat the climb, and its page if asked for."""
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FILE, result.to_json().encode())
     write_atomically(folder / "experiment.json", result.experiment.to_json().encode())

@@ -1,4 +1,4 @@
-"""Images drawn from the seed, for networks that MNIST does not fit."""
+"""Random images, decided by the seed, for networks whose input is not an MNIST image."""
 
 from typing import Protocol, TypeVar
 
@@ -20,7 +20,7 @@ S = TypeVar("S", bound=_OnDigits)
 
 
 def random_digits(experiment: Experiment) -> Digits:
-    """Draw normally distributed images of the network's own shape, and labels, in its dtype."""
+    """Return normally distributed images of the network's input shape and dtype, and labels."""
     source = np.random.RandomState(experiment.seed)
     train, test = experiment.data.train_images, experiment.data.test_images
     shape = (train + test, *experiment.network.input_shape)

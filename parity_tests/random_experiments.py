@@ -23,9 +23,9 @@ from cnn_experiment import (
 )
 
 STEPS = 3
-"""At iterations 0 to 2 it is the same whether a schedule divides by its period, as it does in Keras
-without a compiled graph, or multiplies by the reciprocal, as in `fit`."""
-# Training flushes numbers too small for normal form to 0, in the whole process.
+"""Keras divides by the period of a schedule, but in `fit`, which compiles a graph, it multiplies by
+the reciprocal. At iterations 0 to 2 both give the same number."""
+# Training sets subnormal numbers to 0, in the whole process.
 _floats = partial(st.floats, allow_subnormal=False)
 _IMAGES_A_BATCH = st.integers(1, 5)
 
@@ -34,8 +34,8 @@ _pairs = st.tuples(_sides, _sides)
 _strengths = _floats(1e-5, 1e-1)
 _rates = _floats(1e-5, 1e-1)
 _fractions = _floats(0.0, 0.99)
-# Without a memory, an optimizer divides each gradient by its own size: its steps are all of one
-# size, and weights that they bring back to 0 hold nothing but rounding.
+# With a rho or beta_2 near 0, an optimizer divides each gradient by its own magnitude. All its
+# steps then have the same size, and a weight that they bring back to 0 is rounding alone.
 _memories = _floats(0.5, 0.999)
 
 _convolutions = st.builds(
@@ -82,7 +82,7 @@ _regularizers = st.one_of(
 
 @st.composite
 def _networks(draw: st.DrawFn) -> Network:
-    """Layers are added as long as something reaches the next."""
+    """Draw a network: layers are added as long as the output of the last one is not empty."""
     height, width, channels = draw(
         st.tuples(st.integers(1, 14), st.integers(1, 14), st.sampled_from([1, 3]))
     )
@@ -106,7 +106,7 @@ def _networks(draw: st.DrawFn) -> Network:
 
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
-    """Experiments in float64 of a few steps, on images of any small size, grey or colour."""
+    """Draw an experiment in float64 of a few steps, with small images, grey or colour."""
     size = draw(_IMAGES_A_BATCH)
     return Experiment(
         network=draw(_networks()),

@@ -1,4 +1,4 @@
-"""Where the measured results that come with the code are."""
+"""The place of the measured results that come with the code."""
 
 from pathlib import Path
 

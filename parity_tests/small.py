@@ -1,12 +1,12 @@
-"""Experiments cut down to what a check needs."""
+"""Small experiments for fast checks."""
 
 from cnn_experiment import Convolution, Data, Experiment, Hidden, Network, preset
 
 
 def short_epoch(experiment: Experiment, steps: int) -> Experiment:
-    """Return the experiment with `steps` batches an epoch.
+    """Return the experiment with `steps` batches in an epoch.
 
-    The last one is half as long, or, where all 60,000 images are asked for, what remains.
+    The last batch is half as long. With as many steps as 60,000 images need, all of them are used.
     """
     size = experiment.batch_size
     images = 60_000 if steps * size >= 60_000 else (steps - 1) * size + (size + 1) // 2

@@ -1,7 +1,7 @@
 """The port: `torch_cnn`'s own step, one at a time.
 
-Each decision that a port can take wrongly is a method of its own, so that a known difference is
-this class with one method replaced.
+Each decision that a port can take wrongly is a method, so that a known difference is a subclass
+that replaces one method.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,13 @@ from torch_cnn.weights import (
     torch_name,
 )
 
-_load_mnist = lru_cache(maxsize=2)(load_mnist)  # the reference loads its own
+_load_mnist = lru_cache(maxsize=2)(
+    load_mnist
+)  # a cache apart from the reference's: shared arrays prove nothing
 
 
 class TorchPort(Side[DigitBatch]):
-    """Computes what `torch_cnn.train` computes (a test compares them), and shows all on the way."""
+    """Computes what `torch_cnn.train` computes, which a test checks, and shows every step of it."""
 
     def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
         self.experiment = experiment
@@ -42,10 +44,10 @@ class TorchPort(Side[DigitBatch]):
         self.model.data_loss = self.data_loss  # type: ignore[method-assign, assignment]
         self.model.penalty = self.penalty  # type: ignore[method-assign]
 
-    # What a port decides, in the order of the rungs
+    # The decisions of a port, in the order of the rungs
 
     def digits(self) -> Digits:
-        """Return the images and labels that it trains on."""
+        """Return the images and labels that the port trains on."""
         return _load_mnist(self.experiment)
 
     def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -55,15 +57,15 @@ class TorchPort(Side[DigitBatch]):
         return epoch_batches(experiment.seed, epoch, images, size)
 
     def build_model(self) -> CNN:
-        """Return the network with the weights that it begins with."""
+        """Return the network with its initial weights."""
         return build_model(self.experiment)
 
     def initial_weights(self) -> Arrays:
-        """Return the weights that it begins with, in the neutral layout."""
+        """Return the initial weights, in the neutral layout, which is Keras'."""
         return self._as_built
 
     def initial_optimizer_state(self) -> Arrays:
-        """Return what its optimizer keeps before the first update."""
+        """Return what the optimizer keeps before the first update."""
         return self.experiment.initial_optimizer_state()
 
     def to_torch(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -79,15 +81,15 @@ class TorchPort(Side[DigitBatch]):
         return type(self.model).penalty(self.model)
 
     def learning_rate(self, iteration: int) -> float:
-        """Return the rate of the update after `iteration` updates."""
+        """Return the learning rate of the update that follows `iteration` updates."""
         return self.scheduled_rate(self.scheduled_iteration(iteration))
 
     def scheduled_iteration(self, iteration: int) -> int:
-        """Return the count that the schedule is asked with."""
+        """Return the count of updates that is passed to the schedule."""
         return iteration
 
     def scheduled_rate(self, iteration: int) -> float:
-        """Return the schedule's rate at a count of updates."""
+        """Return the learning rate of the schedule after `iteration` updates."""
         return float(self.experiment.schedule.rates(iteration, self.experiment.dtype))
 
     def build_optimizer(self) -> torch.optim.Optimizer:
@@ -95,7 +97,7 @@ class TorchPort(Side[DigitBatch]):
         return build_optimizer(self.model)
 
     def gradients(self, optimizer: torch.optim.Optimizer) -> Arrays:
-        """Return the gradients that the optimizer goes by: weight decay is the penalty's."""
+        """Return the gradients of data loss plus penalty; weight decay is the penalty's part."""
         decay = {
             parameter: group.get("weight_decay", 0.0)
             for group in optimizer.param_groups
@@ -114,10 +116,10 @@ class TorchPort(Side[DigitBatch]):
         """Return what a step's loss counts in the epoch's average."""
         return step.size or 0
 
-    # What the ladder asks
+    # The interface of the ladder
 
     def data(self) -> Arrays:
-        """Return images and labels as PyTorch holds them, laid out as the reference's."""
+        """Return the images and labels as PyTorch holds them, in the layout of the reference."""
         digits = self.digits()
 
         def held(images_nhwc: NDArray[Any]) -> NDArray[Any]:
@@ -144,7 +146,7 @@ class TorchPort(Side[DigitBatch]):
         return State(self.initial_weights(), self.initial_optimizer_state())
 
     def step(self, state: State, batch: DigitBatch) -> Step:
-        """Put the model and an optimizer into `state`, and make one update."""
+        """Load `state` into the model and an optimizer, and make one update."""
         optimizer = self.build_optimizer()
         self._load_weights(state)
         load_neutral_optimizer_state(self.model, optimizer, state.optimizer, state.iteration)
@@ -154,13 +156,12 @@ class TorchPort(Side[DigitBatch]):
 
         before_update: list[tuple[float, float, Arrays]] = []
 
-        def look(data_loss: Tensor, penalty: Tensor) -> None:
-            seen = data_loss.item(), penalty.item(), self.gradients(optimizer)
-            before_update.append(seen)
+        def keep(data_loss: Tensor, penalty: Tensor) -> None:
+            before_update.append((data_loss.item(), penalty.item(), self.gradients(optimizer)))
 
         images = images_on_device(batch.images_nhwc, self.model)
         labels = torch.from_numpy(batch.labels).to(self.model.device)
-        _, hits = train_step(self.model, optimizer, images, labels, before_update=look)
+        _, hits = train_step(self.model, optimizer, images, labels, before_update=keep)
         ((data_loss, penalty, gradients),) = before_update
         return Step(
             state=State(

@@ -11,7 +11,10 @@ from parity_ladder import assert_arrays_close
 def assert_trained_alike(
     experiment: Experiment, digits: Digits, device: str = "cpu"
 ) -> list[EpochRecord]:
-    """Train both ways in float64; compare reports and weights, and return ours of each epoch."""
+    """Train with both backends; compare epoch records and weights; return our records.
+
+    The tolerances are for float64.
+    """
     our_model, our_history = torch_cnn.train(experiment, digits, device=device)
     their_model, their_history = keras_ref.train(experiment, digits, device="cpu")
     for ours, theirs in zip(our_history, their_history, strict=True):

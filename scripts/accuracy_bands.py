@@ -1,13 +1,13 @@
-r"""Train seeds x contestants x presets, and say with statistics whether they reach the same.
+r"""Train a preset with many seeds and contestants, and compare the accuracies they reach.
 
     python scripts/accuracy_bands.py --preset article-2 --contestants keras,torch --seeds 30
     python scripts/accuracy_bands.py --preset article-3 --contestants torch --seeds 2 --jobs 2
     python scripts/accuracy_bands.py --analyse --json accuracy.json --plot accuracy.png
 
 Runs are paired: the same seed gives every contestant the same split, initial weights and batches.
-Each is a process of its own; --jobs of them share the cores. Every finished run is a line in the
-results file and is not repeated; one that was broken off goes on where it was stopped. Contestants:
-keras, torch, torch-bfloat16, and torch-stock-rmsprop, a planted fault (which begins anew).
+Each run is a process; --jobs of them share the cores. Every finished run becomes a line in the
+results file and is not repeated. A run that was stopped continues where it was. Contestants: keras,
+torch, torch-bfloat16, and torch-stock-rmsprop, a planted fault (a stopped one starts again).
 """
 
 import argparse
@@ -29,27 +29,27 @@ FOR_ANALYSIS = ("json", "plot")
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
-    add("--preset", metavar="NAME", help=f"default {PRESET}; to analyse: every one")
+    add("--preset", metavar="NAME", help=f"default {PRESET}; with --analyse: all")
     add("--epochs", type=int, metavar="N", help="instead of the preset's")
     add("--momentum", type=float, metavar="M", help="instead of the preset's")
     add("--train-images", type=int, metavar="N", help="the first N; default 60000")
     add("--contestants", metavar="NAMES", help=f"of {', '.join(CONTESTANTS)}; default {BOTH}")
-    add("--seeds", type=int, metavar="N", help=f"0 to N-1; default {SEEDS}; to analyse: every one")
+    add("--seeds", type=int, metavar="N", help=f"0 to N-1; default {SEEDS}; with --analyse: all")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time, sharing the cores")
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default {RESULTS}")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
-    add("--analyse", action="store_true", help="train nothing; print the verdicts")
-    add("--json", type=Path, metavar="FILE", help="the analysis for machines")
-    add("--plot", type=Path, metavar="FILE.png", help="the analysis as a picture")
+    add("--analyse", action="store_true", help="train nothing; print the comparisons")
+    add("--json", type=Path, metavar="FILE", help="write the analysis as JSON")
+    add("--plot", type=Path, metavar="FILE.png", help="draw the analysis")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Train or analyse; exit with 1 and one sentence where that cannot be done."""
+    """Train or analyse; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     name, seeds = options.preset or PRESET, options.seeds
     with errors_as_one_sentence(), stopping_as_one_sentence():
@@ -58,7 +58,7 @@ def main() -> None:
                 use = "training" if options.analyse else "--analyse"
                 raise UserError(f"--{option.replace('_', '-')} is for {use}")
         must_be_at_least_one(seeds=seeds, jobs=options.jobs)
-        preset(name)  # raises for an unknown one
+        preset(name)  # raises `UserError` for an unknown name
         if options.analyse:
             from measurements.accuracy.report import report  # loads SciPy
 

@@ -1,11 +1,11 @@
-r"""Draw what a layer of a trained network gives out for a digit, as articles IV to VI do.
+r"""Draw the output of a layer of a trained network for a digit, as in articles IV to VI.
 
     python scripts/activations.py --run runs/article-2 --layer conv2d_1 --image 12 --out maps.png
     python scripts/activations.py --run runs/article-2 --layer dense_1 --compare 6,24,16 \
         --backend both --out nodes.png
 
-A convolution's or pooling's maps, or a dense layer's nodes, stand 8 in a row beside the digit. All
-digits of a picture share one scale of colours. N counts the run's own test images from 0.
+The maps of a convolution or pooling, or the nodes of a dense layer, are drawn beside the digit, 8
+in a row. All digits of a picture have one scale of colours. N counts the run's test images from 0.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from cnn_experiment.look.trained_run import TrainedRun, add_run_options
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add_run_options(parser)
     parser.add_argument("--layer", required=True, metavar="NAME", help="conv2d_1, dense_1, ...")
@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--scale",
         action="store_true",
-        help="standardise each map and cut it to 0 to 255, which shows faint ones",
+        help="standardise each map and clip it to 0 to 255, which shows faint maps",
     )
     parser.add_argument("--cmap", default="jet", metavar="NAME", help="matplotlib's; default jet")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Draw as the command line says; exit with 1 and one sentence where that cannot be done."""
+    """Draw as the command line says; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     with errors_as_one_sentence():
         must_be_writable_picture(options.out, "out")
@@ -57,11 +57,11 @@ def main() -> None:
         images = [options.image] if options.compare is None else options.compare
         backends = ("torch", "keras") if options.backend == "both" else (options.backend,)
         run = TrainedRun(options.run, options.data_dir)
-        found = activations.LayerOutputs(run, options.layer, images, backends)
-        write_atomically(options.out, found.png(options.cmap, standardised=options.scale))
-        print(f"{found.title}: wrote {options.out}")
-        if found.largest_difference is not None:
-            print(f"torch and Keras: at most {found.largest_difference:.2g} apart")
+        outputs = activations.LayerOutputs(run, options.layer, images, backends)
+        write_atomically(options.out, outputs.png(options.cmap, standardised=options.scale))
+        print(f"{outputs.title}: wrote {options.out}")
+        if outputs.largest_difference is not None:
+            print(f"torch and Keras: at most {outputs.largest_difference:.2g} apart")
 
 
 def numbers(text: str) -> list[int]:

@@ -1,10 +1,10 @@
-"""Time the training step against what else could be used, side by side.
+"""Measure the time of our training step and of its peers: other ways to train the same network.
 
     python scripts/benchmark.py --preset article-3-addendum --json results/benchmark.json
 
-Every contestant has a process of its own with two threads, is warmed up, and then trains in turns,
-in rounds of random order. A ratio is the median over the rounds of a peer's time over ours in the
-same round, above 1 where we are faster, with a 95 % bootstrap interval; the control is a second
+Every contestant is a process with two threads. After a warm-up the contestants train in turns, in
+random order in each round. A ratio is a peer's time divided by ours in the same round: the median
+over the rounds, with a 95 % bootstrap interval. Above 1 we are faster. The control is a second
 process of our own float32 step.
 """
 
@@ -23,21 +23,21 @@ from measurements.benchmark import measure, tables
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("--preset", metavar="NAME", default="article-3-addendum")
-    add("--steps", type=int, default=200, metavar="N", help="a turn; default 200")
+    add("--steps", type=int, default=200, metavar="N", help="steps in a turn; default 200")
     add("--rounds", type=int, default=20, metavar="R", help="default 20")
     peers = "keras,dataloader"
     add("--peers", default=peers, metavar="NAMES", help=f"default {peers}")
-    add("--json", type=Path, metavar="FILE", help="the result for machines")
-    add("--plot", type=Path, metavar="FILE", help="a picture of the ratios")
+    add("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    add("--plot", type=Path, metavar="FILE", help="draw the ratios")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, print, write and draw; exit with 1 and one sentence where that cannot be done."""
+    """Measure, print, write and draw; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     with errors_as_one_sentence():
         must_be_at_least_one(steps=options.steps, rounds=options.rounds)

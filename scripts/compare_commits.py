@@ -1,10 +1,10 @@
-"""Does a change leave every computation alone? Train two commits, and compare to the last bit.
+"""Check that a change alters no computation: train two commits, and compare to the last bit.
 
     python scripts/compare_commits.py 1908af3 HEAD
 
-Each commit is checked out in a folder of its own and trains 20 float64 steps of every preset in
+Each commit is checked out in a temporary folder and trains 20 float64 steps of every preset in
 both backends (measurements/float64_steps.py). Every loss and the final weights have to be the same
-in all bits. Prints a line for each run; exits with 1 where something differs.
+in all bits. Prints a line for each run; exits with status 1 if something differs.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from cnn_experiment.command_line import errors_as_one_sentence, parser_of
 
 STEPS = Path(__file__).parents[1] / "measurements" / "float64_steps.py"
 Runs = dict[tuple[str, str], list[str]]
-"""By backend and preset: the count of losses, the hash of the losses, the hash of the weights."""
+"""By backend and preset: the number of losses, their hash, and the hash of the weights."""
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     parser.add_argument("before", metavar="COMMIT")
     parser.add_argument("after", metavar="COMMIT")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def runs_of(commit: str) -> Runs:
-    """Train a commit in a folder of its own."""
+    """Train a commit in a temporary folder, and return its checksums."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         git("worktree", "add", "--detach", str(tree), commit)
@@ -66,7 +66,7 @@ def runs_of(commit: str) -> Runs:
 
 
 def git(*words: str) -> None:
-    """Run git; raise `UserError` with its last line where it fails."""
+    """Run git; if it fails, raise `UserError` with its last line."""
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
     if done.returncode:
         raise UserError(f"git {words[0]}: {done.stderr.strip().splitlines()[-1]}")

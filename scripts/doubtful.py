@@ -1,10 +1,10 @@
-r"""Show which test digits a trained network confuses, and where it is in doubt (article VI).
+r"""Show which test digits a trained network confuses, and which it is unsure of (article VI).
 
     python scripts/doubtful.py --run runs/article-2 --out doubtful
     python scripts/doubtful.py --run runs/article-2 --pair 4,9 --out doubtful
 
 Prints the confusion matrix, the most confused pairs, the digits that the network is least sure of
-and those that it takes for others. --out draws them: confusion.png, least_sure.png and
+and those that it classifies wrongly. --out draws them: confusion.png, least_sure.png and
 misclassified.png, or pair_4_9.png.
 """
 
@@ -23,7 +23,7 @@ from cnn_experiment.look.trained_run import TrainedRun, add_run_options
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add_run_options(parser)
     parser.add_argument("--backend", choices=("torch", "keras"), default="torch")
@@ -38,20 +38,20 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print and draw; exit with 1 and one sentence where that cannot be done."""
+    """Print and draw; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     with errors_as_one_sentence():
         if not 1 <= options.count <= MOST_ON_A_SHEET:
             raise UserError(f"count = {options.count}: accepted: 1 to {MOST_ON_A_SHEET}")
         must_be_a_folder(options.out)
         if options.out is not None:
-            import cnn_experiment.look.pictures  # noqa: F401 - is matplotlib there to draw?
+            import cnn_experiment.look.pictures  # noqa: F401 - raises `UserError` without matplotlib
         run = TrainedRun(options.run, options.data_dir)
         classes = run.experiment.network.output.units
         if options.pair is not None and not all(0 <= digit < classes for digit in options.pair):
             raise UserError(f"pair = {options.pair}: accepted: two of 0 to {classes - 1}")
-        found = (run.pixels, run.predict(options.backend, run.pixels.test_images), options.count)
-        doubts = doubts_of_pair(*found, options.pair) if options.pair else all_doubts(*found)
+        seen = (run.pixels, run.predict(options.backend, run.pixels.test_images), options.count)
+        doubts = doubts_of_pair(*seen, options.pair) if options.pair else all_doubts(*seen)
         print(doubts)
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""Train both frameworks on their own through a whole published run in float64; how far they part.
+"""Train a whole published run in float64 in both frameworks, and measure how far apart they are.
 
     python scripts/float64_run.py --preset article-3 --out results/float64_article-3.jsonl
 
-Both begin with the same weights and are given the same batches; nothing else passes between them.
-After every epoch a line is added with the largest distance of any weight and the distances of the
-losses, after the last one with the count of test images that they take for different digits. May be
-broken off at any time: the same command goes on.
+Both start with the same weights and train on the same batches; they have nothing else in common.
+Every epoch adds a line with the largest difference of a weight and the differences of the losses.
+The last line also counts the test images for which they predict different digits. The command may
+be stopped at any time; the same command continues.
 """
 
 import argparse
@@ -28,7 +28,7 @@ RUNS = Path("runs/float64")
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("--preset", metavar="NAME", default="article-3", help="default article-3")
@@ -38,12 +38,12 @@ def arguments() -> argparse.Namespace:
     checkpoints = f"folder of the checkpoints; default {RUNS}"
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=checkpoints)
     add("--out", type=Path, required=True, metavar="FILE.jsonl")
-    add("--plot", type=Path, metavar="FILE.png", help="the distances by step")
+    add("--plot", type=Path, metavar="FILE.png", help="draw the distances by step")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Train what --out lacks, and draw what is in it; exit with 1 and one sentence on bad input."""
+    """Train the missing epochs, and draw; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     with errors_as_one_sentence(), stopping_as_one_sentence():
         must_be_a_file_of_lines(options.out, "out")

@@ -1,12 +1,13 @@
-"""Damage files of every kind that is opened here, thousands of times, and open them.
+"""Damage files of every kind that we open, thousands of times, and open them.
 
     python scripts/fuzz_files.py --files 10000 --out results/fuzz.json
 
-Sound files are written once, the Keras ones by Keras itself; then each turn flips bits, cuts,
-repeats or overwrites a part, claims a huge size, another dtype or another name, or nests JSON
-deeply. Opening must give a state that is valid through and through, or end in our own error:
-anything else, a crash, more than 2 seconds of processor time, or more memory than 4 times the file
-and a fixed base is reported with the mutation's number, and the exit status is 1.
+Valid files are written once, the Keras ones by Keras itself. Each turn then damages one: it flips
+bits; cuts, repeats or overwrites a part; writes a huge size, another dtype or another name; or
+nests JSON deeply. The file must either open as a valid state or be refused with `UserError`.
+Anything else is a failure: a crash, another error, more than 2 seconds of processor time, or more
+memory than 4 times the file plus a fixed amount. Failures are printed with their number, and the
+exit status is 1.
 """
 
 import argparse
@@ -25,16 +26,18 @@ from tests.stress.damaging import damage_and_open
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     parser.add_argument("--files", type=int, default=10_000, metavar="N", help="default 10000")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the mutations")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the counts as JSON")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="decides the damage; default 0"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the counts as JSON")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Damage and open; exit with 1 where something else than our own error came of it."""
+    """Damage and open files; exit with status 1 after a failure."""
     options = arguments()
     with errors_as_one_sentence():
         must_be_at_least_one(files=options.files)

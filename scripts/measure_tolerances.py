@@ -1,19 +1,20 @@
-"""Measure what the ladder's tolerances are derived from.
+"""Measure the numbers that the tolerances of the parity ladder are derived from.
 
     python scripts/measure_tolerances.py one-step --steps 938 --out results/float32_one_step.csv
     python scripts/measure_tolerances.py envelope --steps 150 --out results/float32_envelope.csv
     python scripts/measure_tolerances.py trajectory --steps 938 --out results/float64_trajectory.csv
 
-one-step, in float32: each step is taken by both frameworks from the same state, and by each once
-more from weights moved by one ulp. A row for each rung: the worst difference between the
-frameworks and between each framework and itself.
+one-step, in float32: both frameworks take each step from the same state, and once more from weights
+that are one ulp (unit in the last place) away. A row for each rung of the ladder: the worst
+difference between the frameworks, and between the two steps of each framework.
 
-envelope, in float32: many runs of each framework from starts one ulp apart, for several seeds. Two
-groups of eight are drawn from them again and again, and judged as the ladder judges a port. A row
-for each phase: how far such groups go beyond each other, and how many would be rejected.
+envelope, in float32: many runs of each framework whose initial weights are one ulp apart, for
+several seeds. Two groups of eight runs are drawn again and again, and judged as the ladder judges a
+port. A row for each phase: how far apart the groups are, and how many would be rejected.
 
-trajectory, in float64: both frameworks go their own ways, and so does a twin of Keras that begins
-one ulp away. A row for each preset and seed: how many times as far as the twin the port parts.
+trajectory, in float64: each framework goes on from its own state, and so does a twin of Keras, a
+second run whose initial weights are one ulp away. A row for each preset and seed: how far PyTorch
+and the twin are from Keras, and the ratio.
 """
 
 import argparse
@@ -29,16 +30,16 @@ from parity_tests.parity_run import for_a_climb, most_steps
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("what", choices=("one-step", "envelope", "trajectory"))
     add("--preset", metavar="NAME", default="article-3-addendum", help="trajectory: all of them")
     add("--steps", type=int, default=150, metavar="N", help="at most; default 150")
-    add("--seed", type=int, default=0, metavar="S", help="the first one")
-    add("--runs", type=int, default=24, metavar="N", help="envelope: runs of each framework")
-    add("--seeds", type=int, default=3, metavar="N", help="envelope, trajectory: so many seeds")
-    add("--out", type=Path, metavar="FILE", help="a CSV file of the table")
+    add("--seed", type=int, default=0, metavar="S", help="the first seed; default 0")
+    add("--runs", type=int, default=24, metavar="N", help="envelope: runs a framework; default 24")
+    add("--seeds", type=int, default=3, metavar="N", help="not one-step: seeds; default 3")
+    add("--out", type=Path, metavar="FILE", help="write the table as CSV")
     return parser.parse_args()
 
 

@@ -1,13 +1,13 @@
-"""Repeat the articles' performance study of the MLP: slow ways, the fast one, both frameworks.
+"""Repeat the articles' performance study of the MLP: slow and fast NumPy code, both frameworks.
 
     python scripts/mlp_study.py --out results/mlp_study.csv --plot mlp_study.png
 
-Each contestant trains 784-70-30-10 for one epoch of 60,000 images, in rounds of random order; a
-ratio is the median over the rounds of its time over the fast NumPy MLP's in the same round, above
-1 where it is slower. The NumPy MLPs count hits but compute no loss; Keras and PyTorch report both;
-PyTorch's time includes making the model, Keras' model is made and compiled before. Beside it stands
-what the articles' own seconds come to. At last the NumPy MLP is trained for 35 epochs at batch size
-500, for its accuracy.
+Each contestant trains the network 784-70-30-10 for one epoch of 60,000 images, in random order in
+each round. A ratio is its time divided by that of the fast NumPy MLP in the same round: the median
+over the rounds. Above 1 it is slower. The last column is the ratio from the articles' own seconds.
+The NumPy MLPs count hits but compute no loss; Keras and PyTorch compute both. PyTorch's time
+includes building the model, Keras' time does not. Finally the NumPy MLP is trained for 35 epochs
+with batch size 500, and its accuracy is printed.
 """
 
 import argparse
@@ -29,13 +29,13 @@ HEADS = {name: name for name in ("contestant", "batch size", "ratio", "article")
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("--rounds", type=int, default=5, metavar="N", help="default 5")
-    add("--epochs", type=int, default=35, metavar="N", help="of the last training")
-    add("--out", type=Path, metavar="FILE", help="a CSV file of the table")
-    add("--plot", type=Path, metavar="FILE", help="a picture of the table")
+    add("--epochs", type=int, default=35, metavar="N", help="of the last training; default 35")
+    add("--out", type=Path, metavar="FILE", help="write the table as CSV")
+    add("--plot", type=Path, metavar="FILE", help="draw the table")
     return parser.parse_args()
 
 
@@ -57,12 +57,12 @@ def main() -> None:
             from measurements.ratio_pictures import of_mlp_study, picture  # loads matplotlib
 
             write_atomically(options.plot, picture(of_mlp_study(rows), options.plot.suffix))
-        trained, tested = learn(options.epochs, tell)
+        trained, tested = learn(options.epochs, print_epoch)
         print(f"training accuracy {trained:.4f}, test accuracy {tested:.4f}")
 
 
-def tell(record: Record) -> None:
-    """Print an epoch of the last training."""
+def print_epoch(record: Record) -> None:
+    """Print the record of an epoch of the last training."""
     rate, accuracy = record.learning_rate, record.accuracy
     text = f"epoch {record.epoch}: learning rate {rate!r}, accuracy by batch {accuracy:.4f}"
     print(text, flush=True)

@@ -4,8 +4,8 @@
     python scripts/parity.py --mutant "rho 0.99" --steps 6
     python scripts/parity.py --list-mutants
 
-Prints a line a rung while it climbs and writes parity.json into the folder. Exits with 0 only if
-every rung holds, otherwise with 1 and a sentence that names the first difference and its cause.
+Prints a line for each rung (each comparison), and writes parity.json into --out. Exits with 0 only
+if every rung holds, else with 1 and a sentence that names the first difference and its cause.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from parity_tests import parity_run
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
     add_experiment_options(parser, "article-3-addendum")
@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
     add("--random-digits", action="store_true", help="random images instead of MNIST's")
     add("--list-mutants", action="store_true", help="list the known differences")
     add("--out", type=folder, metavar="DIR", help="folder for parity.json")
-    add("--report", action="store_true", help="write report.html there too: the climb as a page")
+    add("--report", action="store_true", help="write the climb as a page, report.html, there too")
     return parser.parse_args()
 
 

@@ -1,10 +1,10 @@
-"""Plant each known difference in the port, and see where the ladder finds it and what it names.
+"""Plant each known difference in the port, and check that the ladder finds and names it.
 
     python scripts/planted_faults.py --out results/planted_faults.csv
 
-Prints a row for each fault: the rung and the step where it is first seen, the named cause (small
-network, float64), and whether the usual check would have seen it: ten losses of the published
-network, free-running in float32, compared by assert_close with a relative tolerance of 1e-2.
+Prints a row for each fault: the rung and the step where it is found first, and the cause that is
+named, with a small network in float64. The last column is the usual check: does assert_close with a
+relative tolerance of 1e-2 see the fault in ten losses of the published network in float32?
 """
 
 import argparse
@@ -19,15 +19,15 @@ WIDTHS = (36, 28, 5, 36, 0)
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     parser.add_argument("--preset", metavar="NAME", default="article-3-addendum")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="a CSV file of the table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as CSV")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Print and write the table; exit with 1 if a fault was missed or misnamed."""
+    """Print and write the table; exit with status 1 if a fault is not found, or not named."""
     options = arguments()
     with errors_as_one_sentence():
         preset(options.preset)

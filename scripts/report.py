@@ -1,9 +1,9 @@
-"""Make one page of training runs and parity runs: verdict, ladder, drift, curves, how to repeat.
+"""Make one HTML page of training runs and parity runs: verdict, ladder, drift, curves, commands.
 
     python scripts/report.py runs/parity runs/article-2-torch runs/article-2-keras --out report.html
 
-A run is a folder of scripts/train.py or of scripts/parity.py --out, in any mix. The page needs
-nothing but itself: no network, no scripts.
+Each run is a folder that scripts/train.py or scripts/parity.py --out has written. The page is one
+file without scripts, and needs no network.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from cnn_experiment.command_line import (
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
     parser.add_argument(
@@ -30,13 +30,13 @@ def arguments() -> argparse.Namespace:
         "--pictures",
         type=folder,
         metavar="DIR",
-        help="write the page's pictures there, too, as PNG",
+        help="write the pictures of the page there as PNG, too",
     )
     return parser.parse_args()
 
 
 def main() -> None:
-    """Write the page; exit with 1 and one sentence where that cannot be done."""
+    """Write the page; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     with errors_as_one_sentence():
         must_be_writable_file(options.out)

@@ -15,14 +15,14 @@ from cnn_experiment.look.summary import summary
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line; no framework is loaded for this."""
+    """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add_experiment_options(parser, "article-2")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Print; exit with 1 and one sentence where that cannot be done."""
+    """Print; exit with status 1 and one sentence for wrong input."""
     options = arguments()
     with errors_as_one_sentence():
         print(summary(experiment_of(options)))

@@ -1,12 +1,13 @@
-"""Train one backend on a published experiment, on a variation of it, or on one from a file.
+"""Train a published experiment, a variation of it, or one from a file, with PyTorch or Keras.
 
     python scripts/train.py --backend torch --preset article-2 --out runs/article-2
     python scripts/train.py --resume runs/article-2
 
-Writes experiment.json, history.csv, curves.png, checkpoints (latest.safetensors and, by validation
-accuracy, best.safetensors) and at the end weights.safetensors (neutral names, Keras' layout) into
-the run's folder. A run that was stopped or killed goes on with --resume, in either backend. Ctrl-C
-and SIGTERM finish the step and keep the state; a second one ends the process at once.
+Writes experiment.json, history.csv, curves.png and checkpoints into the run's folder:
+latest.safetensors, and best.safetensors after the epoch with the best validation accuracy. At the
+end it writes weights.safetensors (neutral names, Keras' layout). A run that was stopped or killed
+continues with --resume, in either backend. Ctrl-C and SIGTERM finish the step and save the state; a
+second one ends the process at once.
 """
 
 import argparse
@@ -26,14 +27,14 @@ from cnn_experiment.train_options import (
 
 
 def main() -> None:
-    """Train as the command line says; exit with 1 and one sentence where that cannot be done."""
+    """Train as the command line says; exit with status 1 and one sentence for wrong input."""
     parser = train_parser(__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         with errors_as_one_sentence():
             options = parsed(parser)
             if options.plot == "curves":
-                import cnn_experiment.look.pictures  # noqa: F401 - is matplotlib there to draw?
+                import cnn_experiment.look.pictures  # noqa: F401 - raises `UserError` without matplotlib
             with session_of(options) as session:
                 train(options, session)
     except Stopped as stop:
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def train(options: argparse.Namespace, session: Session) -> None:
-    """Train the session's run, and tell what came of it."""
+    """Train the session's run; print the result, and the files that it wrote."""
     session.backend.prepare_process()
     curves = curves_of(options, session)
     print(f"{name_of(options)} on {session}", flush=True)
@@ -57,7 +58,7 @@ def train(options: argparse.Namespace, session: Session) -> None:
 
 
 def curves_of(options: argparse.Namespace, session: Session) -> tuple[LiveCurves, ...]:
-    """Return what draws the curves; nothing where --plot says none, or matplotlib is missing."""
+    """Return what draws the curves; nothing for --plot none, or without matplotlib."""
     if options.plot == "none":
         return ()
     start = session.start

@@ -89,7 +89,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path) -> None
     wait_for(history)
     run.send_signal(signal.SIGTERM)
     _, said = run.communicate(timeout=60)
-    assert (run.returncode, said) == (130, "stopped; the same command goes on\n")
+    assert (run.returncode, said) == (130, "stopped; the same command continues\n")
     begun = history.with_name("circumstances.json")
     before = begun.read_text()
     begun.write_text(before.replace('"threads": ', '"threads": 1'))
@@ -132,12 +132,12 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     results.write_text(
         made_up("keras", 0, 0.99).model_dump_json().replace('"seed":0', '"seed":1', 1)
     )
-    with pytest.raises(UserError, match="epochs and seed should be those of the experiment"):
+    with pytest.raises(UserError, match="epochs and seed must be those of the experiment"):
         read_runs(results)
     results.write_text(
         made_up("keras", 0, 0.99).model_dump_json().replace('"article-2"', '"article-3"', 1)
     )
-    with pytest.raises(UserError, match="the experiment should be that of the preset"):
+    with pytest.raises(UserError, match="the experiment must be that of the preset"):
         read_runs(results)
 
 
@@ -163,7 +163,7 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
     _, said = run.communicate(timeout=60)
     assert (run.returncode, said) == (
         1,
-        "error: a training was stopped; the same command goes on\n",
+        "error: a training was stopped; the same command continues\n",
     )
     assert not (tmp_path / "accuracy.jsonl").exists()
 
@@ -186,7 +186,7 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
             f"data_dir = {__file__}: it is a file; accepted: a folder",
         ),
         (["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
-        (["--analyse"], "there are no such runs in it"),
+        (["--analyse"], "there is no such run in it"),
         (
             ["--analyse", "--results", str(ROOT)],
             f"results = {ROOT}: it is a folder; accepted: a file",

@@ -41,7 +41,7 @@ def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> No
     begun.send_signal(signal.SIGTERM)
     _, said = begun.communicate(timeout=120)
     assert begun.returncode == 130
-    assert said.endswith("stopped; the same command goes on\n")
+    assert said.endswith("stopped; the same command continues\n")
     first = (tmp_path / "out.jsonl").read_bytes()
     assert first.count(b"\n") == 1
     picture = tmp_path / "out.png"
@@ -66,9 +66,9 @@ def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> No
     runs.rename(tmp_path / "elsewhere")
     assert run(tmp_path, "--epochs", "2", "--plot", picture).returncode == 0  # draws it anew
     for options, sentence in (
-        (("--epochs", "2", "--train-images", "400"), "it is of another run"),
+        (("--epochs", "2", "--train-images", "400"), "it belongs to another run"),
         (("--epochs", "1"), "has 2 already"),
-        (("--epochs", "3"), "there is no state in it to go on from after epoch 2"),
+        (("--epochs", "3"), "there is no state in it to continue from after epoch 2"),
     ):
         refused = run(tmp_path, *options)
         assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)

@@ -98,7 +98,7 @@ def test_the_drift_in_float32_is_drawn_and_told(text: str) -> None:
 
 def test_the_schedule_stands_beside_what_both_runs_recorded(text: str) -> None:
     rate = f"{float(preset('article-3-addendum').schedule.rates([3], 'float64')[0]):.8g}"
-    row = ["3", "begin of epoch 2", rate, rate, rate, "0"]
+    row = ["3", "start of epoch 2", rate, rate, rate, "0"]
     cells = "".join(f"<td>{cell}</td>" for cell in row[1:])
     schedule = section(text, "schedule")
     assert f'<th scope="row">3</th>{cells}' in schedule

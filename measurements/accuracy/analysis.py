@@ -24,16 +24,16 @@ from measurements.accuracy.runs import AccuracyRun, Metric
 
 TARGET = 0.99
 COMPARED = (("torch", "keras"), ("torch-bfloat16", "torch"), ("torch-stock-rmsprop", "keras"))
-"""Which contestants are compared: the first minus the second."""
+"""The contestants that are compared, as differences: the first minus the second."""
 ENOUGH_FOR_BANDS = 20
-"""The least number of seeds that both backends have: from fewer, a band is too wide to say much."""
+"""The least number of seeds that both backends need. Bands from fewer seeds are too wide."""
 BySeed = Mapping[int, AccuracyRun]
 
 
 def analysis(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
     """Return contestants, comparisons and bands for each preset and number of epochs.
 
-    All are of the last epoch, never of the best one, unless their name says otherwise.
+    All values are from the last epoch, never from the best one, unless their name says otherwise.
     """
     ordered = sorted(runs, key=_experiment)
     return [_of_an_experiment(*key, list(group)) for key, group in groupby(ordered, _experiment)]
@@ -47,6 +47,7 @@ def _of_an_experiment(preset: str, epochs: int, runs: Sequence[AccuracyRun]) -> 
     groups: dict[str, dict[int, AccuracyRun]] = {}
     for run in runs:
         groups.setdefault(run.contestant, {})[run.seed] = run
+
     compared = [(one, other) for one, other in COMPARED if len(_seeds(groups, one, other)) > 1]
     with_bands = len(_seeds(groups, *BACKENDS)) >= ENOUGH_FOR_BANDS
     looked_at = sorted({1, epochs}) if with_bands else []
@@ -89,7 +90,7 @@ def _contestant(group: BySeed) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean and interval; of a single run there is no interval."""
+    """Return the mean and its interval; a single run has no interval."""
     return mean_of(values)._asdict() if len(values) > 1 else {"size": 1, "mean": values[0]}
 
 
@@ -100,6 +101,7 @@ def _comparison(one: str, other: str, ours: BySeed, theirs: BySeed) -> dict[str,
     differences = paired_differences(*last)
     judged = equivalence(differences)
     met = convergence(by_epoch[0], by_epoch[1], TARGET)
+
     return {
         "ours": one,
         "theirs": other,
@@ -121,7 +123,7 @@ def _comparison(one: str, other: str, ours: BySeed, theirs: BySeed) -> dict[str,
 
 
 def _correlation(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float | None:
-    """Return the correlation of ours and theirs over the seeds; None where either does not vary."""
+    """Return the correlation of ours and theirs over the seeds; None if one of them is constant."""
     seeds = ours.keys() & theirs.keys()
     one, other = ([side[seed] for seed in seeds] for side in (ours, theirs))
     if min(np.ptp(one), np.ptp(other)) == 0:
@@ -146,14 +148,16 @@ def _bands(runs: Sequence[AccuracyRun], epoch: int) -> list[dict[str, Any]]:
 def _outside(
     runs: Sequence[AccuracyRun], theirs: BySeed, ours: BySeed, epoch: int
 ) -> dict[str, Any]:
-    """Count the runs that the suite would reject if they stood in torch's place beside Keras.
+    """Count the runs that the suite would reject if they were torch's runs.
 
-    Each seed is judged by the bands of all other seeds. `by` counts the bands that reject.
+    Each seed is judged by the bands of all other seeds. `by` counts the rejections of each band.
     """
     seeds = sorted(theirs.keys() & ours.keys())
     by: Counter[str] = Counter()
     rejected = 0
+
     for seed in seeds:
+        # The seed itself must not widen the bands that judge it.
         sound = bands([run for run in runs if run.seed != seed], epoch)
         measured: dict[str, dict[Metric, float]] = {
             "keras": theirs[seed].metrics(epoch),
@@ -162,5 +166,6 @@ def _outside(
         rejections = outside(sound, measured)
         by.update(sentence.partition(":")[0] for sentence in rejections)
         rejected += bool(rejections)
+
     (name,) = {run.contestant for run in ours.values()}
     return {"epoch": epoch, "of": name, "runs": len(seeds), "rejected": rejected, "by": dict(by)}

@@ -1,4 +1,4 @@
-"""The bands in which accuracies and losses of a correct run lie, from measured seeds."""
+"""The bands in which the accuracies and losses of correct runs lie, from measured seeds."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,21 +13,21 @@ from measurements.accuracy.runs import METRICS, AccuracyRun, Metric, read_runs
 from parity_tests.results import results_folder
 
 FILE = "accuracy.jsonl"
-"""In the folder of results; `scripts/accuracy_bands.py` fills it."""
+"""A file in the folder of results, which `scripts/accuracy_bands.py` writes."""
 BACKENDS = ("keras", "torch")
 DIFFERENCE = "torch - keras"
 
 TOGETHER = 0.99
-"""Part of all seeds that lie in every band of an epoch at once."""
+"""The share of all seeds that lie in every band of an epoch."""
 COVERAGE = 1 - (1 - TOGETHER) / (len(METRICS) * (len(BACKENDS) + 1))
-"""Part of all seeds that lie in one band.
+"""The share of all seeds that lie in one band.
 
-The twelve bands of an epoch share the rest that `TOGETHER` allows (Bonferroni), which holds however
-strongly they are correlated.
+The share outside, which `TOGETHER` allows, is divided by the twelve bands of an epoch (Bonferroni).
+This is safe however strongly the bands are correlated.
 """
 CONFIDENCE = 0.95
 _LEAST = 1e-6
-"""Smaller errors and losses count as this, so that 0 has a reciprocal."""
+"""Smaller errors and losses count as this value, so that 0 has a reciprocal."""
 
 
 class ToleranceBand(NamedTuple):
@@ -41,14 +41,14 @@ class ToleranceBand(NamedTuple):
 
 
 Bands = Mapping[tuple[str, Metric], ToleranceBand]
-"""By backend (or `DIFFERENCE`) and metric: the band of its reciprocal."""
+"""By backend (or `DIFFERENCE`) and metric: the band of the reciprocal, see `reciprocal`."""
 
 
 def tolerance_band(values: Iterable[float]) -> ToleranceBand:
     """Return the interval that holds `COVERAGE` of all seeds with `CONFIDENCE`, from a sample.
 
-    The values, of which there are at least two, are taken to be normally distributed: the two-sided
-    tolerance interval with Howe's factor.
+    It is the two-sided tolerance interval of a normal distribution, with Howe's factor. Needs at
+    least two values.
     """
     sample = np.array(list(values))
     reach = tolerance_factor(len(sample), COVERAGE) * float(sample.std(ddof=1))
@@ -57,7 +57,7 @@ def tolerance_band(values: Iterable[float]) -> ToleranceBand:
 
 
 def tolerance_factor(count: int, coverage: float) -> float:
-    """Return the standard deviations on either side of the mean, for a sample of `count`."""
+    """Return half the width of the interval in standard deviations, for a sample of `count`."""
     degrees = count - 1
     quantile = norm.ppf((1 + coverage) / 2)
     spread = degrees / chi2.ppf(1 - CONFIDENCE, degrees)
@@ -65,17 +65,17 @@ def tolerance_factor(count: int, coverage: float) -> float:
 
 
 def reciprocal(metric: Metric, value: float) -> float:
-    """Return the images for each error, or 1 over a loss, which are about normally distributed.
+    """Return 1 / loss, or 1 / (1 - accuracy), the number of images for each error.
 
-    Accuracies and losses themselves are skewed over the seeds, and their logarithms still are on
-    the validation images; `scripts/accuracy_bands.py --analyse` prints the Shapiro-Wilk test beside
-    each band.
+    Over the seeds these are nearly normally distributed. Accuracies and losses themselves are
+    skewed, and on the validation images even their logarithms are. For each band,
+    `scripts/accuracy_bands.py --analyse` prints a test of normality (Shapiro-Wilk).
     """
     return 1 / max(1 - value if metric.endswith("accuracy") else value, _LEAST)
 
 
 def plain(metric: Metric, band: ToleranceBand) -> ToleranceBand:
-    """Return a band of reciprocals as a band of the metric itself."""
+    """Return the band of the metric from the band of its reciprocal."""
     most, least = (1 / max(end, _LEAST) for end in band)
     if metric.endswith("accuracy"):
         return ToleranceBand(max(0.0, 1 - most), 1 - least)
@@ -84,7 +84,7 @@ def plain(metric: Metric, band: ToleranceBand) -> ToleranceBand:
 
 @cache
 def measured_runs(preset_name: str) -> tuple[AccuracyRun, ...]:
-    """Return the finished trainings that come with the code, of a preset and all its epochs."""
+    """Return the finished trainings of a preset that come with the code, over all its epochs."""
     epochs = preset(preset_name).epochs
     runs = read_runs(results_folder() / FILE)
     return tuple(run for run in runs if (run.preset, run.epochs) == (preset_name, epochs))
@@ -93,8 +93,8 @@ def measured_runs(preset_name: str) -> tuple[AccuracyRun, ...]:
 def sample(runs: Iterable[AccuracyRun], epoch: int) -> dict[tuple[str, Metric], list[float]]:
     """Return the reciprocals of all seeds after an epoch, by backend (or `DIFFERENCE`) and metric.
 
-    Two runs of one seed share images, weights and batches, so that the band of their difference is
-    narrower than the band of either.
+    Two runs with one seed have the same images, initial weights and batches, so the band of their
+    difference is narrower than the bands of the two backends.
     """
     keras, torch = (
         {run.seed: run.metrics(epoch) for run in runs if run.contestant == name}
@@ -119,10 +119,10 @@ def bands(runs: Sequence[AccuracyRun], epoch: int) -> Bands:
 
 
 def outside(sound: Bands, measured: Mapping[str, Mapping[Metric, float]]) -> list[str]:
-    """Return what lies outside of its band, a sentence each.
+    """Return a sentence for each metric that lies outside its band.
 
-    `measured` holds the metrics of one seed after one epoch, by backend. Where both backends are
-    given, their difference is judged too.
+    `measured` holds the metrics of one seed after one epoch, by backend. If both backends are
+    given, their difference is judged, too.
     """
     values = {
         (name, metric): reciprocal(metric, value)

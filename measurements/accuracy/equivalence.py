@@ -1,6 +1,6 @@
-"""Do two groups of runs reach the same? Intervals, equivalence and power of paired differences.
+"""Do two groups of runs reach the same accuracy? Statistics of paired differences, by SciPy.
 
-A pair is two runs of one seed. The statistics are SciPy's.
+A pair is two runs with the same seed, one from each group.
 """
 
 import math
@@ -11,11 +11,11 @@ import numpy as np
 from scipy import stats
 
 MARGIN = 0.0005
-"""Accuracies less than 0.05 percentage points apart count as the same: the random split alone moves
-a result further."""
+"""Accuracies that differ by less than 0.05 percentage points count as the same. The random split
+alone changes a result by more."""
 EPOCHS = 0.5
-"""The same for the mean number of epochs to a target: half an epoch is what counting whole ones
-rounds away."""
+"""The same margin for the mean number of epochs to a target. Half an epoch is lost anyway, since
+whole epochs are counted."""
 ALPHA = 0.05
 _DRAWS = 100_000
 _MOST_PAIRS = 10_000
@@ -37,12 +37,12 @@ class Equivalence(NamedTuple):
     difference: Mean
     low: float
     high: float
-    """90 % interval of the mean: the tests hold where it lies within the margin on both sides."""
+    """The 90 % interval of the mean difference. If it lies within the margin, both tests pass."""
     p: float
-    """The larger of the two tests' p values: below `ALPHA`, they are equivalent."""
+    """The larger p value of the two tests. Below `ALPHA` the groups are equivalent."""
     is_equivalent: bool
     differs_p: float
-    """Of the ordinary paired t-test: below `ALPHA`, they differ."""
+    """The p value of the ordinary paired t-test. Below `ALPHA` the groups differ."""
 
 
 def mean_of(sample: Sequence[float]) -> Mean:
@@ -56,14 +56,14 @@ def mean_of(sample: Sequence[float]) -> Mean:
 
 
 def paired_differences(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[float]:
-    """Return ours minus theirs for each seed that both have."""
+    """Return ours minus theirs for each seed that both groups have."""
     return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
 
 
 def equivalence(differences: Sequence[float], margin: float = MARGIN) -> Equivalence:
-    """Judge paired differences, of which there are at least two."""
+    """Test at least two paired differences for equivalence within the margin."""
     mean = mean_of(differences)
-    if mean.deviation == 0:  # where a t-test has nothing to divide by
+    if mean.deviation == 0:  # a t-test would divide by 0
         p = float(abs(mean.mean) >= margin)
         differs_p = float(mean.mean == 0)
         return Equivalence(mean, mean.mean, mean.mean, p, p < ALPHA, differs_p)
@@ -76,9 +76,10 @@ def equivalence(differences: Sequence[float], margin: float = MARGIN) -> Equival
 
 
 def power(pairs: int, deviation: float) -> float:
-    """Return the chance that contestants that are in truth equal are shown to be equivalent.
+    """Return the probability that two equal contestants are shown to be equivalent.
 
-    For this number of pairs and standard deviation of the differences; by 100,000 drawn samples.
+    `deviation` is the standard deviation of the paired differences. The result is an estimate from
+    100,000 random samples.
     """
     source = np.random.RandomState(0)
     means = source.normal(0, deviation / math.sqrt(pairs), _DRAWS)
@@ -88,11 +89,11 @@ def power(pairs: int, deviation: float) -> float:
 
 
 def pairs_needed(deviation: float, wanted: float = 0.8) -> int | None:
-    """Return the least number of pairs with this power; None where 10,000 are too few."""
+    """Return the least number of pairs with this power; None if 10,000 are too few."""
     low, high = 2, _MOST_PAIRS
     if power(high, deviation) < wanted:
         return None
-    while low < high:
+    while low < high:  # bisection: the power grows with the number of pairs
         middle = (low + high) // 2
         if power(middle, deviation) >= wanted:
             high = middle
@@ -102,38 +103,41 @@ def pairs_needed(deviation: float, wanted: float = 0.8) -> int | None:
 
 
 class Convergence(NamedTuple):
-    """Epochs until validation accuracy first reached a target, paired by seed.
+    """Epochs until the validation accuracy first reaches a target, paired by seed.
 
-    On average the port may need up to `EPOCHS` more or fewer than the reference, and it may not
-    miss the target more often or less often.
+    The two are equivalent if the mean difference is at most `EPOCHS`, and if none of them misses
+    the target more often than the other.
     """
 
     difference: Mean
     low: float
     high: float
-    """90 % interval of the mean difference, which has to lie within the margin."""
+    """The 90 % interval of the mean difference, which has to lie within the margin."""
     never: tuple[int, int]
-    """Runs that never reached the target, ours and theirs. In the mean each counts as one epoch
-    more than it had, which is too little; therefore `never_p` compares them by themselves."""
+    """The number of runs that never reached the target, ours and theirs. In the mean, such a run
+    counts as one epoch more than it has. That is too little, so `never_p` tests them as well."""
     never_p: float
-    """The p value of McNemar's exact test that as many seeds miss the target on either side, which
-    has to be `ALPHA` or more."""
+    """The p value of McNemar's exact test, whether one group misses the target more often than the
+    other. It has to be `ALPHA` or more."""
     is_equivalent: bool
 
 
 def convergence(
     ours: Mapping[int, Sequence[float]], theirs: Mapping[int, Sequence[float]], target: float
 ) -> Convergence:
-    """Compare accuracies by epoch of the seeds that both have, of which there are at least two."""
+    """Compare accuracies by epoch, of at least two seeds that both groups have."""
     seeds = sorted(ours.keys() & theirs.keys())
     one, other = (
         {seed: epochs_to(target, side[seed]) for seed in seeds} for side in (ours, theirs)
     )
     judged = equivalence(paired_differences(one, other), EPOCHS)
+
+    # McNemar's test looks only at seeds where one group misses the target and the other does not.
     failed = [[max(side[seed]) < target for seed in seeds] for side in (ours, theirs)]
     only_ours = sum(mine and not other for mine, other in zip(*failed, strict=True))
     only_one = sum(mine != other for mine, other in zip(*failed, strict=True))
     never_p = float(stats.binomtest(only_ours, only_one).pvalue) if only_one else 1.0
+
     return Convergence(
         judged.difference,
         judged.low,
@@ -145,6 +149,6 @@ def convergence(
 
 
 def epochs_to(target: float, accuracies: Sequence[float]) -> int:
-    """Return the epochs until the target was first reached; one more than there are if never."""
+    """Return the epoch that first reaches the target; one more than there are if none does."""
     reached = [epoch for epoch, value in enumerate(accuracies, start=1) if value >= target]
     return reached[0] if reached else len(accuracies) + 1

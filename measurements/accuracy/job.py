@@ -1,4 +1,4 @@
-"""One training of the study: of which experiment, by which contestant, where its files are."""
+"""One training of the study: its experiment, its contestant, and the places of its files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,17 +22,17 @@ from measurements.recipe import Recipe
 
 
 class Places(NamedTuple):
-    """Where a study's files are."""
+    """The places of a study's files."""
 
     results: Path
-    """File that gets a line for each finished run."""
+    """The file with a line for each finished run."""
     runs: Path
-    """Folder of the folders of runs that are under way."""
+    """The folder with a folder for each unfinished run."""
     data_dir: Path | None = None
 
 
 class Job(NamedTuple):
-    """One training that is to be done."""
+    """One training to do."""
 
     recipe: Recipe
     contestant: Contestant
@@ -41,18 +41,18 @@ class Job(NamedTuple):
 
     @property
     def experiment(self) -> Experiment:
-        """What is trained."""
+        """The experiment that is trained."""
         precision = "bfloat16" if self.contestant == "torch-bfloat16" else "full"
         return self.recipe.experiment.with_changes(seed=self.seed, precision=precision)
 
     @property
     def identity(self) -> tuple[str, str, int, int]:
-        """As `AccuracyRun.identity`."""
+        """The same as `AccuracyRun.identity` of the finished run."""
         return self.recipe.name, self.contestant, self.experiment.epochs, self.seed
 
     @property
     def folder(self) -> Path:
-        """Where its checkpoints are."""
+        """The folder of its checkpoints."""
         name = self.recipe.name.replace(", ", "-").replace(" ", "-")
         return (
             self.places.runs / f"{name}-{self.contestant}-{self.experiment.epochs}-seed{self.seed}"
@@ -60,20 +60,20 @@ class Job(NamedTuple):
 
     @property
     def backend_name(self) -> BackendName:
-        """Which backend trains it."""
+        """The backend that trains it."""
         return "keras" if self.contestant == "keras" else "torch"
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """What it is trained with."""
+        """The packages that it is trained with."""
         return ("keras", "tensorflow") if self.contestant == "keras" else ("torch",)
 
 
 def train(job: Job, threads: int) -> None:
-    """Train, from its last state where there is one, and add the line to the results.
+    """Train from the last saved state, or from the start, and add the line to the results.
 
-    The process is prepared as for any training. Raises `UserError` for a state that was begun under
-    other circumstances: the line would not repeat it.
+    Raises `UserError` for a saved state from other versions, threads or machine: the circumstances
+    in the line would then be wrong.
     """
     backend = load_backend(job.backend_name)
     backend.prepare_process()
@@ -82,7 +82,7 @@ def train(job: Job, threads: int) -> None:
     folder = RunFolder(job.folder)
     with folder.taken():
         if job.identity in {run.identity for run in read_runs(job.places.results)}:
-            return  # another command has trained it meanwhile
+            return  # another process has trained it in the meantime
         if job.contestant == "torch-stock-rmsprop":
             from measurements.accuracy.stock_rmsprop import plant_stock_rmsprop
 
@@ -97,7 +97,10 @@ def train(job: Job, threads: int) -> None:
 
 
 def begin_or_go_on(job: Job, folder: RunFolder, here: Circumstances) -> None:
-    """Keep the first state, or raise `UserError` if it was begun under other circumstances."""
+    """Save the first state of a new run; of an old one, compare the circumstances.
+
+    Raises `UserError` if they differ.
+    """
     begun_file = job.folder / "circumstances.json"
     if not folder.latest_file.exists():
         write_atomically(begun_file, here.to_json().encode())
@@ -108,7 +111,7 @@ def begin_or_go_on(job: Job, folder: RunFolder, here: Circumstances) -> None:
 
 
 def run_of(job: Job, history: Iterable[EpochRecord], here: Circumstances) -> AccuracyRun:
-    """The line of a finished run."""
+    """Return the line of a finished run."""
     records = list(history)
     return AccuracyRun(
         preset=job.recipe.name,

@@ -1,4 +1,4 @@
-"""Every run's final accuracy, and the paired differences, as a picture."""
+"""A picture of every run's final accuracy and of the paired differences."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from cnn_experiment.look.pictures.style import colour_of, in_our_style
 
 
 class Differences(NamedTuple):
-    """Paired differences, and the 90 % interval of their mean."""
+    """Paired differences and the 90 % interval of their mean."""
 
     values: Sequence[float]
     low: float
@@ -20,7 +20,7 @@ class Differences(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """The final accuracies of one experiment's runs, and their paired differences."""
+    """The final accuracies of one experiment, by contestant, and their paired differences."""
 
     title: str
     accuracies: Mapping[str, Sequence[float]]
@@ -29,10 +29,10 @@ class Groups(NamedTuple):
 
 @in_our_style
 def accuracies(rows: Sequence[Groups], margin: float) -> Figure:
-    """A row for each experiment: a point for each run and each pair, bars for the means.
+    """Draw a row for each experiment: a point for each run and each pair, a bar for each mean.
 
-    Where the interval, the thick line, lies within `margin` of 0, the shaded part, the two are
-    equivalent.
+    Two contestants are equivalent if their interval, the thick line, lies within the shaded part,
+    which is `margin` on both sides of 0.
     """
     figure = Figure(figsize=(9, 0.6 + 2.2 * len(rows)), layout="constrained")
     for row, (left, right) in zip(rows, figure.subplots(len(rows), 2, squeeze=False), strict=True):
@@ -51,7 +51,7 @@ def accuracies(rows: Sequence[Groups], margin: float) -> Figure:
 
 
 def _points(axes: Axes, groups: Mapping[str, Sequence[float]]) -> None:
-    """A line of points for each group, spread a little to be told apart; shares as percentages."""
+    """Draw a row of points for each group, in percent, spread so that none hides another."""
     for place, values in enumerate(groups.values()):
         percents = 100 * np.array(values)
         spread = place + np.linspace(-0.2, 0.2, len(values))

@@ -1,4 +1,4 @@
-"""The analysis of a results file: as text, for machines and as a picture. Loads SciPy."""
+"""The analysis of a results file as text, as JSON and as a picture. Loads SciPy."""
 
 from pathlib import Path
 

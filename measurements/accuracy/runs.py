@@ -1,4 +1,4 @@
-"""A finished training, with what is needed to repeat it: a JSON line in a results file."""
+"""A finished training with all that is needed to repeat it: a JSON line in a results file."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
@@ -11,7 +11,7 @@ from cnn_experiment.value import Value
 from measurements.json_lines import read_lines
 
 Contestant = Literal["keras", "torch", "torch-bfloat16", "torch-stock-rmsprop"]
-"""Who trained. The last one is a planted fault: torch.optim.RMSprop in the place of Keras'."""
+"""By what a run was trained. The last one is a planted fault: torch.optim.RMSprop."""
 CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
 Metric = Literal["accuracy", "loss", "val_accuracy", "val_loss"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -20,10 +20,10 @@ Losses = tuple[Annotated[float, Field(ge=0)], ...]
 
 
 class AccuracyRun(Value):
-    """One finished training. The tuples have a value an epoch."""
+    """One finished training. The tuples have a value for each epoch."""
 
     preset: str
-    """Its name, followed by what was changed in it but for epochs, seed and precision."""
+    """The name of the preset, followed by the changes to it, except epochs, seed and precision."""
     contestant: Contestant
     seed: int
     val_accuracy: Accuracies
@@ -39,37 +39,37 @@ class AccuracyRun(Value):
     def _is_of_one_run(self) -> Self:
         lengths = {len(getattr(self, metric)) for metric in METRICS}
         if lengths != {self.experiment.epochs} or self.seed != self.experiment.seed:
-            raise ValueError("epochs and seed should be those of the experiment")
+            raise ValueError("epochs and seed must be those of the experiment")
         changeable = ("seed", "epochs", "precision", "optimizer", "data")
         changes = {name: getattr(self.experiment, name) for name in changeable}
         if preset(self.preset.partition(",")[0]).with_changes(**changes) != self.experiment:
-            raise ValueError("the experiment should be that of the preset")
+            raise ValueError("the experiment must be that of the preset")
         return self
 
     @property
     def epochs(self) -> int:
-        """Count of epochs."""
+        """The number of epochs."""
         return len(self.val_accuracy)
 
     def metrics(self, epoch: int) -> dict[Metric, float]:
-        """Accuracies and losses of an epoch, counted from 1."""
+        """Return accuracies and losses after an epoch, which is counted from 1."""
         return {metric: getattr(self, metric)[epoch - 1] for metric in METRICS}
 
     @property
     def identity(self) -> tuple[str, str, int, int]:
-        """What makes two runs the same."""
+        """Preset, contestant, epochs and seed: two runs with the same ones are repetitions."""
         return self.preset, self.contestant, self.epochs, self.seed
 
 
 def read_runs(file: Path) -> list[AccuracyRun]:
-    """The runs in a results file, each once; raises `UserError` as `read_lines` does."""
+    """Return the runs in a results file, repetitions once; raises `UserError` as `read_lines`."""
     return list({run.identity: run for run in read_lines(file, AccuracyRun)}.values())
 
 
 def chosen_runs(file: Path, preset_name: str | None, seeds: int | None) -> list[AccuracyRun]:
-    """Return the runs of a preset, with or without changes, and of seeds 0 to `seeds` - 1.
+    """Return the runs of a preset, with or without changes, with seeds 0 to `seeds` - 1.
 
-    None stands for all of them. Raises `UserError` where there are no such runs in the file.
+    None stands for all presets or seeds. Raises `UserError` if the file has no such run.
     """
     runs = [
         run
@@ -79,6 +79,6 @@ def chosen_runs(file: Path, preset_name: str | None, seeds: int | None) -> list[
     ]
     if not runs:
         raise UserError(
-            f"results = {file}: there are no such runs in it; accepted: a file with some"
+            f"results = {file}: there is no such run in it; accepted: a file with one or more"
         )
     return runs

@@ -1,4 +1,4 @@
-"""Train what a study of seeds and contestants still lacks, several trainings at a time."""
+"""Do the trainings of a study that its results do not have yet, several at a time."""
 
 import sys
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from measurements.recipe import Recipe
 
 
 def contestants_of(text: str) -> tuple[Contestant, ...]:
-    """Return the contestants that a text such as `keras,torch` names, each once."""
+    """Return the contestants named in a text such as `keras,torch`, each once."""
     known: dict[str, Contestant] = {name: name for name in CONTESTANTS}
     names = dict.fromkeys(text.split(","))
     if not names.keys() <= known.keys():
@@ -40,30 +40,30 @@ def train_study(
     *,
     at_a_time: int,
 ) -> bool:
-    """Train the recipe with each contestant and seed from 0 on, where the results lack it.
+    """Train the recipe with each contestant and each seed from 0 to `seeds` - 1.
 
-    Returns whether all trainings have finished. Raises `UserError` before the first one for what
-    cannot be.
+    Runs that are in the results already are left out. Returns whether all trainings have finished.
+    Raises `UserError` for settings that are not valid, before the first training starts.
     """
     jobs = [
         Job(recipe, contestant, seed, places) for seed in range(seeds) for contestant in contestants
     ]
     for job in jobs:
-        _ = job.experiment  # raises where there can be none
+        _ = job.experiment  # raises `UserError` if it is not valid
     must_be_a_file_of_lines(places.results, "results")
     must_be_a_folder(places.runs, "runs")
     must_be_a_folder(places.data_dir, "data_dir")
     done = {run.identity for run in read_runs(places.results)}
-    left = [job for job in jobs if job.identity not in done]
-    for job in left:
+    missing = [job for job in jobs if job.identity not in done]
+    for job in missing:
         must_be_installed(job)
-    if left:
-        load_pixels(left[0].experiment, places.data_dir)  # fetched once, not by each process
-    return train_all(left, at_a_time)
+    if missing:
+        load_pixels(missing[0].experiment, places.data_dir)  # downloads once, not in each process
+    return train_all(missing, at_a_time)
 
 
 def must_be_installed(job: Job) -> None:
-    """Raise `UserError` for a contestant whose framework is missing here."""
+    """Raise `UserError` for a contestant whose framework is not installed."""
     for package in job.packages:
         if find_spec(package) is None:
             raise UserError(
@@ -73,22 +73,22 @@ def must_be_installed(job: Job) -> None:
 
 
 def train_all(jobs: Sequence[Job], at_a_time: int) -> bool:
-    """Train each job in a process of its own; print a line for each that has finished.
+    """Train each job in a child process; print a line for each that has finished.
 
-    Returns whether all of them have.
+    Returns whether all have finished.
     """
     threads = share_cores(at_a_time)
     waiting = list(jobs)
-    under_way: list[BaseProcess] = []
+    running: list[BaseProcess] = []
     job_of: dict[BaseProcess, Job] = {}
     all_have_finished = True
     bar = tqdm(total=len(waiting), desc="runs", disable=None)
     try:
-        while waiting or under_way:
-            while waiting and len(under_way) < at_a_time:
+        while waiting or running:
+            while waiting and len(running) < at_a_time:
                 job = waiting.pop(0)
-                job_of[start(under_way, train_in_a_process, job, threads)] = job
-            for process in ended(under_way):
+                job_of[start(running, train_in_a_process, job, threads)] = job
+            for process in ended(running):
                 if has_finished(process):
                     bar.write(last_epoch_of(job_of[process]), file=sys.stdout)
                     sys.stdout.flush()
@@ -97,17 +97,17 @@ def train_all(jobs: Sequence[Job], at_a_time: int) -> bool:
                 bar.update()
     finally:
         bar.close()
-        stop(under_way)
+        stop(running)
     return all_have_finished
 
 
 def train_in_a_process(job: Job, threads: int) -> None:
-    """Train, as the work of a process of its own."""
+    """Train: the work of a child process."""
     with ends_as_a_child(job.folder.name):
         train(job, threads)
 
 
 def last_epoch_of(job: Job) -> str:
-    """Return what a finished run has reached, as a line of text."""
+    """Return the loss and accuracy that a finished run has reached, as a line of text."""
     run = next(run for run in read_runs(job.places.results) if run.identity == job.identity)
     return f"{job.folder.name}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"

@@ -13,12 +13,12 @@ from measurements.accuracy.runs import METRICS
 
 
 def tables(experiments: Iterable[Mapping[str, Any]]) -> str:
-    """Return what `analysis` returned as text."""
+    """Return the result of `analysis` as text."""
     return "\n\n\n".join("\n\n".join(_of_an_experiment(each)) for each in experiments)
 
 
 def picture(experiments: Iterable[Mapping[str, Any]]) -> bytes:
-    """Draw every run's last accuracy, and the paired differences with the margin, as a PNG."""
+    """Draw the last accuracy of every run, and the paired differences with the margin, as a PNG."""
     from cnn_experiment.look.pictures import png
     from measurements.accuracy.picture import Differences, Groups, accuracies
 
@@ -96,7 +96,7 @@ def _verdict(each: Mapping[str, Any]) -> str:
             f"epochs to {100 * met['target']:g} %: {met['difference']['mean']:+.2f}"
             f" (90 % interval {met['low']:+.2f} to {met['high']:+.2f}), within {met['margin']:g}:"
             f" {'equivalent' if met['is_equivalent'] else 'not shown to be equivalent'}; runs that"
-            f" never got there count one epoch more: {met['never'][0]} and {met['never'][1]}"
+            f" never reach it count one epoch more: {met['never'][0]} and {met['never'][1]}"
             f" (McNemar's p {met['never_p']:.2g})",
         ]
     )
@@ -133,7 +133,7 @@ def _outside(rejections: Sequence[Mapping[str, Any]]) -> str:
         ]
         for each in rejections
     ]
-    title = "outside of the bands of all other seeds, in torch's place beside Keras"
+    title = "outside the bands of all other seeds, if these were torch's runs"
     return f"{title}\n{tabulate(rows, ['epoch', '', 'seeds', 'by the band of'])}"
 
 

@@ -1,4 +1,4 @@
-"""What people would train with instead, for the benchmark: each as its users would write it."""
+"""The peers of the benchmark: other ways to train the same network, written as users write them."""
 
 from measurements.peers.contestants import (
     CONTROL,

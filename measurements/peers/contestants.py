@@ -8,13 +8,13 @@ from cnn_experiment import ConstantRate, Experiment, InverseTimeDecay, UserError
 from measurements.peers.turns import Contestant
 
 VARIANTS = ("float32", "bfloat16")
-"""Our own step, by precision."""
+"""Our own training step, by precision."""
 CONTROL = "control"
-"""A second process of our float32 step: what two equal contestants differ by."""
+"""A second process of our float32 step. It shows by how much two equal contestants differ."""
 
 
 class Peer(NamedTuple):
-    """Where a peer stands, and what has to be installed for it."""
+    """The module and function that build a peer, and the packages that it needs."""
 
     module: str
     function: str
@@ -32,7 +32,7 @@ PEERS = {
 
 
 def must_be_peers(names: list[str]) -> None:
-    """Raise `UserError` for a name that is unknown, named twice, or of what is not installed."""
+    """Raise `UserError` for a name that is unknown, repeated, or needs a missing package."""
     for name in names:
         if name not in PEERS or names.count(name) > 1:
             raise UserError(f"peers = {','.join(names)!r}: accepted: {', '.join(PEERS)}, each once")
@@ -45,7 +45,7 @@ def must_be_peers(names: list[str]) -> None:
 
 
 def must_be_comparable(experiment: Experiment, name: str) -> None:
-    """Raise `UserError` for a preset that the peers are not written for."""
+    """Raise `UserError` for a preset that the peers cannot train."""
     if (
         experiment.optimizer.kind != "rmsprop"
         or not isinstance(experiment.schedule, ConstantRate | InverseTimeDecay)

@@ -1,6 +1,6 @@
-"""Keras' `fit`, on TensorFlow as `keras_ref` sets it up, and on its other backends.
+"""Peers in Keras: its `fit` on TensorFlow, as `keras_ref` sets it up, and on other backends.
 
-Each turn is a `fit` of its own, whose beginning costs as much as some steps: turns must be long.
+Each turn calls `fit` once. Its start takes as long as several steps, so turns must be long.
 """
 
 import itertools
@@ -14,19 +14,19 @@ from measurements.peers.turns import Contestant, batches
 
 
 def keras_on_tensorflow(experiment: Experiment) -> Contestant:
-    """The model of `keras_ref`."""
+    """Return the peer with the model of `keras_ref`."""
     import keras_ref
 
     return _fit(keras_ref.build_model(experiment), experiment)
 
 
 def keras_on_jax(experiment: Experiment) -> Contestant:
-    """The same model on JAX."""
+    """Return the peer with the same model on JAX."""
     return _on("jax", experiment)
 
 
 def keras_on_torch(experiment: Experiment) -> Contestant:
-    """The same model on PyTorch."""
+    """Return the peer with the same model on PyTorch."""
     return _on("torch", experiment)
 
 

@@ -1,4 +1,4 @@
-"""How much arithmetic a training step is."""
+"""The amount of arithmetic in a training step."""
 
 import math
 
@@ -6,10 +6,11 @@ from cnn_experiment import Experiment
 
 
 def multiplications(experiment: Experiment) -> int:
-    """Multiply-adds of one forward and backward pass of an image, of the cropped network.
+    """Return the multiply-adds of one forward and backward pass of an image.
 
-    Three times those of the forward pass, but for the first layer, which needs no gradient of its
-    input. Poolings, activations and the optimizer are not counted.
+    They are three times those of the forward pass, less those of the gradient of the network's
+    input, which nobody needs. The image is cropped to the part that reaches the output. Poolings,
+    activations and the optimizer are not counted.
     """
     network = experiment.network
     seen = (*network.seen_input(), network.input_shape[2])

@@ -1,4 +1,4 @@
-"""The step of `torch_cnn`, as its `train` takes it, with a look at the losses now and then."""
+"""Our own contestant: the training step of `torch_cnn`, as its `train` calls it."""
 
 import itertools
 
@@ -11,11 +11,11 @@ from torch_cnn.evaluation import images_on_device
 from torch_cnn.process import prepare_process
 
 _LOOK_EVERY = 18
-"""Steps: fifty times in an epoch of 938."""
+"""Steps between two times that the losses are read, as in `train`: about 50 times in an epoch."""
 
 
 def ours(experiment: Experiment) -> Contestant:
-    """In the experiment's precision."""
+    """Return the contestant, in the experiment's precision."""
     digits = load_mnist(experiment)
     prepare_process()
     model = torch_cnn.build_model(experiment)

@@ -1,9 +1,9 @@
-"""A contestant in a process of its own, which trains when it is told to.
+"""A contestant in a child process, which trains on demand.
 
     python -m measurements.peers.process NAME PRESET STEPS
 
-builds the contestant, trains one step and warms up; then trains as many steps as each line of its
-input says. It answers each time in one line of JSON.
+builds the contestant, trains one step and then STEPS steps to warm up. For each line of its input,
+which is a number of steps, it trains so many. It answers each time with one line of JSON.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _MODULE = "measurements.peers.process"
 
 
 class ContestantProcess:
-    """Starts the process, and waits until it is warm."""
+    """Starts the process of a contestant, and waits until it has warmed up."""
 
     def __init__(self, name: str, preset: str, steps: int) -> None:
         threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -38,22 +38,22 @@ class ContestantProcess:
         )
         try:
             self.start_up = self._answer()
-            """Seconds: loading data and framework and building, first step, both and the rest."""
+            """Seconds of `build` (data and model), `first_step` and `command_to_first_step`."""
             self.start_up["command_to_first_step"] = time.perf_counter() - begin
             warm = self._answer()
         except UserError:
             self.stop()
             raise
         self.peak_memory = warm["peak_memory"]
-        """Bytes, of the whole process so far."""
+        """Bytes: the most memory that the process has used so far."""
         self.loss = warm["loss"]
-        """Mean over the last turn."""
+        """The mean loss of the last turn."""
 
     def seconds_for(self, steps: int) -> float:
-        """Train so many steps; return how long they took."""
+        """Train so many steps; return the seconds that they took."""
         stdin = self._process.stdin
         if stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # then it does not answer either
+            with contextlib.suppress(BrokenPipeError):  # `_answer` reports it
                 stdin.write(f"{steps}\n")
                 stdin.flush()
         answer = self._answer()
@@ -61,11 +61,12 @@ class ContestantProcess:
         return answer["seconds"]
 
     def _answer(self) -> dict[str, float]:
+        """Return the next line of JSON; raises `UserError` if the process has ended."""
         stdout = self._process.stdout
         for line in stdout or ():
-            if line.startswith('{"'):  # and not a word of a framework's own
-                found: dict[str, float] = json.loads(line)
-                return found
+            if line.startswith('{"'):  # frameworks print other lines
+                answer: dict[str, float] = json.loads(line)
+                return answer
         raise UserError(
             f"peers = {self.name!r}: its process ended early; to see why, run: python"
             f" {' '.join(self._command[1:])}"
@@ -78,7 +79,7 @@ class ContestantProcess:
 
 
 def main() -> None:
-    """Be the process."""
+    """Build the contestant, and train as many steps as each line of the input says."""
     import resource
 
     from cnn_experiment import preset
@@ -106,7 +107,7 @@ def main() -> None:
 
 
 def answer(**values: float) -> None:
-    """Say something in one line."""
+    """Print the values as one line of JSON."""
     print(json.dumps(values), flush=True)  # noqa: T201
 
 

@@ -1,4 +1,4 @@
-"""Training as most people write it in PyTorch: stock modules, stock RMSprop, a DataLoader."""
+"""Peers in PyTorch, as most people write a training: stock modules, RMSprop, a DataLoader."""
 
 import itertools
 import os
@@ -41,7 +41,7 @@ def _module(layer: Layer) -> nn.Module:
 
 
 class StockNetwork(nn.Sequential):
-    """The experiment's network of stock modules, up to the logits, with its loss and optimizer."""
+    """The experiment's network from stock modules, up to the logits, with loss and optimizer."""
 
     def __init__(self, experiment: Experiment) -> None:
         modules: list[nn.Module] = []
@@ -57,7 +57,7 @@ class StockNetwork(nn.Sequential):
         self._kernels = tuple(kernels)
 
     def loss(self, images_nchw: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy and the L2 penalty."""
+        """Return the cross-entropy plus the L2 penalty."""
         regularizer = self._experiment.regularizer
         strength = 0.0 if regularizer is None else regularizer.strength
         penalty = sum((kernel.square().sum() for kernel in self._kernels), start=0.0)
@@ -65,7 +65,7 @@ class StockNetwork(nn.Sequential):
         return functional.cross_entropy(logits, labels) + strength * penalty
 
     def optimizer(self) -> tuple[Optimizer, LRScheduler]:
-        """Torch's RMSprop with the experiment's settings, and its schedule, step by step."""
+        """Return torch's RMSprop with the experiment's settings, and its schedule by step."""
         settings, schedule = self._experiment.optimizer, self._experiment.schedule
         optimizer = torch.optim.RMSprop(
             self.parameters(),
@@ -106,12 +106,12 @@ def _loop(experiment: Experiment, dataset: Dataset[Any]) -> Contestant:
 
 
 def dataloader(experiment: Experiment) -> Contestant:
-    """A loop over a DataLoader of tensors that are ready, `.item()` each step."""
+    """Return a loop over a DataLoader of prepared tensors, with `.item()` in each step."""
     return _loop(experiment, _tensors(experiment))
 
 
 def torchvision_loader(experiment: Experiment) -> Contestant:
-    """The same loop, on torchvision's MNIST: each image converted and normalised when asked for."""
+    """Return the same loop on torchvision's MNIST, which converts each image on access."""
     from torchvision.datasets import MNIST
     from torchvision.transforms import Compose, Normalize, ToTensor
 
@@ -120,9 +120,9 @@ def torchvision_loader(experiment: Experiment) -> Contestant:
 
 
 def lightning(experiment: Experiment) -> Contestant:
-    """Lightning's Trainer on a DataLoader of tensors, without logger, checkpoints and bar.
+    """Return Lightning's Trainer on a DataLoader of tensors, without logger, checkpoints and bar.
 
-    Its one `fit` runs in a thread, which waits before each batch until it may go on.
+    A single `fit` runs in a thread. Before each batch it waits until the next turn allows it.
     """
     from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -165,7 +165,7 @@ def lightning(experiment: Experiment) -> Contestant:
     def fit() -> None:
         try:
             trainer.fit(Module(), loader)
-        except BaseException:  # whoever waits for a batch would wait for ever
+        except BaseException:  # or else `train` would wait for a batch forever
             traceback.print_exc()
             os._exit(1)
 

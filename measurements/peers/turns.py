@@ -1,4 +1,4 @@
-"""What a contestant is: made of an experiment, then called with a count of steps."""
+"""The interface of a contestant: a function that trains a number of steps."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from cnn_experiment import Experiment, epoch_batches
 
 Contestant = Callable[[int], float]
-"""Trains so many steps on, from where the last call ended; returns their mean loss."""
+"""Trains this number of steps, from where the last call ended; returns their mean loss."""
 
 
 def batches(experiment: Experiment) -> Iterator[NDArray[np.int64]]:
-    """Indices of full batches, epoch after epoch."""
+    """Yield the indices of full batches, epoch after epoch."""
     images, size = experiment.data.train_images, experiment.batch_size
     for epoch in itertools.count():
         for batch in epoch_batches(experiment.seed, epoch, images, size):

@@ -1,6 +1,6 @@
 """The known differences between a Keras model and its PyTorch port, each a switchable fault."""
 
-from parity_tests.known_differences import (  # noqa: F401 - each enters its differences
+from parity_tests.known_differences import (  # noqa: F401 - importing them fills the catalogue
     data,
     network,
     optimizer,

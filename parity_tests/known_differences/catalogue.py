@@ -1,4 +1,4 @@
-"""What an entry of the catalogue is, how one is entered, and the port with some of them planted."""
+"""The catalogue of known differences: its entries, and the port with some of them planted."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +10,14 @@ from parity_tests.torch_side import TorchPort
 
 @dataclass(frozen=True)
 class KnownDifference:
-    """One decision that ports take wrongly."""
+    """One decision that ports often take wrongly."""
 
     rung: str
-    """Name of the rung where the ladder must find it."""
+    """The name of the rung where the ladder must find it."""
     source: str
-    """Where it comes from: a file of a framework, an article, a common habit."""
+    """Why ports make this mistake: a file of a framework, an article, or a common habit."""
     sentence: str
-    """What the difference is."""
+    """What the port does wrongly, in one line that ends in a full stop. Reports quote it."""
     port: type[TorchPort]
     """The port with this decision taken wrongly."""
 
@@ -27,7 +27,7 @@ CATALOGUE: dict[str, KnownDifference] = {}
 
 
 def known(name: str, *, rung: str, source: str) -> Callable[[type[TorchPort]], type[TorchPort]]:
-    """Enter the port below under this name; its docstring is what a person reads of it."""
+    """Add the decorated port to the catalogue under this name; its docstring is the sentence."""
 
     def enter(port: type[TorchPort]) -> type[TorchPort]:
         CATALOGUE[name] = KnownDifference(rung, source, inspect.getdoc(port) or "", port)
@@ -45,7 +45,7 @@ class PlantedFaults:
         device: str = "cpu",
         wrap: Callable[[type[TorchPort]], type[TorchPort]] = lambda port: port,
     ) -> None:
-        """`wrap` is what every port here is passed through, as `on_random_digits`."""
+        """`wrap` is applied to the class of every port, such as `on_random_digits`."""
         self._experiment, self._device, self._wrap = experiment, device, wrap
 
     @property
@@ -54,10 +54,10 @@ class PlantedFaults:
         return CATALOGUE
 
     def port_with(self, names: Sequence[str]) -> TorchPort:
-        """Return the sound port with these planted; the first named has the last word.
+        """Return the sound port with these planted.
 
-        Each is a class with one method replaced, so that several are one class that has them all
-        as its bases.
+        Each known difference is a class with one method replaced, so several of them are the bases
+        of one class. Where two replace the same method, the one that is named first is called.
         """
         bases = tuple(CATALOGUE[name].port for name in names)
         port = type(" and ".join(names), bases, {}) if bases else TorchPort

@@ -1,4 +1,4 @@
-"""Differences in what is trained on, in which order, and from which start."""
+"""Known differences in the data, in the order of the batches, and in the initial weights."""
 
 from typing import Any, ClassVar
 
@@ -16,13 +16,13 @@ from torch_cnn import CNN, neutral_weights
 
 
 def with_images(digits: Digits, train: NDArray[Any], test: NDArray[Any]) -> Digits:
-    """Return the digits with other images."""
+    """Return the digits with other images and the same labels."""
     return Digits(train, digits.train_labels, test, digits.test_labels)
 
 
 @known("sample variance", rung="data", source="torch.std divides by n - 1, np.std by n")
 class SampleVariance(TorchPort):
-    """The images are standardised by the sample's standard deviation, not the population's."""
+    """The images are divided by the sample's standard deviation, not by the population's."""
 
     def digits(self) -> Digits:
         digits = super().digits()
@@ -80,7 +80,7 @@ class OneOrder(TorchPort):
 
 @known("not shuffled", rung="batches", source="DataLoader's default is shuffle=False")
 class NotShuffled(TorchPort):
-    """The batches follow the order of the data; Keras' fit shuffles."""
+    """The batches follow the order of the data, whereas Keras' fit shuffles them."""
 
     def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         in_order = np.arange(self.experiment.data.train_images)
@@ -89,10 +89,10 @@ class NotShuffled(TorchPort):
 
 
 class FreshModel(TorchPort):
-    """What PyTorch itself would begin with, for the differences below."""
+    """A port whose weights PyTorch initialises, for the known differences below."""
 
     ending: ClassVar[str]
-    """Of the names of the variables that begin so."""
+    """The end of the names of the variables that PyTorch initialises."""
 
     def fresh(self) -> Arrays:
         with torch.random.fork_rng():
@@ -139,6 +139,6 @@ class DefaultBiases(FreshModel):
     source="nn.Linear.reset_parameters, for kernels and biases",
 )
 class DefaultWeights(FreshModel):
-    """Kernels and biases start as PyTorch draws them with this seed."""
+    """The kernels and the biases start as PyTorch draws them."""
 
     ending = ""

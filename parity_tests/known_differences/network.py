@@ -1,4 +1,4 @@
-"""Differences in the network: layouts, flattening, pooling, arithmetic."""
+"""Known differences in the network: layouts, flattening, pooling, arithmetic, loss."""
 
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from torch_cnn import CNN
     source="nn.Flatten puts the channels first, Keras' Flatten last",
 )
 class FlattenOrder(TorchPort):
-    """The maps are flattened channels first, and the dense kernel behind is not permuted for it."""
+    """The maps are flattened channels first, but the next dense kernel is not permuted to match."""
 
     def build_model(self) -> CNN:
         model = super().build_model()
@@ -56,7 +56,7 @@ class KernelsFlipped(TorchPort):
 
 @known("activation forgotten", rung="layer outputs", source="Keras' Dense(activation=...)")
 class ActivationForgotten(TorchPort):
-    """The first dense layer has no activation: in PyTorch it is a module of its own."""
+    """The first dense layer has no activation, which in PyTorch is a module of its own."""
 
     def build_model(self) -> CNN:
         model = super().build_model()
@@ -82,7 +82,7 @@ class BFloat16(TorchPort):
 
 
 def in_bfloat16(model: CNN, layer: Layer, features: Tensor, *, biased: bool = True) -> Tensor:
-    """Cast the inputs and parameters of a layer, and cast its output back."""
+    """Compute a layer with its inputs and parameters cast to bfloat16; cast its output back."""
     module = model.get_submodule(layer.name)
     parameters = {name: p.bfloat16() for name, p in module.named_parameters()}
     settings = {} if biased else {"biased": False}
@@ -112,7 +112,7 @@ class CeilMode(TorchPort):
                 height, width = -(-height // layer.pool_size[0]), -(-width // layer.pool_size[1])
         units = model.get_parameter("dense_1.weight").shape[0]
         dense = nn.Linear(height * width * channels, units, dtype=model.dtype)
-        nn.init.zeros_(dense.weight)  # a start that is the same each time
+        nn.init.zeros_(dense.weight)  # the same start in every test
         nn.init.zeros_(dense.bias)
         model.add_module("dense_1", dense)
         return model
@@ -124,7 +124,7 @@ class CeilMode(TorchPort):
     source="nn.CrossEntropyLoss takes logits, Keras' loss probabilities",
 )
 class SoftmaxTwice(TorchPort):
-    """The loss gets probabilities where it takes logits."""
+    """The loss is given probabilities, but it expects logits."""
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return super().data_loss(functional.softmax(logits, dim=1), labels)
@@ -132,7 +132,7 @@ class SoftmaxTwice(TorchPort):
 
 @known("loss summed", rung="data loss", source="CrossEntropyLoss(reduction='sum')")
 class LossSummed(TorchPort):
-    """The loss is the sum over the batch, not the average."""
+    """The loss is the sum over the batch, not the mean."""
 
     def data_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return super().data_loss(logits, labels) * len(labels)

@@ -1,4 +1,4 @@
-"""Differences in the optimizer's equation and settings."""
+"""Known differences in the optimizer's equation and settings."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ KERAS = "keras/src/optimizers/rmsprop.py"
 
 
 class OtherEquation(TorchPort):
-    """A port with another optimizer on the same parameter groups."""
+    """A port with another optimizer for the same parameter groups."""
 
     optimizer_class: type[KerasRMSprop]
 
@@ -25,7 +25,10 @@ class OtherEquation(TorchPort):
 
 
 class Variant(KerasRMSprop):
-    """KerasRMSprop's update with its parts exposed, for the faults below. Sound as it stands."""
+    """KerasRMSprop with each part of its update as a method, which the faults below replace.
+
+    With no method replaced it is the same equation.
+    """
 
     def _increment(
         self,
@@ -52,7 +55,7 @@ class Variant(KerasRMSprop):
     def accumulated(
         self, increment: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
     ) -> Tensor:
-        """Add the increment to the momentum, where there is one."""
+        """Return the increment, added to the momentum if the optimizer has one."""
         if group["momentum"] == 0:
             return increment
         return slots["momentum"].mul_(group["momentum"]).add_(increment)
@@ -66,7 +69,7 @@ class EpsilonOutside(Variant):
 
 
 class RateOutside(Variant):
-    """Keeps the momentum without the learning rate."""
+    """Applies the learning rate to the momentum, not to the increments."""
 
     def step_of(
         self, gradient: Tensor, root: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
@@ -75,11 +78,11 @@ class RateOutside(Variant):
 
 
 class Both(EpsilonOutside, RateOutside):
-    """As torch.optim.RMSprop does."""
+    """Has both faults, as torch.optim.RMSprop."""
 
 
 class Nesterov(Variant):
-    """Looks ahead by the new momentum."""
+    """Adds the new momentum to the increment once more (Nesterov)."""
 
     def step_of(
         self, gradient: Tensor, root: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
@@ -92,7 +95,7 @@ class Nesterov(Variant):
 
 
 class Centered(Variant):
-    """Subtracts the square of the mean gradient, here of the present one alone."""
+    """Subtracts the square of the mean gradient, here the mean of the current step alone."""
 
     def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         mean = (1 - group["rho"]) * gradient
@@ -114,7 +117,7 @@ class StockRMSprop(OtherEquation):
     "epsilon outside the root", rung="optimizer state", source=f"torch/optim/rmsprop.py; {KERAS}"
 )
 class EpsilonOutsideTheRoot(OtherEquation):
-    """The increment is divided by sqrt(velocity) + epsilon, not by sqrt(velocity + epsilon)."""
+    """The gradient is divided by sqrt(velocity) + epsilon, not by sqrt(velocity + epsilon)."""
 
     optimizer_class = EpsilonOutside
 
@@ -125,7 +128,7 @@ class EpsilonOutsideTheRoot(OtherEquation):
     source=f"torch/optim/rmsprop.py; {KERAS}",
 )
 class RateOutsideTheMomentum(OtherEquation):
-    """The learning rate multiplies the momentum afterwards, not the increments it is made of."""
+    """The learning rate multiplies the momentum, not each increment that is added to it."""
 
     optimizer_class = RateOutside
 
@@ -136,20 +139,20 @@ class RateOutsideTheMomentum(OtherEquation):
     source="SGD(nesterov=True); Keras' RMSprop has no such form",
 )
 class NesterovMomentum(OtherEquation):
-    """The weights move by the momentum looked ahead, not by the momentum."""
+    """The weights move by Nesterov's look-ahead of the momentum, not by the momentum itself."""
 
     optimizer_class = Nesterov
 
 
 @known("centered", rung="optimizer state", source="RMSprop(centered=True), in either framework")
 class CenteredVariance(OtherEquation):
-    """The increment is divided by a variance that the mean gradient was taken from."""
+    """The gradient is divided by the root of a velocity less the square of the mean gradient."""
 
     optimizer_class = Centered
 
 
 def with_setting(optimizer: torch.optim.Optimizer, **setting: float) -> torch.optim.Optimizer:
-    """Return the optimizer with another setting in every parameter group."""
+    """Return the optimizer with this setting in every parameter group."""
     for group in optimizer.param_groups:
         group.update(setting)
     return optimizer
@@ -157,7 +160,7 @@ def with_setting(optimizer: torch.optim.Optimizer, **setting: float) -> torch.op
 
 @known("rho 0.99", rung="optimizer state", source="torch.optim.RMSprop's default alpha")
 class Rho(TorchPort):
-    """The velocity forgets at 0.99, PyTorch's default, not at 0.9, Keras'."""
+    """Rho, the decay of the velocity, is 0.99 (PyTorch's default), not 0.9 (Keras' default)."""
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         return with_setting(super().build_optimizer(), rho=0.99)
@@ -165,7 +168,7 @@ class Rho(TorchPort):
 
 @known("epsilon 1e-8", rung="optimizer state", source="torch.optim.RMSprop's default eps")
 class Epsilon(TorchPort):
-    """Epsilon is 1e-8, PyTorch's default, not 1e-7, Keras'."""
+    """Epsilon is 1e-8 (PyTorch's default), not 1e-7 (Keras' default)."""
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         return with_setting(super().build_optimizer(), epsilon=1e-8)

@@ -1,4 +1,4 @@
-"""Differences in the regularizer."""
+"""Known differences in the regularizer."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,15 +14,15 @@ from parity_tests.torch_side import TorchPort
 
 
 class OtherPenalty(TorchPort):
-    """A port that regularizes other parameters, or with another strength."""
+    """A port with its own choice of regularized parameters, strength and weight decay."""
 
     def strength(self) -> float:
-        """Return the factor of the squares' sum."""
+        """Return the factor of the sum of squares."""
         regularizer = self.experiment.regularizer
         return 0.0 if regularizer is None else regularizer.rounded_strength
 
     def regularized(self) -> list[nn.Parameter]:
-        """Return what is regularized."""
+        """Return the parameters that are regularized."""
         return self.model.regularized_kernels()
 
     def penalty(self) -> Tensor:
@@ -32,7 +32,7 @@ class OtherPenalty(TorchPort):
         return total
 
     def decay(self) -> float:
-        """Return the optimizer's weight decay."""
+        """Return the weight decay of the optimizer: the gradient of s * w**2 is 2 * s * w."""
         return 2 * self.strength()
 
     def build_optimizer(self) -> torch.optim.Optimizer:
@@ -54,7 +54,7 @@ class OtherPenalty(TorchPort):
     source="Keras' L2 is strength * sum(w**2), weight decay is the gradient of half of that",
 )
 class WithoutFactorTwo(OtherPenalty):
-    """The weight decay is the L2 strength itself: half of the penalty's gradient."""
+    """The weight decay is the L2 strength itself, which makes half of the penalty's gradient."""
 
     def decay(self) -> float:
         return self.strength()
@@ -70,7 +70,9 @@ class OnBiases(OtherPenalty):
 
 
 @known(
-    "L2 on convolutions", rung="penalty", source="weight_decay on whatever has more than one axis"
+    "L2 on convolutions",
+    rung="penalty",
+    source="weight_decay on all parameters with more than one axis",
 )
 class OnConvolutions(OtherPenalty):
     """The convolutions' kernels are regularized too."""
@@ -97,7 +99,7 @@ class NotOnOutput(OtherPenalty):
 
 @known("L2 strength not rounded", rung="penalty", source="keras/src/regularizers/regularizers.py")
 class StrengthNotRounded(OtherPenalty):
-    """The L2 strength is the Python double; Keras makes it a float32 tensor."""
+    """The L2 strength is a Python double, whereas Keras rounds it to float32."""
 
     def strength(self) -> float:
         regularizer = self.experiment.regularizer
@@ -106,7 +108,7 @@ class StrengthNotRounded(OtherPenalty):
 
 @known("decoupled decay", rung="gradients", source="AdamW; Keras' optimizer argument weight_decay")
 class DecoupledDecay(OtherPenalty):
-    """The weights decay on their own; the penalty's gradient does not go through the optimizer."""
+    """The weights decay in a separate step, so the penalty's gradient bypasses the optimizer."""
 
     def decay(self) -> float:
         return 0.0

@@ -1,4 +1,4 @@
-"""Differences in what an epoch is reported as."""
+"""Known differences in what is reported of an epoch."""
 
 from parity_ladder import Step
 from parity_tests.known_differences.catalogue import known
@@ -11,7 +11,7 @@ from parity_tests.torch_side import TorchPort
     source="the usual PyTorch loop; Keras weights its loss by the batch's size",
 )
 class AveragedByBatch(TorchPort):
-    """The epoch's loss is the mean of the batches' losses, the short one counting as much."""
+    """The epoch's loss gives every batch the same weight, even the short one."""
 
     def weight_in_loss(self, step: Step) -> int:  # noqa: ARG002
         return 1
@@ -23,7 +23,7 @@ class AveragedByBatch(TorchPort):
     source="the usual PyTorch loop; Keras' loss includes its regularizers",
 )
 class WithoutPenalty(TorchPort):
-    """The reported loss leaves the penalty out."""
+    """The reported loss does not include the penalty."""
 
     def reported_loss(self, step: Step) -> float:
         return step.data_loss or 0.0

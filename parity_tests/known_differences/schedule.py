@@ -1,4 +1,4 @@
-"""Differences in the learning rate."""
+"""Known differences in the learning rate."""
 
 from cnn_experiment import InverseTimeDecay
 from parity_tests.known_differences.catalogue import known
@@ -9,7 +9,7 @@ KERAS = "keras/src/optimizers/schedules/learning_rate_schedule.py"
 
 @known("learning rate not rounded", rung="learning rate", source=KERAS)
 class RateNotRounded(TorchPort):
-    """The schedule is computed in Python doubles; Keras computes it in float32."""
+    """The schedule is computed in Python doubles, whereas Keras computes it in float32."""
 
     def scheduled_rate(self, iteration: int) -> float:
         schedule = self.experiment.schedule
@@ -25,7 +25,7 @@ class RateNotRounded(TorchPort):
     source="the rate is set after the update, from the count before it",
 )
 class OneStepLate(TorchPort):
-    """Each update takes the rate of the update before it."""
+    """Each update uses the learning rate of the update before it."""
 
     def scheduled_iteration(self, iteration: int) -> int:
         return super().scheduled_iteration(max(iteration - 1, 0))
@@ -33,7 +33,7 @@ class OneStepLate(TorchPort):
 
 @known("schedule one step early", rung="learning rate", source="scheduler.step() before the update")
 class OneStepEarly(TorchPort):
-    """Each update takes the rate of the update after it."""
+    """Each update uses the learning rate of the update after it."""
 
     def scheduled_iteration(self, iteration: int) -> int:
         return super().scheduled_iteration(iteration + 1)
@@ -52,8 +52,8 @@ class SteppedPerEpoch(TorchPort):
     rung="learning rate",
     source="a scheduler that is made inside the loop over epochs",
 )
-class BegunAnewEachEpoch(TorchPort):
-    """The schedule counts the updates of the present epoch only."""
+class RestartedEachEpoch(TorchPort):
+    """The schedule counts the updates of the current epoch only."""
 
     def scheduled_iteration(self, iteration: int) -> int:
         return super().scheduled_iteration(iteration % self.experiment.steps_per_epoch)

@@ -1,6 +1,6 @@
-"""One HTML page that shows given training and parity runs; loads no framework.
+"""One HTML page that shows training runs and parity runs; loads no framework.
 
-Importing this raises `UserError` where jinja2 or matplotlib is not installed.
+The import raises `UserError` where jinja2 or matplotlib is not installed.
 """
 
 from cnn_experiment import UserError

@@ -1,4 +1,4 @@
-"""The report's pictures, each with what is to be seen in it in words and figures."""
+"""The pictures of the report, each with a caption that says in words what it shows."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +30,7 @@ def _array(column: Column) -> NDArray[np.float64]:
 
 
 def trajectories(measured: Mapping[str, FreeRunning]) -> list[Picture]:
-    """A picture of the free-running differences of each float64 climb that got so far."""
+    """Return a picture of the free-running differences of each float64 climb, by label."""
     pictures = []
     for count, (label, free) in enumerate(measured.items(), start=1):
         seen = f"{_grown('loss', free.loss, free)} {_grown('weight', free.weight, free)}"
@@ -41,7 +41,7 @@ def trajectories(measured: Mapping[str, FreeRunning]) -> list[Picture]:
 
 
 def trajectory_figure(free: FreeRunning) -> "Figure":
-    """The free-running differences of a climb against its steps."""
+    """Draw the free-running differences of a climb by step."""
     lines = {
         "a loss": draw.Line(_array(free.loss), free.loss_tolerance),
         "a weight": draw.Line(_array(free.weight), free.weight_tolerance),
@@ -60,7 +60,7 @@ def _grown(name: str, column: Column, free: FreeRunning) -> str:
 
 
 def envelopes(measured: Mapping[str, TwinDistances]) -> list[Picture]:
-    """A picture of the distances of each climb that was held against the envelope."""
+    """Return a picture of the distances between twins for each float32 climb, by label."""
     pictures = []
     for count, (label, apart) in enumerate(measured.items(), start=1):
         ends = (0, -1)
@@ -80,7 +80,7 @@ def envelopes(measured: Mapping[str, TwinDistances]) -> list[Picture]:
 
 
 def envelope_figure(apart: TwinDistances) -> "Figure":
-    """The frameworks' distances inside those of one-ulp twins."""
+    """Draw the distances between the frameworks with those between one-ulp twins."""
 
     def band(group: Distances) -> draw.Band:
         return draw.Band(*(_array(part) for part in (group.lowest, group.mean, group.highest)))
@@ -95,7 +95,7 @@ def _at(apart: TwinDistances, group: Distances, index: int) -> str:
 
 
 def curves(trainings: Sequence[Training]) -> list[str]:
-    """The learning curves over each other: in a row, and under each other for a phone."""
+    """Return the learning curves of all runs: panels in a row, and in a column for a phone."""
     histories = _histories(trainings)
     if not histories:
         return []
@@ -112,7 +112,7 @@ def curves(trainings: Sequence[Training]) -> list[str]:
 
 
 def curves_figure(trainings: Sequence[Training], *, panels_a_row: int = 3) -> "Figure":
-    """The curves of those that finished an epoch, of which there is one at least."""
+    """Draw the learning curves of the runs that finished an epoch; there must be one."""
     shown = [training for training in trainings if training.checkpoint.history]
     epochs = max(training.checkpoint.experiment.epochs for training in shown)
     return draw.curves(_histories(trainings), epochs, panels_a_row=panels_a_row)
@@ -127,7 +127,7 @@ def _histories(trainings: Sequence[Training]) -> dict[str, Sequence[EpochRecord]
 
 
 def _in_legend(label: str, number: int) -> str:
-    """The label, or where it would push the curves aside, its begin and the run's number."""
+    """Return the label; a long one is shortened, with the number of the run added."""
     if len(label) <= LONGEST_IN_LEGEND:
         return label
     return f"{label[: LONGEST_IN_LEGEND - 6]}... ({number})"

@@ -1,4 +1,4 @@
-"""The runs that a report is made of, and how to repeat each."""
+"""The runs that a report shows, and the command that repeats each."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ class Climb(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What to type to climb again."""
+        """The command that repeats the climb."""
         result = self.result
         words = (
             ["--preset", result.preset]
@@ -49,11 +49,11 @@ class Training(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What to type to train again."""
+        """The command that repeats the training."""
         checkpoint = self.checkpoint
         experiment, name = checkpoint.experiment, preset_of(checkpoint.experiment)
         if name is not None and experiment.dtype != PRESETS[name].dtype:
-            name = None  # which no option of train.py asks for
+            name = None  # train.py has no option for it
         words = ["--backend", checkpoint.backend or "torch"]
         if name is None:
             words += ["--experiment", f"{self.label}/experiment.json"]
@@ -70,7 +70,7 @@ def _command(script: str, *words: str) -> str:
 
 
 def preset_of(experiment: Experiment) -> str | None:
-    """The preset that this is but for epochs, seed, counts of images, dtype and precision."""
+    """Return the preset that differs at most in epochs, seed, images, dtype and precision."""
     for name, published in PRESETS.items():
         counts = {
             count: getattr(experiment.data, count) for count in ("train_images", "test_images")
@@ -88,7 +88,7 @@ def preset_of(experiment: Experiment) -> str | None:
 
 
 class GivenRuns(NamedTuple):
-    """All that was given, in the order in which it was."""
+    """All given runs, in the order of the command line."""
 
     labels: Sequence[str]
     climbs: Sequence[Climb]
@@ -96,7 +96,7 @@ class GivenRuns(NamedTuple):
 
     @property
     def free_running(self) -> dict[str, FreeRunning]:
-        """By label, of the float64 climbs that took a step; float32 has the envelope."""
+        """The free-running differences of each float64 climb that took a step, by label."""
         return {
             label: result.free_running
             for label, result in self.climbs
@@ -105,7 +105,7 @@ class GivenRuns(NamedTuple):
 
     @property
     def twin_distances(self) -> dict[str, TwinDistances]:
-        """By label, of the climbs that were held against the envelope."""
+        """The twins' distances of each float32 climb that reached the last rung, by label."""
         return {
             label: result.twin_distances
             for label, result in self.climbs
@@ -114,12 +114,12 @@ class GivenRuns(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What to type to make the page again."""
+        """The command that makes the page again."""
         return _command("report.py", *self.labels, "--out", "report.html")
 
 
 def read_runs(folders: Iterable[Path]) -> GivenRuns:
-    """Read each folder; raises `UserError` for one that holds no run."""
+    """Read the run in each folder; raises `UserError` for a folder without one."""
     labels: list[str] = []
     climbs: list[Climb] = []
     trainings: list[Training] = []
@@ -142,7 +142,10 @@ def read_runs(folders: Iterable[Path]) -> GivenRuns:
 
 
 def _label(folder: Path, taken: Sequence[str]) -> str:
-    """The folder as it was given, or its name alone where more would tell of the machine."""
+    """Return the folder as it was given; of a path outside this folder only its name.
+
+    The page is made to be passed on, and should not show the folders of this machine.
+    """
     inside = not folder.is_absolute() and folder.name and ".." not in folder.parts
     given = os.fsencode(folder if inside else folder.resolve().name).decode(errors="replace")
     label, number = given, 1

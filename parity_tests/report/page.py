@@ -1,4 +1,4 @@
-"""One HTML page of given runs; everything that it shows is in their files.
+"""One HTML page that shows the given runs. Everything on it is read from their files.
 
 The same runs, versions and machine give the same bytes.
 """
@@ -16,7 +16,7 @@ from parity_tests.results import results_folder
 
 
 def page(given: GivenRuns) -> bytes:
-    """The page of these runs, in UTF-8."""
+    """Return the page of these runs, in UTF-8."""
     text = (
         environment(Path(__file__).parent)
         .get_template("page.html.jinja")
@@ -41,26 +41,26 @@ def page(given: GivenRuns) -> bytes:
 
 
 def pictures(given: GivenRuns) -> dict[str, bytes]:
-    """The page's pictures as PNG, by the name of their file."""
+    """Return the pictures of the page as PNG, by file name."""
     drawn = {
         f"drift-{label}": figures.trajectory_figure(free)
         for label, free in given.free_running.items()
     }
     for label, apart in given.twin_distances.items():
         drawn[f"drift-{label}"] = figures.envelope_figure(apart)
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     for name, figure in drawn.items():
         file = name.replace("/", "-")
-        while f"{file}.png" in found:
+        while f"{file}.png" in files:
             file += "-2"
-        found[f"{file}.png"] = draw.png(figure)
+        files[f"{file}.png"] = draw.png(figure)
     if any(training.checkpoint.history for training in given.trainings):
-        found["curves.png"] = draw.png(figures.curves_figure(given.trainings))
-    return found
+        files["curves.png"] = draw.png(figures.curves_figure(given.trainings))
+    return files
 
 
 def verdict(climb: Climb) -> Verdict:
-    """Whether every rung holds, or where the first difference is and why."""
+    """Return whether every rung holds, or where the first difference is and its causes."""
     result = climb.result
     seed = f"seed {result.experiment.seed}"
     of_what = f"{result.preset or 'own experiment'}, {result.steps} steps in {result.dtype}, {seed}"
@@ -68,27 +68,27 @@ def verdict(climb: Climb) -> Verdict:
         of_what += f", with the planted fault “{result.mutant}”"
     if result.random_digits:
         of_what += ", on random images"
-    told = verdict_of(result, climb.label, of_what)
-    if result.mutant is not None and told.holds:
+    outcome = verdict_of(result, climb.label, of_what)
+    if result.mutant is not None and outcome.holds:
         not_shown = "The planted fault does not show in this experiment."
-        return told._replace(sentences=[*told.sentences, not_shown])
-    return told
+        return outcome._replace(sentences=[*outcome.sentences, not_shown])
+    return outcome
 
 
 def planted_faults() -> list[dict[str, str]]:
-    """The measured table, with the sound port as its first row."""
+    """Return the rows of results/planted_faults.csv, the sound port first."""
     with (results_folder() / "planted_faults.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def made_with() -> str:
-    """What this page was made with, and where."""
+    """Return the versions of the packages that made this page, and the machine."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("matplotlib", "jinja2", "numpy"))
     return f"{packages}; {Machine.this()}"
 
 
 def commands(given: GivenRuns) -> list[str]:
-    """What to type to repeat everything on the page."""
+    """Return the commands that repeat everything on the page."""
     return [
         *(climb.command for climb in given.climbs),
         *(training.command for training in given.trainings),

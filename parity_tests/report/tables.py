@@ -1,4 +1,4 @@
-"""The report's tables, in words and figures."""
+"""The tables of the report."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,27 +12,27 @@ from parity_ladder.result import TwinDistances
 from parity_tests.report.given_runs import Climb, GivenRuns, Training, preset_of
 
 EPOCHS_SHOWN = 3
-"""Of the schedule, before the last."""
+"""The schedule's table has this number of first epochs, and the last one."""
 
 
 def ladder(climb: Climb) -> Table:
-    """What each rung came to."""
+    """Return the outcome of each rung."""
     result = climb.result
     return ladder_table(result, f"{climb.label}: {result.steps} steps in {result.dtype}")
 
 
 def excess(label: str, apart: TwinDistances) -> Table:
-    """How much further the frameworks part than twins, phase by phase."""
+    """Return how many times as far apart as their twins the frameworks are, by phase."""
     rows = [
         (
             phase,
-            "not finite" if (found := apart.excess[phase]) is None else _times(found),
+            "not finite" if (measured := apart.excess[phase]) is None else _times(measured),
             _times(allowed),
         )
         for phase, allowed in apart.excess_tolerance.items()
         if phase in apart.excess
     ]
-    caption = f"{label}: how many times as far the frameworks part as their twins do"
+    caption = f"{label}: how many times as far apart as their twins the frameworks are"
     return Table(caption, ("phase", "measured", "allowed"), rows)
 
 
@@ -41,7 +41,7 @@ def _times(logarithm: float) -> str:
 
 
 def schedules(given: GivenRuns) -> list[Table]:
-    """The learning rates of each experiment; of the parity runs' where no training was given."""
+    """Return the learning rates of each training's experiment, or else of each parity run's."""
     groups = by_experiment(given.trainings) or {
         climb.result.experiment: () for climb in given.climbs
     }
@@ -49,7 +49,7 @@ def schedules(given: GivenRuns) -> list[Table]:
 
 
 def by_experiment(trainings: Iterable[Training]) -> dict[Experiment, Sequence[Training]]:
-    """The runs of each experiment."""
+    """Return the runs of each experiment."""
     groups: dict[Experiment, list[Training]] = {}
     for training in trainings:
         groups.setdefault(training.checkpoint.experiment, []).append(training)
@@ -63,16 +63,16 @@ def _schedule(experiment: Experiment, group: Sequence[Training]) -> Table:
         for training in group
     ]
     epochs = sorted({*range(1, min(EPOCHS_SHOWN, last) + 1), last})
-    updates = {(epoch - 1) * steps: f"begin of epoch {epoch}" for epoch in epochs}
+    updates = {(epoch - 1) * steps: f"start of epoch {epoch}" for epoch in epochs}
     updates |= {epoch * steps - 1: f"last of epoch {epoch}" for epoch in epochs if steps > 1}
     updates |= {last * steps: "after the last epoch"}
     rows = []
     for update, where in sorted(updates.items()):
         rate = float(experiment.schedule.rates([update], experiment.dtype)[0])
-        found = [run.get(update) for run in recorded]
-        known = [value for value in found if value is not None]
+        rates = [run.get(update) for run in recorded]
+        known = [value for value in rates if value is not None]
         apart = number(max(*known, rate) - min(*known, rate)) if known else ""
-        texts = ["" if value is None else f"{value:.8g}" for value in found]
+        texts = ["" if value is None else f"{value:.8g}" for value in rates]
         rows.append((f"{update:,}", where, f"{rate:.8g}", *texts, *([apart] if group else [])))
     settings = experiment.schedule.model_dump()
     named = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "kind")
@@ -88,7 +88,7 @@ def _named(experiment: Experiment) -> str:
 
 
 def networks(given: GivenRuns) -> list[Table]:
-    """The layers of each network, with the shapes of their weights in both frameworks."""
+    """Return the layers of each network, with the shapes of their weights in both frameworks."""
     of_networks: dict[Network, list[str]] = {}
     experiments = [climb.result.experiment for climb in given.climbs]
     experiments += [training.checkpoint.experiment for training in given.trainings]
@@ -128,7 +128,10 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def weight_distances(trainings: Iterable[Training]) -> list[Table]:
-    """How far the weights of both frameworks' runs are apart, after as many updates."""
+    """Return the distances between the weights of two runs, one by each framework.
+
+    Both must have trained the same experiment for the same number of updates.
+    """
     tables = []
     for group in by_experiment(trainings).values():
         ours, theirs = (
@@ -158,24 +161,24 @@ def _weight_distance(ours: Training, theirs: Training) -> Table:
 
 
 def trainings(given: Iterable[Training]) -> Table:
-    """What each training run came to."""
+    """Return what each training run has reached."""
     rows = []
     for label, checkpoint in given:
         experiment, history = checkpoint.experiment, checkpoint.history
         done = f"{checkpoint.epoch} of {experiment.epochs} epochs"
-        figures = ["", "", ""]
+        reached = ["", "", ""]
         if history:
             last = history[-1]
             seconds = sum(record.seconds for record in history)
-            figures = [f"{last.val_accuracy:.4f}", f"{last.val_loss:.4f}", f"{seconds:.0f}"]
+            reached = [f"{last.val_accuracy:.4f}", f"{last.val_loss:.4f}", f"{seconds:.0f}"]
         backend = {"torch": "PyTorch", "keras": "Keras"}.get(checkpoint.backend or "", "unknown")
-        rows.append((label, backend, _named(experiment), str(experiment.seed), done, *figures))
+        rows.append((label, backend, _named(experiment), str(experiment.seed), done, *reached))
     columns = ("run", "last trained by", "experiment", "seed", "done")
     return Table("Training runs", (*columns, "test accuracy", "test loss", "seconds"), rows)
 
 
 def faults(measured: Sequence[Mapping[str, str]]) -> Table:
-    """Where each planted fault was found."""
+    """Return where the ladder found each planted fault, and whether assert_close sees it."""
     rows = []
     for row in measured:
         if row["fault"] == "none":
@@ -194,19 +197,19 @@ def _usual_check(row: Mapping[str, Any]) -> str | Cell:
 
 
 def versions(given: GivenRuns, page: str) -> Table:
-    """With what, and on which machine, each run and this page was made."""
+    """Return the versions and the machine that each run and this page were made with."""
     rows = []
     for climb in given.climbs:
         machine = climb.result.machine
-        told = str(machine) if machine else "not recorded"
-        rows.append((climb.label, _listed(climb.result.versions), told))
+        where = str(machine) if machine else "not recorded"
+        rows.append((climb.label, _listed(climb.result.versions), where))
     rows += [
         (training.label, _listed(training.checkpoint.versions), "not recorded")
         for training in given.trainings
     ]
     packages, _, machine_here = page.partition("; ")
     rows.append(("this page", packages, machine_here))
-    return Table("What everything was made with", ("run", "versions", "machine"), rows)
+    return Table("Versions and machines", ("run", "versions", "machine"), rows)
 
 
 def _listed(versions: Mapping[str, str]) -> str:

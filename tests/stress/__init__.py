@@ -1,1 +1,1 @@
-"""Killing trainings and damaging files, thousands of times."""
+"""Stress tests: trainings are killed and files are damaged, thousands of times."""

@@ -1,4 +1,4 @@
-"""Damage files of every kind that is opened here, and open each in a process of its own."""
+"""Damage files of every kind that we open, and open each in a child process."""
 
 import importlib
 import random
@@ -14,11 +14,13 @@ from tests.stress.sound_files import sound_files
 
 
 def damage_and_open(files: int, seed: int) -> dict[str, object]:
-    """Open so many damaged files; return counts of the outcomes, and sentences under `failures`.
+    """Open `files` damaged files; return counts of the outcomes, and a sentence for each failure.
 
     `seed` and the number of a file decide its damage.
     """
-    importlib.import_module("cnn_experiment.look.own_digit")  # SciPy once, not in each process
+    importlib.import_module(
+        "cnn_experiment.look.own_digit"
+    )  # loads SciPy once, not in each process
     counts: Counter[str] = Counter()
     failures: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:

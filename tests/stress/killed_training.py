@@ -1,7 +1,7 @@
-"""A training in a process of its own that runs `scripts/train.py`, and can be killed in it.
+"""A training in a child process that runs `scripts/train.py`, and can be killed at a chosen moment.
 
-The process is forked from this one, which has the framework loaded. It tells of each step and each
-flush of a save through a pipe, so that a moment to kill it can be chosen.
+The process is forked from this one, which has loaded the framework. It reports each step and each
+flush of a save through a pipe.
 """
 
 import contextlib
@@ -25,28 +25,28 @@ from cnn_experiment.data import mnist
 TRAIN_SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 IMAGES, BATCH, EPOCHS, EVERY = 640, 64, 3, 3
 STEPS = IMAGES // BATCH
-"""In an epoch."""
+"""The number of steps in an epoch."""
 FLUSHES = 8
-"""In the save after an epoch: file and folder of best, history, latest, and at last the weights."""
+"""Flushes in the save after an epoch: file and folder of best, history, latest, and weights."""
 PAUSE = 0.01
 """Seconds before and after each flush and rename of a save."""
 LONGEST = 120
-"""Seconds after which a training that still runs is ended, and counted as wrong."""
+"""Seconds after which a training that still runs is killed, and counted as wrong."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: in a step, or in the first save from that step on, after so many flushes."""
+    """When to kill: in a step, or in the first save after it, after a number of flushes."""
 
     step: int
     flushes: int
-    """0: in the step itself."""
+    """0 for a kill in the step itself."""
     pause: float
-    """Seconds to wait then."""
+    """Seconds to wait before the kill."""
 
     @classmethod
     def drawn(cls, step: int, *, in_save: bool, source: random.Random) -> Self:
-        """Draw the flush and the pause."""
+        """Return a random moment for this step."""
         flushes = source.randint(1, FLUSHES) if in_save else 0
         return cls(step, flushes, source.uniform(0, 2 * PAUSE if in_save else PAUSE))
 
@@ -55,24 +55,24 @@ class Trainer:
     """Trains in folders below `scratch`; one process at a time."""
 
     def __init__(self, backend: str, scratch: Path) -> None:
-        load_backend(backend)  # once, for all processes
+        load_backend(backend)  # loads the framework once, for all processes
         self.backend, self.scratch = backend, scratch
         experiment = preset("article-2")
         data = experiment.data.with_changes(train_images=IMAGES, test_images=100)
         self.pixels = load_pixels(experiment.with_changes(data=data))
 
     def finish(self, name: str) -> None:
-        """Train to the end; raises `ValueError` where the training does not end well."""
+        """Train to the end; raises `ValueError` if the training fails."""
         child, events = self._start(name, slow=False)
-        with events:  # open until it has ended, or it could not write
+        with events:  # open until the process has ended, since it writes there
             _, status = os.waitpid(child, 0)
         if status != 0:
             raise ValueError(f"it ended with status {status}: {self._last_words(name)}")
 
     def kill(self, name: str, moment: Moment) -> int:
-        """Train, and kill the process at a moment; return the last step that was done.
+        """Train, and kill the process at a moment; return the last step that it has done.
 
-        It may be at its end before that moment.
+        The process may have ended before that moment.
         """
         child, events = self._start(name, slow=True)
         reached, flushes_left = 0, moment.flushes
@@ -87,15 +87,16 @@ class Trainer:
             time.sleep(moment.pause)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            for line in events:  # what it told meanwhile
+            for line in events:  # what it reported in the meantime
                 word, _, number = line.strip().partition(" ")
                 reached = int(number) if word == "step" else reached
         _, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status) not in (-signal.SIGKILL, 0):  # 0: it was at its end
+        if os.waitstatus_to_exitcode(status) not in (-signal.SIGKILL, 0):  # 0: it had ended before
             raise ValueError(f"it ended with status {status}: {self._last_words(name)}")
         return reached
 
     def _last_words(self, name: str) -> str:
+        """Return the last line that a training has printed."""
         return (self.scratch / f"{name}.txt").read_text().strip().rpartition("\n")[2]
 
     def _start(self, name: str, *, slow: bool) -> tuple[int, TextIO]:
@@ -119,14 +120,14 @@ class Trainer:
         return child, os.fdopen(reading)
 
     def _train(self, name: str, words: BinaryIO, pipe: int, *, slow: bool) -> None:
-        """Be that process: run `scripts/train.py`, which tells of its steps through the pipe."""
+        """Run `scripts/train.py` in this process, which reports its steps through the pipe."""
         os.dup2(words.fileno(), 1)
         os.dup2(words.fileno(), 2)
         signal.alarm(LONGEST)
         # tqdm's lock is shared with forked processes; one killed in it would stop all later ones.
         tqdm.set_lock(threading.RLock())
         mnist.load_pixels = lambda *_: self.pixels
-        tell_of_steps(pipe)
+        report_steps(pipe)
         if slow:
             slow_down_saves(pipe)
         folder = self.scratch / name
@@ -142,19 +143,19 @@ class Trainer:
         runpy.run_path(str(TRAIN_SCRIPT), run_name="__main__")
 
 
-def tell_of_steps(pipe: int) -> None:
-    """From now on write `step N` into the pipe after each step that is trained in this process."""
+def report_steps(pipe: int) -> None:
+    """Make this process write `step N` into the pipe after each training step."""
     is_due = FolderKeeper.is_due
 
-    def telling_is_due(keeper: FolderKeeper, iteration: int) -> bool:
+    def reporting_is_due(keeper: FolderKeeper, iteration: int) -> bool:
         os.write(pipe, b"step %d\n" % iteration)
         return is_due(keeper, iteration)
 
-    FolderKeeper.is_due = telling_is_due  # type: ignore[method-assign, assignment]
+    FolderKeeper.is_due = reporting_is_due  # type: ignore[method-assign, assignment]
 
 
 def slow_down_saves(pipe: int) -> None:
-    """From now on pause around each flush and rename in this process, and tell of each flush."""
+    """Make this process pause around each flush and rename, and report each flush."""
     fsync, replace = os.fsync, Path.replace
 
     def slow_fsync(file: int) -> None:

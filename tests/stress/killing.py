@@ -1,4 +1,4 @@
-"""Kill trainings at random moments, resume them to their end, and compare with one left alone."""
+"""Kill trainings at random moments, resume them to the end, and compare with an undisturbed one."""
 
 import csv
 import random
@@ -14,11 +14,11 @@ from cnn_experiment import Checkpoint, RunFolder, read_checkpoint
 from tests.stress.killed_training import EPOCHS, STEPS, Moment, Trainer
 
 MOST_KILLS = 20
-"""Of one run."""
+"""The largest number of kills in one run."""
 
 
 class State(NamedTuple):
-    """A checkpoint to the last bit, the seconds in it left out."""
+    """The bits of a checkpoint, without the seconds in it."""
 
     epoch: int
     weights: dict[str, bytes]
@@ -27,7 +27,7 @@ class State(NamedTuple):
 
 
 class FinishedRun(NamedTuple):
-    """The files of a finished run, the seconds in them left out."""
+    """The content of a finished run's files, without the seconds in them."""
 
     weights: bytes
     history: list[dict[str, str]]
@@ -36,7 +36,7 @@ class FinishedRun(NamedTuple):
 
 
 def kill_runs(backend: str, runs: int, seed: int) -> dict[str, object]:
-    """Kill and finish so many runs; return counts of the kills, and sentences under `wrong`.
+    """Kill and finish `runs` runs; return counts of the kills, and a sentence for each wrong run.
 
     `seed` decides the moments.
     """
@@ -53,7 +53,9 @@ def kill_runs(backend: str, runs: int, seed: int) -> dict[str, object]:
                 kill_twice_in_an_epoch(trainer, name, source, counts)
                 trainer.finish(name)
                 if finished_run(Path(scratch) / name) != alone:
-                    wrong.append(f"{name}: it ends otherwise than the run that was left alone")
+                    wrong.append(
+                        f"{name}: its files differ from those of the run that was never killed"
+                    )
             except ValueError as error:  # UserError too: a state that does not load
                 wrong.append(f"{name}: {error}")
     return {"backend": backend, "runs": runs, **counts, "wrong": wrong}
@@ -62,17 +64,17 @@ def kill_runs(backend: str, runs: int, seed: int) -> dict[str, object]:
 def kill_twice_in_an_epoch(
     trainer: Trainer, name: str, source: random.Random, counts: Counter[str]
 ) -> None:
-    """Train and kill, and again from what was kept, until two kills fell into the same epoch."""
+    """Train, kill and resume until two kills have hit the same epoch."""
     folder = RunFolder(trainer.scratch / name)
     kills: Counter[int] = Counter()
     while not kills or max(kills.values()) < 2:
         begin = kept_iteration(folder) or 0
-        # The first kill falls anywhere, the next ones into the epoch that the run goes on in.
+        # The first kill hits any step, the next ones the epoch in which the run continues.
         end = EPOCHS * STEPS if not kills else min(begin // STEPS + 1, EPOCHS) * STEPS
         in_save = source.random() < 0.5
         step = source.randint(begin + (not in_save), max(begin + 1, end))
         reached = trainer.kill(name, Moment.drawn(step, in_save=in_save, source=source))
-        if folder.weights_file.exists():  # it was finished before; the run begins anew
+        if folder.weights_file.exists():  # the run had finished before; start it again
             counts["kills that came too late"] += 1
             shutil.rmtree(folder.path)
             kills.clear()
@@ -88,12 +90,15 @@ def kill_twice_in_an_epoch(
 
 
 def kept_iteration(folder: RunFolder) -> int | None:
-    """Return how far the kept state is; None without one; raises `UserError` for a broken one."""
+    """Return the iteration of the saved state; None without one.
+
+    Raises `UserError` for a state that does not load.
+    """
     return folder.read().iteration if folder.latest_file.exists() else None
 
 
 def finished_run(path: Path) -> FinishedRun:
-    """Read the files of a finished run."""
+    """Return the content of a finished run's files."""
     folder = RunFolder(path)
     with folder.history_file.open(newline="") as file:
         rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
@@ -102,7 +107,7 @@ def finished_run(path: Path) -> FinishedRun:
 
 
 def state(checkpoint: Checkpoint) -> State:
-    """Return what two checkpoints of the same state have in common."""
+    """Return the bits of a checkpoint, without the seconds in it."""
     return State(
         checkpoint.epoch,
         {name: array.tobytes() for name, array in checkpoint.weights.items()},

@@ -1,4 +1,4 @@
-"""Kinds of damage to a file's content, each drawn from a random source."""
+"""Mutations: kinds of random damage to the content of a file."""
 
 import io
 import random
@@ -9,10 +9,10 @@ Mutation = Callable[[bytes, random.Random], bytes]
 
 
 def mutated(name: str, content: bytes, source: random.Random) -> tuple[bytes, str]:
-    """Return the content with one to three kinds of damage, and what they were.
+    """Return the content with one to three kinds of damage, and their names.
 
-    Half of the time a zip archive or a header is damaged inside, and its lengths and checksums are
-    made to fit again: otherwise the check of those would refuse nearly all files.
+    In half of the cases a zip archive or a header is damaged inside, and its lengths and checksums
+    are then corrected. Without this, nearly all files would be refused for their checksum alone.
     """
     inside = source.random() < 0.5
     if inside and name.endswith(".keras"):
@@ -25,7 +25,7 @@ def mutated(name: str, content: bytes, source: random.Random) -> tuple[bytes, st
 
 
 def damaged(content: bytes, source: random.Random) -> tuple[bytes, str]:
-    """Return the content with one to three kinds of damage, and what they were."""
+    """Return the content with one to three kinds of damage, and their names."""
     done = []
     for _ in range(source.choice((1, 1, 2, 3))):
         mutation = source.choice(MUTATIONS)
@@ -35,7 +35,7 @@ def damaged(content: bytes, source: random.Random) -> tuple[bytes, str]:
 
 
 def in_a_member(content: bytes, source: random.Random) -> tuple[bytes, str]:
-    """Damage one file of a zip archive, and pack it again."""
+    """Damage one file in a zip archive, and pack the archive again."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     chosen = source.choice(sorted(members))
@@ -77,7 +77,7 @@ def overwritten(content: bytes, source: random.Random) -> bytes:
 
 
 def huge_size(content: bytes, source: random.Random) -> bytes:
-    """Write a large number where four or eight bytes may be a size, or in place of a digit."""
+    """Write a large number into four or eight bytes that may be a size, or in place of a digit."""
     number = source.choice((2**63 - 1, 2**40, 2**32 - 1, 2**31, 10**9))
     if source.random() < 0.5:
         digits = [i for i, byte in enumerate(content[:5000]) if 48 <= byte <= 57]

@@ -1,4 +1,4 @@
-"""Open a file in a process of its own, within limits of time and memory."""
+"""Open a file in a child process, within limits of time and memory."""
 
 import os
 import resource
@@ -15,13 +15,13 @@ from cnn_experiment.variables import Variables
 from tests.stress.sound_files import experiment_of_the_files
 
 SECONDS = 2.0
-"""Of processor time, in which a file must be opened."""
+"""The processor time in which a file must be opened."""
 BASE_MEMORY = 256 * 2**20
-"""Bytes of address space, besides 4 times the file, that opening may need anew."""
+"""Bytes of address space that opening may need, besides 4 times the size of the file."""
 
 
 def in_a_process(folder: Path, name: str, content: bytes) -> str:
-    """Open the content in a process with limits: `loads`, `refused`, or what went wrong."""
+    """Open the content in a child process; return `loads`, `refused`, or what went wrong."""
     path = folder / "mutated" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -29,11 +29,11 @@ def in_a_process(folder: Path, name: str, content: bytes) -> str:
     child = os.fork()
     if child == 0:
         os.close(reading)
-        signal.alarm(30)  # ends a process that waits for ever, which costs no processor time
+        signal.alarm(30)  # ends a process that waits forever without using processor time
         outcome = "it did not end"
         try:
             outcome = opened(path, len(content))
-        except BaseException as error:  # whatever was raised is the result
+        except BaseException as error:  # any error is the result
             outcome = f"{type(error).__name__}: {error}"[:500]
         finally:
             os.write(writing, outcome.encode(errors="replace"))
@@ -49,13 +49,16 @@ def in_a_process(folder: Path, name: str, content: bytes) -> str:
 
 
 def opened(path: Path, size: int) -> str:
-    """Open the file as a command does that is given it; return `loads` or `refused`.
+    """Open the file as the commands do; return `loads` or `refused`.
 
-    The memory of this process is limited from now on.
+    This limits the memory of the process.
     """
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     memory = pages * resource.getpagesize() + BASE_MEMORY + 4 * size
-    if path.suffix not in (".h5", ".keras"):  # these are read in a process with limits of its own
+    if path.suffix not in (
+        ".h5",
+        ".keras",
+    ):  # these are read in another process, which has its own limits
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
         open_and_look(path)
@@ -65,13 +68,13 @@ def opened(path: Path, size: int) -> str:
 
 
 def open_and_look(path: Path) -> None:
-    """Open the file by its name, and look at every part of what comes of it."""
+    """Open the file, whose name says of which kind it is, and use every part of the result."""
     match path.name:
         case "experiment.json":
             experiment = read_experiment(path)
             assert type(experiment).from_json(experiment.to_json()) == experiment
         case "latest.safetensors":
-            read_checkpoint(path).to_bytes()  # which looks at every number
+            read_checkpoint(path).to_bytes()  # this reads every number
         case "torch.safetensors" | "model.keras" | "model.h5" | "model.weights.h5":
             must_be_valid(*read_weights(path, experiment_of_the_files()))
         case "digit.png" | "digit.jpg":
@@ -87,7 +90,7 @@ def open_and_look(path: Path) -> None:
 
 
 def put_among_mnist_files(path: Path, root: Path) -> None:
-    """Move one of MNIST's files into a data folder, the other three of which are sound."""
+    """Move one of MNIST's files into a data folder with links to the valid ones."""
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     for file in FILES:
@@ -97,7 +100,7 @@ def put_among_mnist_files(path: Path, root: Path) -> None:
 
 
 def must_be_valid(experiment: Experiment, weights: Variables) -> None:
-    """Check what came of a model file, independently of the code that read it."""
+    """Check the content of a model file, independently of the code that read it."""
     shapes = {name: array.shape for name, array in weights.items()}
     assert shapes == experiment.network.variable_shapes()
     for array in weights.values():

@@ -1,4 +1,4 @@
-"""A sound file of each kind that is opened here; the Keras ones are written by Keras itself."""
+"""A sound (valid) file of each kind that we open; the Keras ones are written by Keras itself."""
 
 import io
 import subprocess
@@ -35,7 +35,10 @@ model.save_weights(folder + "/model.weights.h5")
 
 
 def experiment_of_the_files() -> Experiment:
-    """Return one with all kinds of layers, and so small that damage often hits what matters."""
+    """Return an experiment with all kinds of layers.
+
+    It is so small that random damage often hits more than the numbers of a large array.
+    """
     network = Network(
         input_shape=(12, 10, 1),
         convolutions=(Convolution(filters=2), Convolution(filters=3)),
@@ -51,7 +54,7 @@ def experiment_of_the_files() -> Experiment:
 
 
 def sound_files(folder: Path) -> dict[str, bytes]:
-    """Return the content of a sound file of each kind, by name; `folder` is for those by Keras."""
+    """Return the content of a sound file of each kind, by name; Keras writes into `folder`."""
     experiment = experiment_of_the_files()
     weights = initial_weights(experiment.network, 0, experiment.dtype)
     record = EpochRecord(
