@@ -19,8 +19,8 @@
   named as the cause.
 """
 
+from parity_ladder.catalogue import Catalogue, KnownDifference
 from parity_ladder.comparison import Difference, assert_arrays_close, assert_close, compare
-from parity_ladder.diagnosis import Catalogue, KnownDifference
 from parity_ladder.errors import LadderError
 from parity_ladder.ladder import climb
 from parity_ladder.result import Cause, Result, RungResult

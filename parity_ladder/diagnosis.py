@@ -9,11 +9,12 @@ explains a rung, pairs of those that show on it are tried.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from parity_ladder.catalogue import Catalogue
 from parity_ladder.judging import FirstDifference
 from parity_ladder.result import Cause
 from parity_ladder.rungs import (
@@ -34,32 +35,6 @@ LOOKED_AT = 3
 CLEARLY_NEARER = 10
 """A candidate explains a rung if it leaves at most one tenth of the difference there."""
 _PLACES = {rung.name: place for place, rung in enumerate(RUNGS)}
-
-
-class KnownDifference(Protocol):
-    """A mistake that ports often make, described for the reader of a result."""
-
-    @property
-    def rung(self) -> str:
-        """The name of the first rung that it shows on."""
-
-    @property
-    def sentence(self) -> str:
-        """What the mistake is, in one sentence."""
-
-
-class Catalogue(Protocol[B]):
-    """Known differences that can be planted in a sound port."""
-
-    @property
-    def entries(self) -> Mapping[str, KnownDifference]:
-        """The known differences by name."""
-
-    def port_with(self, names: Sequence[str]) -> Side[B]:
-        """Return the sound port with these known differences planted; with none, the sound port.
-
-        A port that raises an exception, here or in a step, is not considered as a cause.
-        """
 
 
 class _Look(NamedTuple):

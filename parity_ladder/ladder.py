@@ -7,7 +7,8 @@ from typing import Any, Generic
 
 from tqdm import tqdm
 
-from parity_ladder.diagnosis import LOOKED_AT, Catalogue, Diagnosis
+from parity_ladder.catalogue import Catalogue
+from parity_ladder.diagnosis import LOOKED_AT, Diagnosis
 from parity_ladder.errors import LadderError
 from parity_ladder.judging import Judge
 from parity_ladder.result import Cause, Result, RungResult, TwinDistances, finite

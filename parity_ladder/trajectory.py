@@ -37,12 +37,7 @@ class _Follower(Generic[B]):
         """Take the next step, and append its distance from the reference's step."""
         step = take_step(self._side, self._state, forced.batch)
         self._state = step.state
-
-        ours, theirs = loss_of(step), loss_of(forced.step)
-        both_shown = ours is not None and theirs is not None
-        self.losses.append(
-            compare(np.array(ours), np.array(theirs)).absolute if both_shown else math.nan
-        )
+        self.losses.append(_loss_difference(step, forced.step))
         by_name = differences(step.state.weights, forced.step.state.weights)
         self.weights.append(max((each.absolute for _, each in by_name), default=math.inf))
 
@@ -54,9 +49,19 @@ class _Follower(Generic[B]):
         return {name: max(values) for name, values in followed.items() if values}
 
 
-def loss_of(step: Step) -> float | None:
-    """Return data loss plus penalty; a penalty that is not shown counts as 0."""
-    return None if step.data_loss is None else float(step.data_loss + (step.penalty or 0.0))
+def _loss_difference(ours: Step, theirs: Step) -> float:
+    """Return the absolute difference of the losses; NaN if a side shows none.
+
+    The penalties are included if both sides show them.
+    """
+    if ours.data_loss is None or theirs.data_loss is None:
+        return math.nan
+    if ours.penalty is None or theirs.penalty is None:
+        losses = ours.data_loss, theirs.data_loss
+    else:
+        losses = ours.data_loss + ours.penalty, theirs.data_loss + theirs.penalty
+    mine, other = (np.array(float(loss)) for loss in losses)
+    return compare(mine, other).absolute
 
 
 class FreeRun(Generic[B]):
@@ -78,7 +83,8 @@ class FreeRun(Generic[B]):
         self._port.follow(forced)
         if self._twin is not None:
             self._twin.follow(forced)
-        self._largest_loss = max(self._largest_loss, abs(loss_of(forced.step) or 0.0))
+        loss = (forced.step.data_loss or 0.0) + (forced.step.penalty or 0.0)
+        self._largest_loss = max(self._largest_loss, abs(float(loss)))
         self._largest_weight = max(self._largest_weight, _magnitude(forced.step.state.weights))
 
     @property

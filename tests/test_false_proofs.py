@@ -44,6 +44,20 @@ def test_what_a_port_does_not_show_is_not_judged() -> None:
     assert result.loss_max_difference is None
 
 
+def test_a_penalty_that_a_port_never_shows_is_no_difference_of_the_losses() -> None:
+    class HidesItsPenalty(Regression):
+        def step(self, state: State, batch: Batch) -> Step:
+            return replace(super().step(state, batch), penalty=None)
+
+        def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float] | None:  # noqa: ARG002
+            return None
+
+    result = climbed(HidesItsPenalty())
+    assert result.holds, result.verdict
+    assert [rung.rung for rung in result.not_judged] == ["penalty", "epoch metrics"]
+    assert result.loss_max_difference == 0.0
+
+
 @pytest.mark.parametrize("shown_first", [True, False])
 def test_a_value_that_is_missing_in_some_steps_never_holds(shown_first: bool) -> None:
     hidden = ShowsOnly(
