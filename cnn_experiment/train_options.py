@@ -37,40 +37,40 @@ def train_parser(doc: str | None) -> argparse.ArgumentParser:
         "--resume",
         type=folder,
         metavar="DIR",
-        help="go on with the run in this folder; --backend, --epochs, --device, --data-dir,"
-        " --compile, --checkpoint-every and --plot can be given anew",
+        help="resume the run in this folder; only --backend, --epochs, --device, --data-dir,"
+        " --compile, --checkpoint-every and --plot can be changed",
     )
     parser.add_argument(
         "--checkpoint-every",
         type=int,
         metavar="N",
-        help="keep the state every N steps, besides after every epoch",
+        help="save a checkpoint every N steps too, not only after every epoch",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="pass PyTorch's network through torch.compile: for CUDA, where it was never measured",
+        help="use torch.compile for PyTorch's network; for CUDA, where its speed is not measured",
     )
     parser.add_argument(
         "--plot",
         choices=("curves", "none"),
-        help="curves: rewrite curves.png after every epoch, the default where matplotlib is there",
+        help="curves: rewrite curves.png after every epoch, the default if matplotlib is installed",
     )
     parser.add_argument(
         "--data-dir",
         type=folder,
         metavar="P",
-        help="folder that holds or gets MNIST/raw; default: $MNIST_DIR, else the user's cache",
+        help="folder that contains MNIST/raw or will; default: $MNIST_DIR, else the user's cache",
     )
     parser.add_argument(
         "--out",
         type=folder,
         metavar="DIR",
-        help="the run's folder; default runs/NAME-BACKEND-seedS, of the preset or the file",
+        help="the run's folder; default runs/NAME-BACKEND-seedS, NAME from the preset or file",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="move a run in the folder aside, into previous/"
+        "--overwrite", action="store_true", help="move an older run in the folder into previous/"
     )
     add_setting_options(parser)
     return parser

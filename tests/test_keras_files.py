@@ -176,7 +176,7 @@ CONFIGURATIONS: dict[str, Change] = {
     "layer 'zebra' is an Embedding; accepted: InputLayer, Conv2D": of_another_class,
     "layer 'dense_1' is a Conv2D in the place of MaxPooling2D": without_pooling,
     "layer 'zebra' is a Conv2D of os; accepted": of_another_module,
-    "layers are named .*; accepted: a name for each": with_setting(7, name="zebra"),
+    "layers are named .*; accepted: a different name for each": with_setting(7, name="zebra"),
     "the model does not begin with an InputLayer": with_layers(slice(1, None)),
     "the model ends, there is nothing in the place of Dense": with_layers(slice(7)),
     "the model is a Functional; accepted: a Sequential": with_model(class_name="Functional"),

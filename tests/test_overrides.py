@@ -91,7 +91,7 @@ def test_filters_and_units() -> None:
             "decay_rate = 0.5: a constant learning rate has",
         ),
         ({"schedule": "exponential", "decay_rate": 1.5}, "decay_rate = 1.5: input should be less"),
-        ({"l1": 0.1, "l2": 0.1}, "l1 = 0.1 and l2 = 0.1: accepted: one of both"),
+        ({"l1": 0.1, "l2": 0.1}, "l1 = 0.1 and l2 = 0.1: accepted: only one of them"),
         ({"l2": -1.0}, "strength = -1.0: input should be greater than or equal to 0"),
         ({"filters": [0]}, "filters = 0: input should be greater than or equal to 1"),
         ({"filters": [9] * 6}, "conv2d_4 has a kernel of 3x3, larger than the 1x1 that reach it"),

@@ -72,7 +72,7 @@ class _Walk:
         link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
         if link.type != h5py.h5l.TYPE_HARD:
             raise RefusedError(
-                f"{path} is a link to elsewhere; accepted: groups and datasets of the file itself"
+                f"{path} is a link; accepted: groups and datasets of the file itself"
             )
         self._objects_left -= 1
         if self._objects_left < 0:
@@ -81,7 +81,7 @@ class _Walk:
             )
         if path.count("/") > _DEEPEST:
             raise RefusedError(
-                f"{path[:80]} lies too deep; accepted: at most {_DEEPEST} groups down"
+                f"{path[:80]} is nested too deeply; accepted: at most {_DEEPEST} groups down"
             )
         item = group[name]
         if isinstance(item, h5py.Dataset):

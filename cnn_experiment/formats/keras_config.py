@@ -47,7 +47,7 @@ def read_config(text: str | bytes) -> tuple[Network, list[str]]:
     _must_be_in_order(rest)
     names = [layer.config.get("name") for layer in rest if layer.class_name in ("Conv2D", "Dense")]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise UserError(f"layers are named {shortened(names)}; accepted: a name for each")
+        raise UserError(f"layers are named {shortened(names)}; accepted: a different name for each")
     return _network(layers[0], rest), [str(name) for name in names]
 
 

@@ -27,7 +27,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         metavar="P",
-        help="folder that holds or gets MNIST/raw; default: $MNIST_DIR, else the user's cache",
+        help="folder that contains MNIST/raw or will; default: $MNIST_DIR, else the user's cache",
     )
 
 

@@ -30,26 +30,34 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=int,
         metavar="S",
-        help="decides split, initial weights and batches; default 0",
+        help="determines split, initial weights and batches; default 0",
     )
     group.add_argument(
         "--precision",
         choices=("full", "bfloat16"),
-        help="bfloat16: PyTorch computes in it on float32 weights; no longer the same as Keras",
+        help="bfloat16: faster, with float32 weights, in PyTorch only; not the same as Keras",
     )
     group.add_argument("--train-images", type=int, metavar="N", help="the first N; default 60000")
     group.add_argument("--test-images", type=int, metavar="N", help="the first N; default 10000")
     group.add_argument("--optimizer", metavar="NAME", help="rmsprop, nadam or adamax")
-    group.add_argument("--momentum", type=float, metavar="X", help="of rmsprop")
+    group.add_argument("--momentum", type=float, metavar="X", help="momentum of rmsprop")
     group.add_argument("--schedule", metavar="NAME", help="constant, inverse_time or exponential")
-    group.add_argument("--learning-rate", type=float, metavar="X", help="the initial one")
-    group.add_argument("--decay-steps", type=float, metavar="X", help="updates in a period")
-    group.add_argument("--decay-rate", type=float, metavar="X", help="of a period")
-    group.add_argument("--staircase", action=argparse.BooleanOptionalAction)
+    group.add_argument("--learning-rate", type=float, metavar="X", help="the initial learning rate")
+    group.add_argument(
+        "--decay-steps", type=float, metavar="X", help="updates in one period of decay"
+    )
+    group.add_argument(
+        "--decay-rate", type=float, metavar="X", help="decay of the learning rate in one period"
+    )
+    group.add_argument(
+        "--staircase",
+        action=argparse.BooleanOptionalAction,
+        help="decay only at the end of each period",
+    )
     group.add_argument("--l1", type=float, metavar="X", help="strength of an L1 regularizer")
     group.add_argument("--l2", type=float, metavar="X", help="strength of an L2 regularizer")
     group.add_argument(
-        "--filters", type=counts, metavar="N,N,...", help="maps of each convolution: 32,64,64"
+        "--filters", type=counts, metavar="N,N,...", help="filters of each convolution: 32,64,64"
     )
     group.add_argument(
         "--dense", type=counts, metavar="N,...", help="units of each hidden dense layer: 70"

@@ -82,7 +82,7 @@ def _schedule(experiment: Experiment, kind: str | None, settings: dict[str, Any]
 
 def _regularizer(experiment: Experiment, l1: float | None, l2: float | None) -> Any:
     if l1 is not None and l2 is not None:
-        raise UserError(f"l1 = {l1} and l2 = {l2}: accepted: one of both")
+        raise UserError(f"l1 = {l1} and l2 = {l2}: accepted: only one of them")
     kind, strength = ("l1", l1) if l1 is not None else ("l2", l2)
     if strength is None:
         return experiment.regularizer
