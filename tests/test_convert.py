@@ -2,8 +2,6 @@
 
 import os
 import pickle
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,19 +22,14 @@ from cnn_experiment import (
 )
 from cnn_experiment.formats.weight_files import weights_as
 from cnn_experiment.variables import Variables
+from tests.running_scripts import Run, run_in_a_process, run_script
 
-ROOT = Path(__file__).parents[1]
 EXPERIMENT = preset("article-2").with_changes(seed=3)
 WEIGHTS = initial_weights(EXPERIMENT.network, 3, "float32")
 
 
-def convert(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts" / "convert.py", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def convert(*arguments: str | Path) -> Run:
+    return run_script("convert", *arguments)
 
 
 def assert_same(ours: Variables, theirs: Variables) -> None:
@@ -54,7 +47,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path: Path, name: str) -> None:
     experiment_file = tmp_path / "experiment.json"
     experiment_file.write_text(EXPERIMENT.to_json())
     to = [] if name.endswith(".h5") else ["--to", "torch"]
-    done = convert(start, there, *to)
+    done = run_in_a_process("convert", start, there, *to)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"wrote {there}: {to[-1] if to else 'keras'}, 96,844 parameters")
     done = convert(there, back, "--to", "checkpoint", "--experiment", experiment_file)

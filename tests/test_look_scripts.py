@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,26 +18,16 @@ from cnn_experiment import PRESETS, Pixels, RunFolder, load_pixels, preset
 from cnn_experiment.look import pictures
 from cnn_experiment.look.own_digit import as_mnist
 from cnn_experiment.look.picture_file import read_grey
+from tests.running_scripts import SCRIPTS, run_in_a_process, run_script
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 Options = list[str | Path]
-
-
-def script(name: str, *options: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPTS / f"{name}.py", *options],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Article II's network after one epoch of all images."""
     out = tmp_path_factory.mktemp("run")
-    done = script("train", "--epochs", "1", "--device", "cpu", "--out", out)
+    done = run_script("train", "--epochs", "1", "--device", "cpu", "--out", out)
     assert done.returncode == 0, done.stderr
     assert RunFolder(out).curves_file.exists()
     return out
@@ -77,7 +65,7 @@ def test_what_a_layer_sees_in_both_frameworks(
 ) -> None:
     """The picture is the one that is drawn here of both frameworks' outputs, byte for byte."""
     out = tmp_path / "maps.png"
-    done = script(
+    done = run_script(
         "activations", "--run", run, "--backend", "both", "--layer", layer, *which, "--out", out
     )
     assert done.returncode == 0, done.stderr
@@ -110,7 +98,7 @@ def test_scaled_maps_and_other_colours(
 ) -> None:
     out = tmp_path / "maps.png"
     which: Options = ["--run", run, "--layer", "max_pool_1", "--image", "0"]
-    done = script("activations", *which, *options, "--out", out)
+    done = run_script("activations", *which, *options, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"max_pool_1, 13x13x32: wrote {out}\n"
     model = network_of(run, torch_cnn)
@@ -132,7 +120,7 @@ def caption(number: int, label: int, found: NDArray[np.float32]) -> str:
 def test_doubtful_digits(
     backend: str, run: Path, pixels: Pixels, test_images: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    done = script("doubtful", "--run", run, "--backend", backend, "--out", tmp_path)
+    done = run_script("doubtful", "--run", run, "--backend", backend, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     side = {"torch": torch_cnn, "keras": keras_ref}[backend]
     found = side.predict(network_of(run, side), test_images)
@@ -168,7 +156,7 @@ def test_doubtful_digits(
 def test_a_pair_of_digits(
     run: Path, pixels: Pixels, test_images: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    done = script("doubtful", "--run", run, "--pair", "4,9", "--count", "5", "--out", tmp_path)
+    done = run_script("doubtful", "--run", run, "--pair", "4,9", "--count", "5", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     found = torch_cnn.predict(network_of(run, torch_cnn), test_images)
     labels = pixels.test_labels
@@ -202,7 +190,7 @@ def test_own_digits_are_read(run: Path, pixels: Pixels, tmp_path: Path) -> None:
         files.append(tmp_path / f"{number}.jpg")
         right, down = (int(by) for by in source.randint(-40, 41, 2))
         large_and_shifted(digit, right, down).save(files[-1])
-    done = script("predict", "--run", run, *files, "--json")
+    done = run_script("predict", "--run", run, *files, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [row["image"] for row in found] == [str(file) for file in files]
@@ -217,7 +205,7 @@ def test_the_table_and_the_picture_of_what_was_seen(
     files, seen = [tmp_path / "one.png", tmp_path / "other.png"], tmp_path / "seen.png"
     for file, digit in zip(files, pixels.test_images, strict=False):
         large_and_shifted(digit, 10, -10).save(file)
-    done = script("predict", "--run", run, *files, "--show", seen)
+    done = run_script("predict", "--run", run, *files, "--show", seen)
     assert done.returncode == 0, done.stderr
     heads, _, *rows = done.stdout.splitlines()
     assert heads.split() == ["image", "digit", *"0123456789"]
@@ -237,7 +225,7 @@ def test_the_table_and_the_picture_of_what_was_seen(
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
     """They are the real ones."""
-    done = script("summary", "--preset", name)
+    done = run_script("summary", "--preset", name)
     assert done.returncode == 0, done.stderr
     theirs, ours = (side.build_model(preset(name)) for side in (keras_ref, torch_cnn))
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
@@ -295,7 +283,7 @@ def test_bad_input_ends_in_one_sentence(
     given: Options = [] if name == "summary" else ["--run", run]
     if name == "activations":
         given += ["--out", tmp_path / "a.png"]
-    done = script(name, *given, *options)
+    done = run_script(name, *given, *options)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -308,7 +296,7 @@ def test_bad_input_ends_in_one_sentence(
     [("activations", ["--layer", "dense_1", "--compare", "1,x"]), ("doubtful", ["--pair", "4,4"])],
 )
 def test_what_is_no_number_is_refused(name: str, options: list[str]) -> None:
-    done = script(name, "--run", "anywhere", *options, "--out", "a.png")
+    done = run_script(name, "--run", "anywhere", *options, "--out", "a.png")
     assert done.returncode == 2
     assert "; accepted: " in done.stderr
 
@@ -319,20 +307,22 @@ def test_without_matplotlib_a_run_goes_on_and_a_picture_is_refused(
     (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError(name='matplotlib')")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     few = ["--train-images", "64", "--test-images", "10", "--epochs", "1"]
-    done = script("train", *few, "--out", tmp_path / "run", PYTHONPATH=path)
+    done = run_in_a_process("train", *few, "--out", tmp_path / "run", PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
     assert "no curves: matplotlib is not installed here; pip install '.[plots]'" in done.stderr
-    asked = script("train", *few, "--plot", "curves", "--out", tmp_path / "b", PYTHONPATH=path)
+    asked = run_in_a_process(
+        "train", *few, "--plot", "curves", "--out", tmp_path / "b", PYTHONPATH=path
+    )
     assert (asked.returncode, asked.stderr.count("\n")) == (1, 1)
     which: Options = ["--run", run, "--layer", "dense_1", "--image", "0"]
-    done = script("activations", *which, "--out", tmp_path / "a.png", PYTHONPATH=path)
+    done = run_in_a_process("activations", *which, "--out", tmp_path / "a.png", PYTHONPATH=path)
     assert done.returncode == 1
     assert done.stderr == "error: matplotlib is not installed here; pip install '.[plots]'\n"
 
 
 def test_a_run_without_curves_writes_none(tmp_path: Path) -> None:
     few = ["--train-images", "64", "--test-images", "10", "--epochs", "1", "--plot", "none"]
-    assert script("train", *few, "--out", tmp_path).returncode == 0
+    assert run_script("train", *few, "--out", tmp_path).returncode == 0
     assert not RunFolder(tmp_path).curves_file.exists()
 
 
@@ -345,6 +335,6 @@ def test_curves_of_a_resumed_run_are_those_of_the_run_left_alone(tmp_path: Path)
         ["--resume", resumed.path, "--epochs", "3", "--device", "cpu"],
     ]
     for options in runs:
-        done = script("train", *options)
+        done = run_script("train", *options)
         assert done.returncode == 0, done.stderr
     assert resumed.curves_file.read_bytes() == alone.curves_file.read_bytes()

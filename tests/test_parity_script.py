@@ -1,25 +1,21 @@
 """`scripts/parity.py` as a person runs it: exit status, sentence and parity.json."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from parity_ladder import RUNGS
+from tests.running_scripts import Run, run_in_a_process, run_script
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "parity.py"
 
-
-def parity(*options: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False
-    )
+def parity(*options: str | Path) -> Run:
+    return run_script("parity", *options)
 
 
 def test_the_sound_port_exits_with_0_and_every_rung_in_the_report(tmp_path: Path) -> None:
-    run = parity("--preset", "article-2", "--steps", "3", "--out", tmp_path, "--report")
+    options = ("--preset", "article-2", "--steps", "3", "--out", tmp_path, "--report")
+    run = run_in_a_process("parity", *options)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1] == "every rung holds: 3 steps in float64"
     report = json.loads((tmp_path / "parity.json").read_bytes())

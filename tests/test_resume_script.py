@@ -5,31 +5,23 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cnn_experiment import RunFolder
+from tests.running_scripts import SCRIPTS, Run, command, run_in_a_process, run_script
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
+SCRIPT = SCRIPTS / "train.py"
 FEW = ["--train-images", "6400", "--test-images", "200", "--device", "cpu"]
 
 
-def command(*options: str | Path) -> list[str]:
-    return [sys.executable, str(SCRIPT), *map(str, options)]
+def train(*options: str | Path) -> Run:
+    return run_script("train", *options)
 
 
-def train(
-    *options: str | Path, before: Callable[[], object] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*options), capture_output=True, text=True, check=False, preexec_fn=before
-    )
-
-
-def error_of(run: subprocess.CompletedProcess[str]) -> str:
+def error_of(run: Run) -> str:
     assert run.returncode == 1, run.stderr
     last: str = run.stderr.splitlines()[-1]
     assert last.startswith("error: ")
@@ -40,7 +32,7 @@ def error_of(run: subprocess.CompletedProcess[str]) -> str:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Two epochs that nobody disturbs."""
     folder = RunFolder(tmp_path_factory.mktemp("alone"))
-    run = train(*FEW, "--epochs", "2", "--out", folder.path)
+    run = run_in_a_process("train", *FEW, "--epochs", "2", "--out", folder.path)
     assert run.returncode == 0, run.stderr
     return folder
 
@@ -51,7 +43,7 @@ def test_a_signal_finishes_the_step_and_says_how_to_go_on(
 ) -> None:
     # A suite that runs in the background ignores SIGINT, and its children would too.
     heed = partial(signal.signal, number, signal.SIG_DFL)
-    start = command(*FEW, "--epochs", "2", "--checkpoint-every", "10", "--out", tmp_path)
+    start = command("train", *FEW, "--epochs", "2", "--checkpoint-every", "10", "--out", tmp_path)
     with subprocess.Popen(
         start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
     ) as run:
@@ -125,7 +117,7 @@ def test_no_room_for_a_file_ends_the_run_and_keeps_the_last_state(
     folder = RunFolder(tmp_path)
     before = folder.latest_file.read_bytes()
     half = partial(limit_files_to, len(before) // 2)
-    words = error_of(train("--resume", tmp_path, "--epochs", "2", before=half))
+    words = error_of(run_in_a_process("train", "--resume", tmp_path, "--epochs", "2", before=half))
     assert "File too large" in words
     assert words.endswith(f"{folder.latest_file} holds the run after 1 epoch, step 100")
     assert all(file.exists() for file in folder.files)
@@ -154,7 +146,7 @@ def test_a_full_and_a_read_only_file_system_lose_nothing(tmp_path: Path) -> None
     script = f"""
 set -e
 mkdir {run.parent}; mount -t tmpfs -o size=12m tmpfs {run.parent}
-{" ".join(command(*FEW, "--epochs", "1", "--out", run))} > /dev/null
+{" ".join(command("train", *FEW, "--epochs", "1", "--out", run))} > /dev/null
 sha256sum {run}/latest.safetensors
 dd if=/dev/zero of={run.parent}/ballast bs=1k 2> /dev/null || true
 {resume} 2>&1 > /dev/null | tail -1

@@ -1,11 +1,10 @@
-"""`scripts/train.py` as a person runs it: in a process of its own, on real MNIST."""
+"""`scripts/train.py` as a person runs it, on real MNIST."""
 
 import csv
 import os
 import pty
 import re
 import subprocess
-import sys
 import termios
 from pathlib import Path
 
@@ -13,25 +12,20 @@ import pytest
 from safetensors.numpy import load_file
 
 from cnn_experiment import L1, PRESETS, Experiment, ExponentialDecay, Nadam, preset
+from tests.running_scripts import SCRIPTS, Run, command, run_in_a_process, run_script
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "train.py"
+SCRIPT = SCRIPTS / "train.py"
 FEW = ["--train-images", "300", "--test-images", "200", "--epochs", "2", "--device", "cpu"]
 
 
-def train(*options: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *options],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def train(*options: str | Path) -> Run:
+    return run_script("train", *options)
 
 
 @pytest.mark.parametrize("backend", ["torch", "keras"])
 def test_a_run_prints_its_epochs_and_leaves_its_files(backend: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    run = train("--backend", backend, *FEW, "--seed", "5", "--out", out)
+    run = run_in_a_process("train", "--backend", backend, *FEW, "--seed", "5", "--out", out)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert lines[0].startswith(f"article-2 on {backend}")
@@ -109,7 +103,8 @@ def test_a_framework_that_is_not_installed_is_named(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    run = train("--backend", backend, *FEW, "--out", tmp_path / "run", PYTHONPATH=path)
+    options = ["--backend", backend, *FEW, "--out", str(tmp_path / "run")]
+    run = run_in_a_process("train", *options, PYTHONPATH=path)
     assert run.returncode == 1
     assert run.stderr.startswith(f"error: backend = {backend!r}: {missing} is not installed here")
     assert run.stderr.count("\n") == 1
@@ -121,7 +116,7 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     termios.tcsetwinsize(theirs, (24, 120))
     of_the_addendum = ["--preset", "article-3-addendum", "--train-images", "6400"]
     with subprocess.Popen(
-        [sys.executable, SCRIPT, *FEW, *of_the_addendum, "--out", tmp_path],
+        command("train", *FEW, *of_the_addendum, "--out", tmp_path),
         stdout=theirs,
         stderr=theirs,
     ) as run:
@@ -177,19 +172,13 @@ def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str, tmp_p
 
 
 @pytest.mark.parametrize("backend", ["torch", "keras"])
-def test_a_missing_cuda_device_is_named_and_nothing_is_lost(backend: str, tmp_path: Path) -> None:
+def test_a_missing_cuda_device_is_named_and_nothing_is_lost(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("keras.distribution.list_devices", lambda _: [])
     (tmp_path / "weights.safetensors").write_bytes(b"precious")
-    run = train(
-        "--backend",
-        backend,
-        *FEW,
-        "--device",
-        "cuda",
-        "--out",
-        tmp_path,
-        "--overwrite",
-        CUDA_VISIBLE_DEVICES="",
-    )
+    run = train("--backend", backend, *FEW, "--device", "cuda", "--out", tmp_path, "--overwrite")
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("error: device = 'cuda': ")
     assert (tmp_path / "weights.safetensors").read_bytes() == b"precious"

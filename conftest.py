@@ -1,0 +1,36 @@
+"""What all tests share: slow ones wait to be asked for; MNIST's statistics are computed once."""
+
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cnn_experiment.data import mnist
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the slow tests, visibly, unless the command line names their marker."""
+    if "slow" in config.getoption("markexpr"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes; -m slow runs it"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_standardisation() -> Iterator[None]:
+    """Compute mean and deviation of the same images once in a process, not at each loading."""
+    computed = mnist.standardisation
+    known: dict[tuple[int, ...], mnist.Scaling] = {}
+
+    def remembered(images: NDArray[np.uint8]) -> mnist.Scaling:
+        key = (*images.shape, zlib.crc32(images))
+        if key not in known:
+            known[key] = computed(images)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "standardisation", remembered)
+        yield
