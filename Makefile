@@ -14,7 +14,7 @@ train: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
-		.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+		.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(INSTALLED)
 	.venv/bin/ruff format --check

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import torch
 
 import keras_ref
@@ -47,9 +48,15 @@ def keras_path(kind: Any, settings: dict[str, float], steps: np.ndarray) -> np.n
             DECAY.initial_learning_rate, DECAY.decay_steps, DECAY.decay_rate
         )
         optimizer = KERAS[kind](learning_rate=schedule, **settings)
+        optimizer.build([variable])
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def update(gradient: tf.Tensor) -> None:
+            optimizer.apply([gradient], [variable])
+
         path = []
         for gradient in steps:
-            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+            update(tf.constant(gradient))
             path.append(keras.ops.convert_to_numpy(variable).copy())
     return np.stack(path)
 

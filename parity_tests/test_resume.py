@@ -17,12 +17,11 @@ from cnn_experiment import (
     UserError,
     initial_weights,
     load_mnist,
-    preset,
     read_checkpoint,
 )
 from parity_ladder import assert_arrays_close
 from parity_tests.random_digits import random_digits
-from parity_tests.small import short_epoch, small_experiment
+from parity_tests.small import small_experiment
 
 BACKENDS = {"torch": torch_cnn, "keras": keras_ref}
 STEPS = 5
@@ -148,10 +147,8 @@ def test_a_state_that_is_not_finite_is_not_written(experiment: Experiment) -> No
 
 @pytest.fixture(scope="module")
 def two_hundred_steps() -> tuple[Experiment, Digits, dict[str, dict[int, Checkpoint]]]:
-    """One epoch of article-2 in float64, real images, in both backends."""
-    whole = preset("article-2").with_changes(dtype="float64", epochs=1)
-    experiment = short_epoch(whole, 200)
-    experiment = experiment.with_changes(data=experiment.data.with_changes(test_images=100))
+    """One epoch of a small network in float64, real images, in both backends."""
+    experiment = small_experiment(200).with_changes(epochs=1)
     digits = load_mnist(experiment)
     runs = {name: states(backend, experiment, digits) for name, backend in BACKENDS.items()}
     return experiment, digits, runs

@@ -42,11 +42,7 @@ def test_a_new_seed_lies_in_the_bands_after_an_epoch() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_new_seed_lies_in_the_bands_of_the_published_recipe(
-    request: pytest.FixtureRequest,
-) -> None:
-    if "slow" not in request.config.getoption("markexpr").replace("not slow", ""):
-        pytest.skip("takes minutes; -m slow runs it")
+def test_a_new_seed_lies_in_the_bands_of_the_published_recipe() -> None:
     epochs = preset("article-2").epochs
     sound = bands(measured_runs("article-2"), epochs)
     assert outside(sound, {name: trained(name, epochs) for name in BACKENDS}) == []

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +12,7 @@ import pytest
 from cnn_experiment import UserError, preset
 from measurements.accuracy.runs import AccuracyRun, read_runs
 from measurements.json_lines import add_line, read_lines
-
-ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "scripts" / "accuracy_bands.py"
-
+from tests.running_scripts import SCRIPTS, Run, command, run_in_a_process, run_script
 
 SMALL = (
     "--train-images", "2000", "--epochs", "4", "--seeds", "1",
@@ -28,10 +24,12 @@ def places(folder: Path) -> tuple[str | Path, ...]:
     return "--results", folder / "accuracy.jsonl", "--runs", folder / "runs"
 
 
-def bands(*options: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False
-    )
+def train(*options: str | Path) -> Run:
+    return run_in_a_process("accuracy_bands", *options)
+
+
+def bands(*options: str | Path) -> Run:
+    return run_script("accuracy_bands", *options)
 
 
 def wait_for(file: Path) -> None:
@@ -56,10 +54,17 @@ def made_up(contestant: str, seed: int, last: float) -> AccuracyRun:
     )
 
 
-def test_a_run_is_a_line_that_is_not_repeated(tmp_path: Path) -> None:
-    results = tmp_path / "accuracy.jsonl"
-    done = bands(*SMALL, *places(tmp_path))
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study that nobody stopped."""
+    folder = tmp_path_factory.mktemp("left-alone")
+    done = train(*SMALL, *places(folder))
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_is_a_line_that_is_not_repeated(left_alone: Path) -> None:
+    results = left_alone / "accuracy.jsonl"
     before = results.read_bytes()
     runs = {run.contestant: run for run in read_lines(results, AccuracyRun)}
     assert set(runs) == {"keras", "torch", "torch-stock-rmsprop"}
@@ -73,19 +78,15 @@ def test_a_run_is_a_line_that_is_not_repeated(tmp_path: Path) -> None:
     assert ours[0] == pytest.approx(theirs[0], rel=0.01)  # one start, one order of batches
     assert abs(stock[0] - theirs[0]) > abs(ours[0] - theirs[0])  # another equation
     assert stock[-1] < 0.3  # but it trains
-    again = bands(*SMALL, *places(tmp_path))
+    again = train(*SMALL, *places(left_alone))
     assert again.returncode == 0, again.stderr
     assert results.read_bytes() == before
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path) -> None:
-    options = (*SMALL, "--contestants", "torch")
-    left_alone, stopped = tmp_path / "left-alone", tmp_path / "stopped"
-    assert bands(*options, *places(left_alone)).returncode == 0
-    run = subprocess.Popen(
-        [sys.executable, SCRIPT, *options, *places(stopped)], stderr=subprocess.PIPE, text=True
-    )
-    history = stopped / "runs" / "article-2-2000-images-torch-4-seed0" / "history.csv"
+def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(left_alone: Path, tmp_path: Path) -> None:
+    options = (*SMALL, "--contestants", "torch", *places(tmp_path))
+    run = subprocess.Popen(command("accuracy_bands", *options), stderr=subprocess.PIPE, text=True)
+    history = tmp_path / "runs" / "article-2-2000-images-torch-4-seed0" / "history.csv"
     wait_for(history)
     run.send_signal(signal.SIGTERM)
     _, said = run.communicate(timeout=60)
@@ -93,16 +94,15 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path) -> None
     begun = history.with_name("circumstances.json")
     before = begun.read_text()
     begun.write_text(before.replace('"threads": ', '"threads": 1'))
-    refused = bands(*options, *places(stopped))
+    refused = train(*options)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "it was begun with torch 2." in refused.stderr
     assert "accepted: the same, or other --runs" in refused.stderr
-    assert not (stopped / "accuracy.jsonl").exists()
+    assert not (tmp_path / "accuracy.jsonl").exists()
     begun.write_text(before)
-    assert bands(*options, *places(stopped)).returncode == 0
-    assert read_lines(stopped / "accuracy.jsonl", AccuracyRun) == read_lines(
-        left_alone / "accuracy.jsonl", AccuracyRun
-    )
+    assert train(*options).returncode == 0
+    (gone_on,) = read_lines(tmp_path / "accuracy.jsonl", AccuracyRun)
+    assert gone_on in read_lines(left_alone / "accuracy.jsonl", AccuracyRun)
 
 
 def test_the_analysis_says_what_the_runs_say(tmp_path: Path) -> None:
@@ -151,10 +151,8 @@ def test_a_run_counts_once_and_a_lost_newline_loses_nothing(tmp_path: Path) -> N
 
 
 def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
-    run = subprocess.Popen(
-        [sys.executable, SCRIPT, *SMALL, "--contestants", "torch", "--epochs", "50",
-         *places(tmp_path)], stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    options = (*SMALL, "--contestants", "torch", "--epochs", "50", *places(tmp_path))
+    run = subprocess.Popen(command("accuracy_bands", *options), stderr=subprocess.PIPE, text=True)
     history = tmp_path / "runs" / "article-2-2000-images-torch-50-seed0" / "history.csv"
     wait_for(history)
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
@@ -180,7 +178,7 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
             ["--results", f"{__file__}/below/accuracy.jsonl"],
             f"results = {__file__}/below: {__file__} is a file; accepted: a folder",
         ),
-        (["--results", str(ROOT)], f"results = {ROOT}: it is a folder; accepted: a file"),
+        (["--results", str(SCRIPTS)], f"results = {SCRIPTS}: it is a folder; accepted: a file"),
         (
             ["--data-dir", __file__],
             f"data_dir = {__file__}: it is a file; accepted: a folder",
@@ -188,8 +186,8 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
         (["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
         (["--analyse"], "there is no such run in it"),
         (
-            ["--analyse", "--results", str(ROOT)],
-            f"results = {ROOT}: it is a folder; accepted: a file",
+            ["--analyse", "--results", str(SCRIPTS)],
+            f"results = {SCRIPTS}: it is a folder; accepted: a file",
         ),
         (["--analyse", "--contestants", "keras"], "--contestants is for training"),
         (["--plot", "a.png"], "--plot is for --analyse"),

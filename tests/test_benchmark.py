@@ -1,29 +1,23 @@
 """`scripts/benchmark.py` as a person runs it, and the count of operations it reports."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from cnn_experiment import UserError, preset
 from measurements.peers import PEERS, contestants, multiplications
-
-ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "scripts" / "benchmark.py"
+from tests.running_scripts import Run, run_in_a_process, run_script
 
 
-def benchmark(*options: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False
-    )
+def benchmark(*options: str | Path) -> Run:
+    return run_script("benchmark", *options)
 
 
 def test_a_short_run_writes_ratios_table_and_picture(tmp_path: Path) -> None:
     file, picture = tmp_path / "result.json", tmp_path / "result.png"
-    peers = ["--peers", "dataloader"]
-    run = benchmark("--steps", "10", "--rounds", "2", *peers, "--json", file, "--plot", picture)
+    short = ["--preset", "article-2", "--steps", "4", "--rounds", "2", "--peers", "dataloader"]
+    run = run_in_a_process("benchmark", *short, "--json", file, "--plot", picture)
     assert run.returncode == 0, run.stderr
     result = json.loads(file.read_bytes())
     assert list(result["ratios"]) == ["float32", "bfloat16"]
@@ -33,7 +27,7 @@ def test_a_short_run_writes_ratios_table_and_picture(tmp_path: Path) -> None:
             assert 0 < found["low"] <= found["median"] <= found["high"]
     names = {"float32", "bfloat16", "control", "dataloader"}
     assert set(result["contestants"]) == names
-    # All of them train: 30 steps from a loss of ln 10 and a penalty of about 1.
+    # All of them train: 17 steps from a loss of ln 10.
     assert all(0 < row["loss"] < 2.3 for row in result["contestants"].values())
     lines = run.stdout.splitlines()
     assert {line.split()[0] for line in lines[1:5]} == names
@@ -72,17 +66,16 @@ def test_operations_are_those_of_the_cropped_network() -> None:
 @pytest.mark.parametrize(
     ("script", "option"),
     [
-        ("benchmark.py", "--json"),
-        ("benchmark.py", "--plot"),
-        ("mlp_study.py", "--out"),
-        ("mlp_study.py", "--plot"),
+        ("benchmark", "--json"),
+        ("benchmark", "--plot"),
+        ("mlp_study", "--out"),
+        ("mlp_study", "--plot"),
     ],
 )
 def test_a_place_that_cannot_be_is_refused_before_anything_is_measured(
     script: str, option: str
 ) -> None:
     place = Path(__file__) / "below.png"
-    command: list[str | Path] = [sys.executable, SCRIPT.with_name(script), option, place]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    run = run_in_a_process(script, option, place, timeout=20)
     sentence = f"{option[2:]} = {place}: accepted: a file in a folder that exists"
     assert (run.returncode, run.stdout, run.stderr) == (1, "", f"error: {sentence}\n")

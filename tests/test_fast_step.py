@@ -266,14 +266,21 @@ def test_bfloat16_is_refused_with_float64() -> None:
         experiment_with(NETWORKS["article"]).with_changes(precision="bfloat16")
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_a_compiled_network_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="it needs g++")
+TO_MACHINE_CODE = pytest.param("inductor", marks=[pytest.mark.slow, needs_a_compiler])
+
+
+@pytest.mark.parametrize("compiler", ["aot_eager", TO_MACHINE_CODE])
+def test_a_compiled_network_computes_the_same(
+    compiler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the graph that PyTorch makes of it; and by the machine code of that, which takes long."""
     calls = []
     compile_it = torch.compile
 
     def heard(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         calls.append(function)
-        return compile_it(function)
+        return compile_it(function, backend=compiler)
 
     monkeypatch.setattr(torch, "compile", heard)
     network = Network(

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,25 +12,23 @@ from cnn_experiment import Data, EpochRecord, UserError, initial_weights, preset
 from cnn_experiment.runs.checkpoint import Checkpoint
 from measurements.whole_run import epoch_distance, read_distances
 from parity_tests.small import small_experiment
+from tests.running_scripts import Run, command, run_script
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "float64_run.py"
 FILE = Path(__file__)
 
 
-def command(folder: Path, *options: str | Path) -> list[str | Path]:
-    return [
-        sys.executable, SCRIPT, "--preset", "article-2", "--train-images", "500",
-        "--runs", folder / "runs", "--out", folder / "out.jsonl", *options,
-    ]  # fmt: skip
+def options_for(folder: Path, *others: str | Path) -> list[str | Path]:
+    few = ["--preset", "article-2", "--train-images", "500"]
+    return [*few, "--runs", folder / "runs", "--out", folder / "out.jsonl", *others]
 
 
-def run(folder: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(folder, *options), capture_output=True, text=True, check=False)
+def run(folder: Path, *options: str | Path) -> Run:
+    return run_script("float64_run", *options_for(folder, *options))
 
 
 def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> None:
     begun = subprocess.Popen(
-        command(tmp_path, "--epochs", "2"),
+        command("float64_run", *options_for(tmp_path, "--epochs", "2")),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

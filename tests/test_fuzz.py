@@ -1,17 +1,14 @@
 """A few hundred damaged files; `scripts/fuzz_files.py` alone opens ten thousand."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "fuzz_files.py"
+from tests.running_scripts import run_in_a_process
 
 
 def test_damaged_files_load_whole_or_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    command = [sys.executable, str(SCRIPT), "--files", "270", "--seed", "1", "--out", str(out)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = run_in_a_process("fuzz_files", "--files", "270", "--seed", "1", "--out", out)
     assert run.returncode == 0, run.stdout + run.stderr
     result = json.loads(out.read_bytes())
     assert result["failures"] == []
@@ -22,7 +19,6 @@ def test_damaged_files_load_whole_or_are_refused(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_is_refused_before_anything_is_damaged() -> None:
     out = Path(__file__) / "below.json"
-    command = [sys.executable, str(SCRIPT), "--out", str(out)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    run = run_in_a_process("fuzz_files", "--out", out, timeout=20)
     sentence = f"error: out = {out}: accepted: a file in a folder that exists\n"
     assert (run.returncode, run.stdout, run.stderr) == (1, "", sentence)

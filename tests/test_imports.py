@@ -1,4 +1,7 @@
-"""Each package loads only what it needs, and the two frameworks live together in either order."""
+"""Each package loads only what it needs, and the two frameworks live together in either order.
+
+In processes of their own. What the source alone tells stands in `tests/test_architecture.py`.
+"""
 
 import subprocess
 import sys
@@ -38,52 +41,48 @@ def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def loaded(imports: str) -> set[str]:
     run = python("-c", f"{imports}\nimport sys\nprint(*sys.modules)")
     assert run.returncode == 0, run.stderr
-    return FRAMEWORKS & set(run.stdout.split())
+    return set(run.stdout.split())
+
+
+def test_the_ladder_loads_nothing_of_ours_and_no_framework() -> None:
+    modules = {name.partition(".")[0] for name in loaded("import parity_ladder")}
+    ours = {path.parent.name for path in ROOT.glob("[a-z]*/__init__.py")} | {"scripts"}
+    assert modules & ours == {"parity_ladder"}
+    assert not modules & (FRAMEWORKS | {"matplotlib", "jinja2"})
 
 
 def test_the_experiment_loads_no_framework() -> None:
-    assert loaded("import cnn_experiment") == set()
+    assert not FRAMEWORKS & loaded("import cnn_experiment")
 
 
-def test_the_torch_backend_loads_no_keras() -> None:
-    assert loaded("import torch_cnn") == {"torch"}
+TRAINING_IN_TORCH = """
+import torch_cnn
+from parity_tests.random_digits import random_digits
+from parity_tests.small import small_experiment
+experiment = small_experiment(3).with_changes(epochs=1)
+torch_cnn.train(experiment, random_digits(experiment), device='cpu')
+"""
 
 
-def test_training_loads_no_compiler() -> None:
-    """Which is 150 MB and more than a second, triton included."""
-    run = python(
-        "-c",
-        "import sys, torch_cnn\n"
-        "from parity_tests.random_digits import random_digits\n"
-        "from parity_tests.small import small_experiment\n"
-        "experiment = small_experiment(3).with_changes(epochs=1)\n"
-        "torch_cnn.train(experiment, random_digits(experiment), device='cpu')\n"
-        "print(*sys.modules)",
-    )
-    assert run.returncode == 0, run.stderr
-    loaded_modules = set(run.stdout.split())
-    assert "torch" in loaded_modules
-    assert not {"torch._dynamo", "triton", "sympy"} & loaded_modules
+def test_training_in_torch_loads_no_keras_and_no_compiler() -> None:
+    """The compiler is 150 MB and more than a second, triton included."""
+    modules = loaded(TRAINING_IN_TORCH)
+    assert FRAMEWORKS & modules == {"torch"}
+    assert not {"torch._dynamo", "triton", "sympy"} & modules
 
 
-def test_tensorflow_is_found_as_if_nothing_stood_before_it() -> None:
-    """The hook that loads triton first keeps its place: taken out, it would hide the next one."""
-    run = python(
-        "-c",
-        "import sys, torch_cnn\n"
-        "class Asked:\n"
-        "    names = []\n"
-        "    def find_spec(self, name, *_):\n"
-        "        self.names.append(name)\n"
-        "sys.meta_path.insert(1, Asked())\n"
-        "import tensorflow\n"
-        "assert 'tensorflow' in Asked.names",
-    )
-    assert run.returncode == 0, run.stderr
-
-
-def test_the_keras_backend_loads_no_torch() -> None:
-    assert loaded("import keras_ref") - {"jax"} == {"keras", "tensorflow"}  # JAX: if it is there
+# The hook that loads triton before TensorFlow must keep its place among Python's finders: if it
+# took itself out while it is asked, the next one would never be asked for TensorFlow.
+TENSORFLOW_IS_ASKED_FOR = """
+import sys, torch_cnn
+class Asked:
+    names = []
+    def find_spec(self, name, *_):
+        self.names.append(name)
+sys.meta_path.insert(1, Asked())
+import tensorflow
+assert 'tensorflow' in Asked.names
+"""
 
 
 @pytest.mark.parametrize(
@@ -91,22 +90,26 @@ def test_the_keras_backend_loads_no_torch() -> None:
     [
         ("import torch_cnn, keras_ref", STEP_TORCH + STEP_KERAS),
         ("import torch_cnn, keras_ref", STEP_KERAS + STEP_TORCH),
-        ("import torch_cnn, tensorflow", STEP_KERAS + STEP_TORCH),
+        (TENSORFLOW_IS_ASKED_FOR, STEP_KERAS + STEP_TORCH),
         ("import keras_ref, torch_cnn", STEP_KERAS + STEP_TORCH),
         ("import keras, torch_cnn, keras_ref", STEP_TORCH + STEP_KERAS),
         ("import tensorflow, torch_cnn, keras_ref", STEP_KERAS + STEP_TORCH),
     ],
+    ids=lambda text: text.strip().partition("\n")[0],
 )
 def test_either_order_of_imports_trains_a_step_of_each(imports: str, steps: str) -> None:
     run = python("-c", imports + steps)
     assert run.returncode == 0, run.stderr
 
 
-def test_keras_runs_on_tensorflow_whatever_the_environment_says() -> None:
-    setting = "import os; os.environ['KERAS_BACKEND'] = 'torch'\n"
-    run = python("-c", setting + "import keras_ref, keras\nprint(keras.config.backend())")
-    assert run.stdout.strip() == "tensorflow"
-    run = python("-c", setting + "import keras\nimport keras_ref")
+def test_keras_runs_on_tensorflow_and_loads_no_torch_whatever_the_environment_says() -> None:
+    code = "import os; os.environ['KERAS_BACKEND'] = 'torch'\nimport keras_ref, keras\n"
+    modules = loaded(code + "assert keras.config.backend() == 'tensorflow'")
+    assert (FRAMEWORKS & modules) - {"jax"} == {"keras", "tensorflow"}  # JAX: if it is there
+
+
+def test_keras_on_another_framework_is_refused() -> None:
+    run = python("-c", "import os; os.environ['KERAS_BACKEND'] = 'torch'\nimport keras, keras_ref")
     assert run.returncode == 1
     assert "keras was imported with another backend than TensorFlow" in run.stderr
 
@@ -119,21 +122,3 @@ def test_help_loads_no_framework(script: Path) -> None:
     modules = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     assert "argparse" in modules
     assert not FRAMEWORKS & modules
-
-
-def test_no_file_takes_the_name_of_a_standard_module() -> None:
-    tracked = [
-        path
-        for folder in ROOT.iterdir()
-        if not folder.name.startswith(".")
-        for path in folder.glob("*.py")
-    ]
-    assert {path.stem for path in tracked} & (sys.stdlib_module_names - {"__init__"}) == set()
-
-
-def test_the_backends_do_not_import_each_other() -> None:
-    for package, other in (("torch_cnn", "keras"), ("keras_ref", "torch")):
-        for path in (ROOT / package).glob("*.py"):
-            lines = [line.split() for line in path.read_text().splitlines()]
-            imported = [line[1] for line in lines if line[:1] in (["import"], ["from"])]
-            assert not [name for name in imported if name.startswith(other)], path

@@ -1,29 +1,18 @@
 """Trainings that are really killed; `scripts/kill_test.py` alone does it hundreds of times."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "kill_test.py"
+from tests.running_scripts import run_in_a_process
 
 
-@pytest.mark.parametrize(("backend", "runs"), [("torch", 12), ("keras", 2)])
+@pytest.mark.parametrize(("backend", "runs"), [("torch", 4), ("keras", 2)])
 def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    command: list[str | Path] = [
-        sys.executable,
-        SCRIPT,
-        "--backend",
-        backend,
-        "--runs",
-        str(runs),
-        "--out",
-        out,
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ("--backend", backend, "--runs", str(runs), "--out", out)
+    run = run_in_a_process("kill_test", *options)
     assert run.returncode == 0, run.stdout + run.stderr
     result = json.loads(out.read_bytes())
     assert result["wrong"] == []
@@ -33,7 +22,6 @@ def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> 
 
 def test_a_place_that_cannot_be_is_refused_before_anything_is_trained() -> None:
     out = Path(__file__) / "below.json"
-    command: list[str | Path] = [sys.executable, SCRIPT, "--out", out]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    run = run_in_a_process("kill_test", "--out", out, timeout=20)
     sentence = f"error: out = {out}: accepted: a file in a folder that exists\n"
     assert (run.returncode, run.stdout, run.stderr) == (1, "", sentence)

@@ -15,6 +15,7 @@ from parity_tests.parity_result import FILE, read_parity_result
 from parity_tests.report import page, pictures
 from parity_tests.report.figures import envelope_figure, trajectory_figure
 from parity_tests.report.given_runs import Climb, Training, read_runs
+from tests.running_scripts import SCRIPTS, run_in_a_process, run_script
 from tests.runs_to_report import (
     parity_result,
     parted_result,
@@ -23,8 +24,6 @@ from tests.runs_to_report import (
     write_result,
     write_training,
 )
-
-SCRIPT = Path(__file__).parents[1] / "scripts" / "report.py"
 
 
 @pytest.fixture(scope="module")
@@ -211,12 +210,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 def test_the_same_runs_give_the_same_bytes(runs: list[Path], text: str, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     out.write_text("an older page")
-    run = subprocess.run(
-        [sys.executable, SCRIPT, *runs, "--out", out, "--pictures", tmp_path / "pictures"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_in_a_process("report", *runs, "--out", out, "--pictures", tmp_path / "pictures")
     assert run.returncode == 0, run.stderr
     assert out.read_text() == text
     drawn = pictures(read_runs(runs))
@@ -275,7 +269,7 @@ def test_a_broken_parity_file_is_refused_in_one_sentence(
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "nowhere", SCRIPT):
+    for folder in (tmp_path, tmp_path / "nowhere", SCRIPTS / "report.py"):
         with pytest.raises(UserError, match="there is no run in it; accepted: a folder of"):
             page(read_runs([folder]))
     (tmp_path / "latest.safetensors").write_bytes(b"no checkpoint")
@@ -287,12 +281,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_bad_input_of_the_command_ends_in_one_sentence(
     out: str, runs: list[Path], tmp_path: Path
 ) -> None:
-    run = subprocess.run(
-        [sys.executable, SCRIPT, runs[0], "--out", tmp_path / out],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_script("report", runs[0], "--out", tmp_path / out)
     assert run.returncode == 1
     assert run.stderr.startswith("error: ")
     assert len(run.stderr.splitlines()) == 1
