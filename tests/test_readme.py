@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 RESULTS = ROOT / "results"
 
 
-LIBRARY, OWN_PORT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+CLIMB, LIBRARY, OWN_PORT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SHAPES = """
 assert probabilities.shape == (8, 10)
 assert maps.shape == (8, 26, 26, 32)
@@ -27,9 +27,21 @@ assert weights.shape == (576, 70)
 """
 
 
-def run(code: str) -> None:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def run(code: str, folder: Path | None = None) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder
+    )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_snippet_that_climbs_prints_what_stands_below_it(tmp_path: Path) -> None:
+    printed = " ".join(run(CLIMB, tmp_path).split())
+    quoted = README.partition(CLIMB)[2].split("```")[2]
+    parts = [" ".join(part.split()) for part in quoted.split("...\n")]
+    assert len(parts) == 4
+    assert [part for part in parts if part.removesuffix(" ...") not in printed] == []
+    assert "cause: torch.optim.RMSprop" in (tmp_path / "proof.html").read_text()
 
 
 @pytest.mark.parametrize("backend", ["torch_cnn", "keras_ref"])
@@ -111,7 +123,8 @@ def comparison_figures() -> list[str]:
         f"losses differ by {losses(of_both)}",
         f"is within 0.05 points (p {of_both['p']:.2f})",
         f"that there is any (p {of_both['differs_p']:.2f})",
-        f"{pairs} pairs of equals pass with a power of {100 * of_both['power_if_equal']:.0f} %",
+        f"{pairs} pairs of two equal frameworks would pass with a probability (power) of"
+        f" {100 * of_both['power_if_equal']:.0f} %",
         f"{of_both['pairs_needed_if_equal']} pairs would be needed for 80 %",
         f"Epochs to 99 % differ by {met['difference']['mean']:+.2f} (with 90 % {met['low']:+.2f} to"
         f" {met['high']:+.2f}, margin {met['margin']})",
