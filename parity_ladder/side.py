@@ -77,7 +77,10 @@ class Side(ABC, Generic[B]):
         return None
 
     def initial_state(self) -> State | None:
-        """Return the side's own state before the first step. A reference must have one."""
+        """Return the side's own state before the first step, the same at each call.
+
+        A reference must have one.
+        """
         return None
 
     def layer_outputs(self, state: State, batch: B) -> Arrays | None:  # noqa: ARG002

@@ -38,10 +38,10 @@ def main() -> None:
     with errors_as_one_sentence():
         before, after = runs_of(options.before), runs_of(options.after)
     rows = [
-        (*run, losses[0], "the same" if after.get(run) == losses else "DIFFERS")
-        for run, losses in before.items()
+        (*run, "the same" if before.get(run) == after.get(run) else "DIFFERS")
+        for run in dict.fromkeys([*before, *after])
     ]
-    print(tabulate(rows, ["backend", "preset", "losses", "losses and weights"]))
+    print(tabulate(rows, ["backend", "preset", "losses and weights"]))
     sys.exit(0 if before and before == after else 1)
 
 
@@ -57,10 +57,12 @@ def runs_of(commit: str) -> Runs:
                 env=os.environ | {"PYTHONPATH": str(tree)},
                 stdout=subprocess.PIPE,
                 text=True,
-                check=True,
+                check=False,
             )
         finally:
             git("worktree", "remove", "--force", str(tree))
+    if done.returncode:
+        raise UserError(f"{commit}: its training ended with status {done.returncode}")
     words = [line.split() for line in done.stdout.splitlines() if line.startswith("RUN ")]
     return {(backend, name): sums for _, backend, name, *sums in words}
 

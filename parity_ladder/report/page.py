@@ -106,13 +106,17 @@ def number(value: float | None) -> str:
 def _drift(free: FreeRunning) -> Table:
     """Return a table of the differences after some steps, more of them from the beginning."""
     rows = [
-        (f"{free.steps[place]:,}", number(free.loss[place]), number(free.weight[place]))
+        (f"{free.steps[place]:,}", _apart(free.loss[place]), _apart(free.weight[place]))
         for place in _some(len(free.steps))
     ]
     if free.loss_tolerance is not None and free.weight_tolerance is not None:
         rows.append(("allowed", number(free.loss_tolerance), number(free.weight_tolerance)))
     caption = "Absolute differences between the free-running sides, from the same start"
     return Table(caption, ("steps", "of the loss", "of the weight that differs most"), rows)
+
+
+def _apart(value: float | None) -> str:
+    return "not shown, or not finite" if value is None else number(value)
 
 
 def _some(count: int) -> Iterator[int]:
