@@ -12,7 +12,10 @@ settings.register_profile("quick", max_examples=40, deadline=None, derandomize=T
 settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
-MARKERS = ("cuda: needs a CUDA device; skipped visibly where there is none",)
+MARKERS = (
+    "cuda: needs a CUDA device; skipped visibly where there is none",
+    "slow: takes minutes and rarely tells anything new",
+)
 
 DigitsFor = Callable[[Experiment], Digits]
 
