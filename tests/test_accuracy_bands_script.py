@@ -15,7 +15,7 @@ from measurements.json_lines import add_line, read_lines
 from tests.running_scripts import SCRIPTS, Run, command, run_in_a_process, run_script
 
 SMALL = (
-    "--train-images", "2000", "--epochs", "4", "--seeds", "1",
+    "--train-images", "2000", "--epochs", "3", "--seeds", "1",
     "--jobs", "2", "--contestants", "keras,torch,torch-stock-rmsprop",
 )  # fmt: skip
 
@@ -71,8 +71,8 @@ def test_a_run_is_a_line_that_is_not_repeated(left_alone: Path) -> None:
     published = preset("article-2")
     data = published.data.with_changes(train_images=2000)
     for run in runs.values():
-        assert run.experiment == published.with_changes(epochs=4, data=data)
-        assert run.identity[::2] == ("article-2, 2000 images", 4)
+        assert run.experiment == published.with_changes(epochs=3, data=data)
+        assert run.identity[::2] == ("article-2, 2000 images", 3)
     ours, theirs = (runs[name].loss for name in ("torch", "keras"))
     stock = runs["torch-stock-rmsprop"].loss
     assert ours[0] == pytest.approx(theirs[0], rel=0.01)  # one start, one order of batches
@@ -86,7 +86,7 @@ def test_a_run_is_a_line_that_is_not_repeated(left_alone: Path) -> None:
 def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(left_alone: Path, tmp_path: Path) -> None:
     options = (*SMALL, "--contestants", "torch", *places(tmp_path))
     run = subprocess.Popen(command("accuracy_bands", *options), stderr=subprocess.PIPE, text=True)
-    history = tmp_path / "runs" / "article-2-2000-images-torch-4-seed0" / "history.csv"
+    history = tmp_path / "runs" / "article-2-2000-images-torch-3-seed0" / "history.csv"
     wait_for(history)
     run.send_signal(signal.SIGTERM)
     _, said = run.communicate(timeout=60)

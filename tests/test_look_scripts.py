@@ -101,7 +101,7 @@ def test_scaled_maps_and_other_colours(
 ) -> None:
     out = tmp_path / "maps.png"
     which: Options = ["--run", run, "--layer", "max_pool_1", "--image", "0"]
-    done = run_script("activations", *which, *options, "--out", out)
+    done = run_in_a_process("activations", *which, *options, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"max_pool_1, 13x13x32: wrote {out}\n"
     model = network_of(run, torch_cnn)
@@ -156,7 +156,8 @@ def test_doubtful_digits(
 def test_a_pair_of_digits(
     run: Path, pixels: Pixels, test_images: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    done = run_script("doubtful", "--run", run, "--pair", "4,9", "--count", "5", "--out", tmp_path)
+    few = ["--pair", "4,9", "--count", "5"]
+    done = run_in_a_process("doubtful", "--run", run, *few, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     found = torch_cnn.predict(network_of(run, torch_cnn), test_images)
     labels = pixels.test_labels
@@ -205,7 +206,7 @@ def test_the_table_and_the_picture_of_what_was_seen(
     files, seen = [tmp_path / "one.png", tmp_path / "other.png"], tmp_path / "seen.png"
     for file, digit in zip(files, pixels.test_images, strict=False):
         large_and_shifted(digit, 10, -10).save(file)
-    done = run_script("predict", "--run", run, *files, "--show", seen)
+    done = run_in_a_process("predict", "--run", run, *files, "--show", seen)
     assert done.returncode == 0, done.stderr
     heads, _, *rows = done.stdout.splitlines()
     assert heads.split() == ["image", "digit", *"0123456789"]
@@ -225,7 +226,7 @@ def test_the_table_and_the_picture_of_what_was_seen(
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
     """They are the real ones."""
-    done = run_script("summary", "--preset", name)
+    done = run_in_a_process("summary", "--preset", name)
     assert done.returncode == 0, done.stderr
     theirs, ours = (side.build_model(preset(name)) for side in (keras_ref, torch_cnn))
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
