@@ -9,6 +9,7 @@ from cnn_experiment import Digits, Experiment, load_mnist, preset
 from cnn_experiment.backend import BACKENDS, load_backend
 from measurements.accuracy.bands import bands, measured_runs, outside, tolerance_factor
 from measurements.accuracy.runs import METRICS, Metric
+from tests.running_scripts import kept_as_it_was
 
 NEW_SEED = 1000
 
@@ -16,8 +17,9 @@ NEW_SEED = 1000
 def trained(name: str, epochs: int, digits: Digits | None = None) -> dict[Metric, float]:
     experiment = article_2(epochs)
     backend = load_backend(name)
-    backend.prepare_process()
-    _, history = backend.train(experiment, digits or load_mnist(experiment))
+    with kept_as_it_was():
+        backend.prepare_process()
+        _, history = backend.train(experiment, digits or load_mnist(experiment))
     assert history[-1].step == 938 * epochs
     return {metric: getattr(history[-1], metric) for metric in METRICS}
 
