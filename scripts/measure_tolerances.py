@@ -20,8 +20,6 @@ and the twin are from Keras, and the ratio.
 import argparse
 from pathlib import Path
 
-from tabulate import tabulate
-
 from cnn_experiment import PRESETS, UserError, preset
 from cnn_experiment.atomic_file import write_table_atomically
 from cnn_experiment.command_line import errors_as_one_sentence, must_be_writable_file, parser_of
@@ -63,14 +61,17 @@ def main() -> None:
         }
         from measurements import ladder_tolerances as measured  # both frameworks
 
-        match options.what:
-            case "one-step":
-                rows = list(measured.one_step(next(iter(experiments.values()))))
-            case "envelope":
-                rows = list(measured.envelopes(list(experiments.values()), options.runs))
-            case _:
-                rows = list(measured.trajectory(experiments))
-        print(tabulate(rows, headers="keys", disable_numparse=True))
+        tables = {
+            "one-step": lambda: measured.one_step(next(iter(experiments.values()))),
+            "envelope": lambda: measured.envelopes(list(experiments.values()), options.runs),
+            "trajectory": lambda: measured.trajectory(experiments),
+        }
+        rows = []
+        for row in tables[options.what]():
+            if not rows:
+                print(" ".join(f"{name:>16}" for name in row))
+            print(" ".join(f"{value:>16}" for value in row.values()), flush=True)
+            rows.append(row)
         if options.out is not None:
             write_table_atomically(options.out, rows)
 
