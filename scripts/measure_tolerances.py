@@ -12,9 +12,8 @@ envelope, in float32: many runs of each framework whose initial weights are one 
 several seeds. Two groups of eight runs are drawn again and again, and judged as the ladder judges a
 port. A row for each phase: how far apart the groups are, and how many would be rejected.
 
-trajectory, in float64: each framework goes on from its own state, and so does a twin of Keras, a
-second run whose initial weights are one ulp away. A row for each preset and seed: how far PyTorch
-and the twin are from Keras, and the ratio.
+trajectory, in float64: PyTorch and a twin of Keras, one ulp away at the start, go their own way. A
+row for each preset and seed: how far each of them is from Keras, and the ratio.
 """
 
 import argparse
@@ -32,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("what", choices=("one-step", "envelope", "trajectory"))
-    add("--preset", metavar="NAME", default="article-3-addendum", help="trajectory: all of them")
+    add("--preset", metavar="NAME", help="default article-3-addendum; for trajectory, all presets")
     add("--steps", type=int, default=150, metavar="N", help="at most; default 150")
     add("--seed", type=int, default=0, metavar="S", help="the first seed; default 0")
     add("--runs", type=int, default=24, metavar="N", help="envelope: runs a framework; default 24")
@@ -51,12 +50,12 @@ def main() -> None:
             raise UserError(f"seeds = {options.seeds}: accepted: 1 or more")
         must_be_writable_file(options.out)
         dtype: Precision = "float64" if options.what == "trajectory" else "float32"
-        names = PRESETS if dtype == "float64" else (options.preset,)
+        default = PRESETS if dtype == "float64" else ("article-3-addendum",)
         experiments = {
             f"{name}, seed {seed}": for_a_climb(
                 preset(name), dtype, min(options.steps, most_steps(preset(name))), seed
             )
-            for name in names
+            for name in ([options.preset] if options.preset else default)
             for seed in range(options.seed, options.seed + options.seeds)
         }
         from measurements import ladder_tolerances as measured  # both frameworks
@@ -66,7 +65,7 @@ def main() -> None:
             "envelope": lambda: measured.envelopes(list(experiments.values()), options.runs),
             "trajectory": lambda: measured.trajectory(experiments),
         }
-        rows = []
+        rows: list[measured.Row] = []
         for row in tables[options.what]():
             if not rows:
                 print(" ".join(f"{name:>16}" for name in row))
