@@ -213,10 +213,6 @@ def test_what_is_no_experiment_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def small_network() -> Network:
-    return Network(convolutions=(Convolution(filters=4),), pools=(), hidden=(Hidden(units=5),))
-
-
 NETWORK = Network(convolutions=(Convolution(filters=4),), pools=(), hidden=(Hidden(units=5),))
 
 
