@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec
 
 from parity_ladder.comparison import Difference, is_empty, same_memory
-from parity_ladder.result import RungResult, finite
+from parity_ladder.frozen import finite
+from parity_ladder.result import RungResult
 from parity_ladder.rungs import RUNGS, LookingRung, Rung, Shown
 from parity_ladder.tolerances import Precision
 

@@ -7,11 +7,13 @@ from typing import Any, Generic
 
 from tqdm import tqdm
 
+from parity_ladder.arguments import must_be_comparable
 from parity_ladder.catalogue import Catalogue
 from parity_ladder.diagnosis import LOOKED_AT, Diagnosis
-from parity_ladder.errors import LadderError
+from parity_ladder.distances import TwinDistances
+from parity_ladder.frozen import finite
 from parity_ladder.judging import Judge
-from parity_ladder.result import Cause, Result, RungResult, TwinDistances, finite
+from parity_ladder.result import Cause, Result, RungResult
 from parity_ladder.rungs import (
     BEFORE_TRAINING,
     EPOCH_METRICS,
@@ -56,14 +58,7 @@ def climb(
     a terminal; `show_progress` shows them always or never. Raises `LadderError` for arguments that
     cannot be compared.
     """
-    if port is reference:
-        raise LadderError(
-            "port and reference are one object, which always agrees with itself; accepted: two"
-        )
-    if not batches:
-        raise LadderError("batches: there are none; accepted: one or more")
-    if twins < 2:
-        raise LadderError(f"twins = {twins}: accepted: 2 or more")
+    must_be_comparable(port, reference, batches, known, twins)
     ongoing = _Climb(port, reference, batches, on_rung, show_progress)
     ongoing.go_up(next_epoch, twins)
     return ongoing.result(known)
@@ -198,8 +193,9 @@ class _Climb(Generic[B]):
             return None
         if first.rung is TRAJECTORY:
             return (
-                "every single step agrees, so no known difference explains it; the tolerance"
-                " already allows for the distance that one ulp in the initial weights leads to"
+                "the single steps agree in all that was judged, so no known difference explains it;"
+                " the tolerance already allows for the distance that one ulp in the initial weights"
+                " leads to"
             )
         if not is_known:
             return "no known differences were given, so none was looked for"

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from parity_ladder.errors import LadderError
+
 Arrays = Mapping[str, NDArray[Any]]
 """Named arrays. Both sides use the same names and the same layout of axes."""
 Shapes = Mapping[str, tuple[int, ...]]
@@ -102,4 +104,9 @@ def take_step(side: Side[B], state: State, batch: B) -> Step:
         {name: np.array(array) for name, array in arrays.items()}
         for arrays in (state.weights, state.optimizer)
     )
-    return side.step(replace(state, weights=weights, optimizer=optimizer), batch)
+    step: object = side.step(replace(state, weights=weights, optimizer=optimizer), batch)
+    if not isinstance(step, Step):
+        raise LadderError(
+            f"step() of {type(side).__name__} returned {type(step).__name__}; accepted: a Step"
+        )
+    return step

@@ -10,8 +10,9 @@ from typing import Generic
 import numpy as np
 
 from parity_ladder.comparison import compare, differences
+from parity_ladder.distances import FreeRunning
+from parity_ladder.frozen import finite
 from parity_ladder.judging import Judge
-from parity_ladder.result import FreeRunning, finite
 from parity_ladder.rungs import TRAJECTORY, Forced
 from parity_ladder.side import Arrays, B, Side, State, Step, take_step
 from parity_ladder.tolerances import (

@@ -22,6 +22,7 @@ from cnn_experiment.command_line import (
     must_be_a_folder,
     parser_of,
 )
+from parity_ladder.tolerances import TWINS
 from parity_tests import parity_run
 
 
@@ -32,7 +33,7 @@ def arguments() -> argparse.Namespace:
     add_experiment_options(parser, "article-3-addendum")
     add("--dtype", choices=("float64", "float32"), default="float64")
     add("--steps", type=int, default=100, metavar="N", help="one epoch of N batches; default 100")
-    add("--twins", type=int, default=7, metavar="N", help="float32: twins a side; default 7")
+    add("--twins", type=int, default=TWINS, metavar="N", help=f"float32: twins a side; {TWINS}")
     add("--mutant", metavar="NAME", help="plant this known difference in the port")
     add("--seed", type=int, metavar="S")
     add("--device", choices=("auto", "cpu", "cuda"), default="cpu")

@@ -9,7 +9,8 @@ from cnn_experiment import Checkpoint, EpochRecord, RunFolder, initial_weights
 from cnn_experiment.machine import Machine
 from cnn_experiment.runs.checkpoint import BackendName
 from parity_ladder import RUNGS
-from parity_ladder.result import Cause, FreeRunning, RungResult, TwinDistances
+from parity_ladder.distances import FreeRunning, TwinDistances
+from parity_ladder.result import Cause, RungResult
 from parity_ladder.rungs import LookingRung
 from parity_ladder.twins import envelope, log_distances
 from parity_tests.parity_result import FILE, ParityResult

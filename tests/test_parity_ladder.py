@@ -133,11 +133,35 @@ class StartsWith(Regression):
         return State(self.weights, {})
 
 
+class ShowsNoShapes(Regression):
+    """A side without the one thing that it has to show besides its step."""
+
+    def variable_shapes(self) -> Any:
+        return None
+
+
+class ReturnsNothing(Regression):
+    """A side whose `step` has no return statement."""
+
+    def step(self, state: State, batch: Batch) -> Any:  # noqa: ARG002
+        return None
+
+
 @pytest.mark.parametrize(
     ("reference", "options", "says"),
     [
         (Regression(), {"batches": []}, "batches: there are none; accepted: one or more"),
         (Regression(), {"twins": 1}, "twins = 1: accepted: 2 or more"),
+        (Regression(), {"batches": iter(batches())}, "batches are of type list_iterator; accepted"),
+        (Regression(), {"batches": np.zeros((2, 3))}, "batches are of type ndarray; accepted: a"),
+        (Regression(), {"known": {}}, "known is of type dict; accepted: a Catalogue"),
+        (
+            ShowsNoShapes(),
+            {},
+            "variable_shapes() of the reference returned None; accepted: a shape",
+        ),
+        (ReturnsNothing(), {}, "step() of ReturnsNothing returned NoneType; accepted: a Step"),
+        ("Keras", {}, "reference is of type str; accepted: a Side"),
         (
             ShowsAsLittleAsPossible(),
             {},

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from parity_ladder.distances import FreeRunning
 from parity_ladder.errors import LadderError
-from parity_ladder.result import FreeRunning, Result
+from parity_ladder.result import Result
 from parity_ladder.rungs import RUNGS
 
 try:
@@ -81,7 +82,7 @@ def verdict_of(result: Result, label: str = "", of_what: str = "") -> Verdict:
         return Verdict(label, of_what, False, f"First difference: {failed}", sentences)
     left = result.not_judged
     heading = "Every rung that was judged holds" if left else "Every rung holds"
-    sentences = [f"Not judged: {rung.rung}, because {rung.because}." for rung in left]
+    sentences = [f"Not judged: {rung.rung}{rung.reason}." for rung in left]
     return Verdict(label, of_what, True, heading, sentences)
 
 
@@ -90,7 +91,8 @@ def ladder_table(result: Result, caption: str) -> Table:
     rows: list[Sequence[str | Cell]] = []
     for rung in result.rungs:
         if rung.passed is None:
-            rows.append((rung.rung, Cell("not judged", "soft"), "", "", f"because {rung.because}"))
+            reason = rung.reason.removeprefix(", ")
+            rows.append((rung.rung, Cell("not judged", "soft"), "", "", reason))
             continue
         outcome = Cell("holds", "good") if rung.passed else Cell("FAILS", "bad")
         where = rung.where.removeprefix(f"{rung.rung}, ")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cnn_experiment import EpochRecord
 from cnn_experiment.look import pictures as draw
+from parity_ladder.distances import Column, Distances, FreeRunning, TwinDistances
 from parity_ladder.report import number
-from parity_ladder.result import Column, Distances, FreeRunning, TwinDistances
 from parity_tests.report.given_runs import Training
 
 if TYPE_CHECKING:

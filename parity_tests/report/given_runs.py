@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cnn_experiment import PRESETS, Checkpoint, Experiment, RunFolder, UserError
 from cnn_experiment.errors import shortened
-from parity_ladder.result import FreeRunning, TwinDistances
+from parity_ladder.distances import FreeRunning, TwinDistances
 from parity_tests.parity_result import FILE, ParityResult, read_parity_result
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from cnn_experiment import Experiment, Layer, Network
 from cnn_experiment.formats.torch_layout import torch_shape
+from parity_ladder.distances import TwinDistances
 from parity_ladder.report import Cell, Table, ladder_table, number
-from parity_ladder.result import TwinDistances
 from parity_tests.report.given_runs import Climb, GivenRuns, Training, preset_of
 
 EPOCHS_SHOWN = 3
