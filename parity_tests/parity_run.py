@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from cnn_experiment import Experiment, UserError, load_mnist
 from cnn_experiment.atomic_file import write_atomically
+from cnn_experiment.command_line import must_be_a_folder
 from cnn_experiment.machine import Machine
 from parity_ladder import Result, RungResult
 from parity_ladder.tolerances import TWINS
@@ -129,9 +130,13 @@ def list_mutants() -> None:
         tqdm.write(f"{name}\n    {entry.sentence}\n    rung: {entry.rung}; source: {entry.source}")
 
 
-def must_be_able_to_report() -> None:
-    """Raise `UserError` if a package that the report needs is not installed."""
-    import parity_tests.report  # noqa: F401 - raises `UserError` itself
+def must_be_writable(folder: Path | None, *, with_report: bool) -> None:
+    """Raise `UserError` if what the climb finds could not be written once it is finished."""
+    if with_report and folder is None:
+        raise UserError("report: it needs a folder; accepted: with --out DIR")
+    must_be_a_folder(folder)
+    if with_report:
+        import parity_tests.report  # noqa: F401 - are the packages that it needs installed?
 
 
 def write(folder: Path, result: ParityResult, *, with_report: bool) -> None:

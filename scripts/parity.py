@@ -13,13 +13,11 @@ import sys
 
 from tqdm import tqdm
 
-from cnn_experiment import UserError
 from cnn_experiment.command_line import (
     add_experiment_options,
     errors_as_one_sentence,
     experiment_of,
     folder,
-    must_be_a_folder,
     parser_of,
 )
 from parity_ladder.tolerances import TWINS
@@ -56,15 +54,12 @@ def main() -> None:
 
 def climb(options: argparse.Namespace) -> int:
     """Compare, print and write; return the exit status."""
-    if options.report and options.out is None:
-        raise UserError("report: it needs a folder; accepted: with --out DIR")
-    must_be_a_folder(options.out)
-    if options.report:
-        parity_run.must_be_able_to_report()
-    asked = experiment_of(options)
+    parity_run.must_be_writable(options.out, with_report=options.report)
     result = parity_run.ParityRun(
         preset=None if options.experiment else options.preset,
-        experiment=parity_run.for_a_climb(asked, options.dtype, options.steps, options.seed),
+        experiment=parity_run.for_a_climb(
+            experiment_of(options), options.dtype, options.steps, options.seed
+        ),
         mutant=options.mutant,
         twins=options.twins,
         device=options.device,
