@@ -8,15 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cnn_experiment.data import mnist
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the slow tests, visibly, unless the command line names their marker."""
-    if "slow" in config.getoption("markexpr"):
-        return
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes; -m slow runs it"))
+from parity_tests.slow_tests import pytest_collection_modifyitems  # noqa: F401 - a hook
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,12 +1,11 @@
 """Real MNIST in small portions, and where PyTorch runs, for every test here."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from hypothesis import settings
 
 from cnn_experiment import Digits, Experiment, load_mnist, preset
+from parity_tests.slow_tests import pytest_collection_modifyitems  # noqa: F401 - a hook
 
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
@@ -16,8 +15,6 @@ MARKERS = (
     "cuda: needs a CUDA device; skipped visibly where there is none",
     "slow: takes minutes and rarely tells anything new",
 )
-
-DigitsFor = Callable[[Experiment], Digits]
 
 
 def small(
