@@ -18,7 +18,7 @@ SHORT_LAST_BATCH = 610  # 9 batches of 64 and one of 34
 
 @pytest.mark.parametrize("name", ["article-2", "article-3", "article-3-addendum"])
 def test_two_epochs_give_the_same_history_and_weights(name: str, device: str) -> None:
-    experiment = small(name, train_images=SHORT_LAST_BATCH, epochs=2)
+    experiment = small(name, train_images=SHORT_LAST_BATCH, test_images=100, epochs=2)
     history = assert_trained_alike(experiment, load_mnist(experiment), device)
     assert [record.step for record in history] == [10, 20]
 

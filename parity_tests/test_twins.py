@@ -13,7 +13,10 @@ from parity_ladder.twins import (
     log_distances,
     measure,
     moved_by_one_ulp,
+    run,
     snapshots,
+    start_of,
+    twin_starts,
 )
 from parity_tests.digit_batches import DigitBatch
 from parity_tests.keras_side import KerasReference
@@ -100,12 +103,20 @@ def reference() -> KerasReference:
     return KerasReference(EXPERIMENT)
 
 
-def measured(port_class: type[TorchPort], reference: KerasReference) -> dict[str, float]:
-    return measure(port_class(EXPERIMENT), reference, reference.first_epoch(), TWINS).excess
-
-
 def test_the_sound_port_stays_inside(reference: KerasReference) -> None:
-    assert beyond(measured(TorchPort, reference)) == []
+    found = measure(TorchPort(EXPERIMENT), reference, reference.first_epoch(), TWINS)
+    assert beyond(found.excess) == []
+
+
+def paths(side: TorchPort | KerasReference, reference: KerasReference) -> list[np.ndarray]:
+    starts = twin_starts(start_of(reference), TWINS)
+    return [run(side, start, reference.first_epoch()) for start in starts]
+
+
+@pytest.fixture(scope="module")
+def reference_paths(reference: KerasReference) -> list[np.ndarray]:
+    """The reference's own runs, which are the same whatever port they are compared with."""
+    return paths(reference, reference)
 
 
 class DecaysFromTheTenthStep(TorchPort):
@@ -126,8 +137,11 @@ class DecaysFromTheTenthStep(TorchPort):
     "port_class",
     [CATALOGUE["epsilon 1e-8"].port, CATALOGUE["L2 on biases"].port, DecaysFromTheTenthStep],
 )
-def test_a_faulty_port_leaves_it(port_class: type[TorchPort], reference: KerasReference) -> None:
-    assert beyond(measured(port_class, reference))
+def test_a_faulty_port_leaves_it(
+    port_class: type[TorchPort], reference: KerasReference, reference_paths: list[np.ndarray]
+) -> None:
+    logs = log_distances([*paths(port_class(EXPERIMENT), reference), *reference_paths])
+    assert beyond(envelope(snapshots(EXPERIMENT.steps_per_epoch), logs).excess)
 
 
 def test_snapshots_begin_with_the_first_update_and_end_with_the_last() -> None:
