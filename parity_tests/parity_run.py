@@ -1,6 +1,6 @@
 """One climb as `scripts/parity.py` runs it: its settings, and the files that it writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -9,14 +9,14 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from cnn_experiment import Experiment, UserError, load_mnist
+from cnn_experiment import Experiment, UserError, load_mnist, preset
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.command_line import must_be_a_folder
 from cnn_experiment.machine import Machine
 from parity_ladder import Result, RungResult
 from parity_ladder.tolerances import TWINS
 from parity_tests.parity_result import FILE, ParityResult
-from parity_tests.small import short_epoch
+from parity_tests.small import short_epoch, small_experiment
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,22 @@ class ParityRun:
             versions={name: version(name) for name in ("torch", "keras", "tensorflow", "numpy")},
             machine=Machine.this(),
         )
+
+
+def named_experiments(
+    names: Iterable[str], seeds: Iterable[int], dtype: Literal["float64", "float32"], steps: int
+) -> dict[str, Experiment]:
+    """Return each preset with each seed, by both; `small` is the small network of the suite.
+
+    Each has an epoch of so many steps, or of all images where these are fewer steps.
+    """
+    bases = {name: small_experiment() if name == "small" else preset(name) for name in names}
+    seeds = tuple(seeds)
+    return {
+        f"{name}, seed {seed}": for_a_climb(base, dtype, min(steps, most_steps(base)), seed)
+        for name, base in bases.items()
+        for seed in seeds
+    }
 
 
 def most_steps(experiment: Experiment) -> int:

@@ -144,7 +144,7 @@ def test_a_port_that_drifts_further_than_the_reference_s_twin_is_found(
     )
     assert [rung.rung for rung in result.rungs if rung.passed is False] == ["trajectory"]
     assert result.explanation is not None
-    assert result.explanation.startswith("every single step agrees")
+    assert result.explanation.startswith("the single steps agree in all that was judged")
 
 
 def test_one_more_variable_is_told_by_name(reference: KerasReference) -> None:
