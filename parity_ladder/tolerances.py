@@ -46,10 +46,11 @@ UPDATED_WEIGHTS = Tolerance(_FLOAT64, 1e-4)
 EPOCH_METRICS = Tolerance(_FLOAT64, 1e-5)
 
 # Free-running in float64: how many times as far from the reference as the reference's own twin the
-# port may be. Sound ports were 0.2 to 2.3 times as far, in 12 runs of all presets and in 30 seeds of
-# the suite's small network, where the logarithm of this ratio has a standard deviation of 0.55: 5
-# times is some 3 deviations away. `python scripts/measure_tolerances.py trajectory --steps 60
-# --seeds 2 --out results/float64_trajectory.csv` measures the presets again.
+# port may be. Sound ports were 0.2 to 2.0 times as far in 12 runs of all presets,
+#     python scripts/measure_tolerances.py trajectory --steps 60 --seeds 2
+# (results/float64_trajectory.csv), and 0.3 to 2.3 times in 30 runs of the suite's small network,
+#     python scripts/measure_tolerances.py trajectory --preset small --steps 120 --seeds 30
+# where the logarithm of the ratio has a standard deviation of 0.55: 5 times is 3 of these away.
 TIMES_THE_TWIN = 5.0
 # A few ulps are always allowed: in the first steps a twin may by chance equal the reference.
 ALWAYS_ALLOWED_ULPS = 16
