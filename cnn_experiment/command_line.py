@@ -24,14 +24,18 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
 
 
 @contextmanager
-def errors_as_one_sentence() -> Iterator[None]:
-    """Turn `UserError` and `OSError` into one sentence on stderr and exit status 1."""
+def errors_as_one_sentence(about: str | None = None) -> Iterator[None]:
+    """Turn `UserError` and `OSError` into one sentence on stderr and exit status 1.
+
+    `about` is what the sentence begins with, where several things are done at once.
+    """
+    start = "error: " if about is None else f"error: {about}: "
     try:
         yield
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"{start}{error}")
     except OSError as error:
-        sys.exit(f"error: {sentence_of(error)}")
+        sys.exit(f"{start}{sentence_of(error)}")
 
 
 def add_experiment_options(

@@ -10,8 +10,8 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import ParamSpec
 
-from cnn_experiment import Stopped, UserError
-from cnn_experiment.errors import sentence_of
+from cnn_experiment import Stopped
+from cnn_experiment.command_line import errors_as_one_sentence
 from cnn_experiment.machine import Machine
 
 P = ParamSpec("P")
@@ -99,11 +99,8 @@ def stop(under_way: Iterable[BaseProcess]) -> None:
 @contextmanager
 def ends_as_a_child(name: str) -> Iterator[None]:
     """End a child process with one sentence if its work fails, with `STOPPED` if it is stopped."""
-    try:
-        yield
-    except UserError as error:
-        sys.exit(f"error: {name}: {error}")
-    except OSError as error:
-        sys.exit(f"error: {name}: {sentence_of(error)}")
-    except Stopped:
-        sys.exit(STOPPED)
+    with errors_as_one_sentence(name):
+        try:
+            yield
+        except Stopped:
+            sys.exit(STOPPED)
