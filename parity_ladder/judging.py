@@ -1,8 +1,9 @@
 """The outcome of each rung so far, and the first difference."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, ParamSpec
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, ParamSpec
 
 from parity_ladder.comparison import Difference, is_empty, same_memory
 from parity_ladder.frozen import finite
@@ -11,6 +12,7 @@ from parity_ladder.rungs import RUNGS, LookingRung, Rung, Shown
 from parity_ladder.tolerances import Precision
 
 P = ParamSpec("P")
+NOTHING: Mapping[str, Any] = {}
 
 
 class FirstDifference(NamedTuple):
@@ -38,6 +40,15 @@ class _Judgement:
     """Why something was not compared, be it in one step only: then the rung cannot hold."""
     worst: float = 0.0
     where: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """The arrays that a side cannot show, each with the reason."""
+    rounding: dict[str, float] = field(default_factory=dict)
+    """The arrays that differ by more than the tolerance, as far as rounding explains it."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of the rung: no side has shown anything there."""
+        return self.holds is None and not self.because and not self.left_out
 
     @property
     def passed(self) -> bool | None:
@@ -57,10 +68,33 @@ class Judge:
                 self._judgements[rung.name].tolerance = rung.tolerance.of(precision)
 
     def compare(
-        self, rung: LookingRung[P], step: int | None, ours: Shown | None, theirs: Shown | None
+        self,
+        rung: LookingRung[P],
+        step: int | None,
+        ours: Shown | None,
+        theirs: Shown | None,
+        left_out: Mapping[str, str] = NOTHING,
+        by_rounding: Callable[[], Mapping[str, float]] = lambda: NOTHING,
     ) -> bool:
-        """Add one comparison to a rung; return whether the rung fails."""
+        """Add one comparison to a rung; return whether the rung fails.
+
+        `left_out` are the arrays that are not compared, each with the reason. `by_rounding` returns
+        by array which absolute difference rounding alone explains. It is called only if a
+        difference is above the tolerance of the rung.
+        """
         judgement = self._judgements[rung.name]
+        if ours is None and theirs is None and rung.optional:
+            return False
+        if ours is not None and theirs is not None and left_out:
+            judgement.left_out |= {n: left_out[n] for n in left_out if n in theirs or n in ours}
+            ours, theirs = (
+                {name: value for name, value in shown.items() if name not in left_out}
+                for shown in (ours, theirs)
+            )
+            if judgement.left_out and not theirs and not ours:
+                reasons = sorted(set(judgement.left_out.values()))
+                judgement.because = "; ".join(reasons)
+                return False
         if theirs is None or (ours is None and judgement.holds is None):
             whose = "reference" if theirs is None else "port"
             judgement.because = f"the {whose} does not show it"
@@ -76,6 +110,13 @@ class Judge:
         judgement.holds = judgement.holds is not False
         for array, difference in rung.differences(ours, theirs):
             here = FirstDifference(rung, step, array, difference)
+            if judgement.tolerance < difference.relative < math.inf:
+                explained = by_rounding().get(array, 0.0)
+                if difference.absolute <= explained:
+                    judgement.rounding[array] = max(
+                        difference.relative, judgement.rounding.get(array, 0.0)
+                    )
+                    continue
             if difference.relative > judgement.worst:
                 judgement.worst, judgement.where = difference.relative, str(here)
             if difference.relative > judgement.tolerance:
@@ -103,7 +144,8 @@ class Judge:
     def report(self, *rungs: Rung) -> None:
         """Pass the result of finished rungs to the caller of the climb."""
         for rung in rungs:
-            self._on_rung(self.result_of(rung))
+            if not (rung.optional and self._judgements[rung.name].is_empty):
+                self._on_rung(self.result_of(rung))
 
     def result_of(self, rung: Rung) -> RungResult:
         """Return the result of a rung."""
@@ -118,4 +160,15 @@ class Judge:
             worst=finite(judgement.worst),
             tolerance=judgement.tolerance,
             where=judgement.where,
+            left_out=tuple(f"{name}: {why}" for name, why in judgement.left_out.items()),
+            rounding=tuple(f"{n}: {apart:.1e}" for n, apart in judgement.rounding.items()),
+        )
+
+    @property
+    def results(self) -> tuple[RungResult, ...]:
+        """The results of all rungs, but for the optional ones that neither side has."""
+        return tuple(
+            self.result_of(rung)
+            for rung in RUNGS
+            if not (rung.optional and self._judgements[rung.name].is_empty)
         )

@@ -1,7 +1,8 @@
 """The climb: it compares two sides rung by rung, up to the first difference and its causes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Generic
 
@@ -14,13 +15,14 @@ from parity_ladder.distances import TwinDistances
 from parity_ladder.frozen import finite
 from parity_ladder.judging import Judge
 from parity_ladder.result import Cause, Result, RungResult
+from parity_ladder.rounding import RoundingTwin
 from parity_ladder.rungs import (
     BEFORE_TRAINING,
     EPOCH_METRICS,
     IN_A_STEP,
-    RUNGS,
     TRAJECTORY,
     Forced,
+    Rung,
     teacher_forced,
 )
 from parity_ladder.side import B, Side, State, Step, take_step
@@ -101,7 +103,7 @@ class _Climb(Generic[B]):
         """Compare the rungs before the first step; return whether the sides agree."""
         for rung in BEFORE_TRAINING:
             ours, theirs = rung.show(self._port), rung.show(self._reference)
-            self._judge.compare(rung, None, ours, theirs)
+            self._judge.compare(rung, None, ours, theirs, self._left_out(rung))
             self._judge.report(rung)
             if not self._agrees:
                 few = islice(self._batches, LOOKED_AT)
@@ -135,10 +137,13 @@ class _Climb(Generic[B]):
 
     def _compare_step(self, forced: Forced[B], step: Step) -> None:
         """Compare one step on each rung, up to the first that fails; those above are not judged."""
+        twin = RoundingTwin(self._reference, forced)
         for place, rung in enumerate(IN_A_STEP):
             ours = rung.show(self._port, forced, step)
             theirs = rung.show(self._reference, forced, forced.step)
-            if self._judge.compare(rung, forced.number, ours, theirs):
+            explained = partial(twin.explains, rung, theirs)
+            left_out = self._left_out(rung)
+            if self._judge.compare(rung, forced.number, ours, theirs, left_out, explained):
                 self._judge.forget(*IN_A_STEP[place + 1 :])
                 self._judge.report(*IN_A_STEP[: place + 1])
                 return
@@ -147,9 +152,14 @@ class _Climb(Generic[B]):
         """Compare what each side reports of the epoch; return whether the sides agree."""
         ours = EPOCH_METRICS.show(self._port, self._our_steps)
         theirs = EPOCH_METRICS.show(self._reference, self._their_steps)
-        self._judge.compare(EPOCH_METRICS, None, ours, theirs)
+        left_out = self._left_out(EPOCH_METRICS)
+        self._judge.compare(EPOCH_METRICS, None, ours, theirs, left_out)
         self._judge.report(EPOCH_METRICS)
         return self._agrees
+
+    def _left_out(self, rung: Rung) -> Mapping[str, str]:
+        """Return what one of the sides cannot show on this rung, with the reasons."""
+        return {**self._reference.not_compared(rung.name), **self._port.not_compared(rung.name)}
 
     def _trajectory(self, twins: int) -> None:
         """Judge how far apart the free-running sides are."""
@@ -177,7 +187,7 @@ class _Climb(Generic[B]):
         largest = {name: finite(value) for name, value in self._free.largest.items()}
         return Result(
             dtype=self._precision,
-            rungs=tuple(self._judge.result_of(rung) for rung in RUNGS),
+            rungs=self._judge.results,
             first_difference=None if first is None else str(first),
             causes=causes,
             explanation=self._explanation(causes, is_known=known is not None),
@@ -210,4 +220,10 @@ class _Climb(Generic[B]):
 
 def _without_arrays(step: Step) -> Step:
     """Return a step with its numbers alone, which is all that epoch metrics are made of."""
-    return replace(step, gradients=None, state=State({}, {}, step.state.iteration))
+    return replace(
+        step,
+        gradients=None,
+        clipped_gradients=None,
+        statistics=None,
+        state=State({}, {}, step.state.iteration),
+    )

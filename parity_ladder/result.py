@@ -27,6 +27,11 @@ class RungResult(Frozen):
     tolerance: NotNegative
     where: str
     """The place of the largest difference, as a sentence; empty if there is none."""
+    left_out: tuple[str, ...] = ()
+    """The arrays that were not compared, each with the reason."""
+    rounding: tuple[str, ...] = ()
+    """The arrays that differ by more than the tolerance, each with its relative difference. One ulp
+    in the weights makes the reference differ from itself by as much, so it is rounding alone."""
 
     @model_validator(mode="after")
     def _says_why_not(self) -> Self:
@@ -44,7 +49,10 @@ class RungResult(Frozen):
             return f"{self.rung:28} not judged" + self.reason
         outcome = "holds" if self.passed else "FAILS"
         worst = math.inf if self.worst is None else self.worst
-        return f"{self.rung:28} {outcome:6} worst {worst:8.1e}  tolerance {self.tolerance:8.1e}"
+        line = f"{self.rung:28} {outcome:6} worst {worst:8.1e}  tolerance {self.tolerance:8.1e}"
+        notes = [f"{len(self.left_out)} not compared"] if self.left_out else []
+        notes += [f"{len(self.rounding)} differ by rounding alone"] if self.rounding else []
+        return f"{line}  ({', '.join(notes)})" if notes else line
 
 
 class Cause(Frozen):
@@ -77,6 +85,8 @@ class Result(Frozen):
     """The largest in the free-running steps; None if there is none, or it is not finite."""
     weight_max_difference: NotNegative | None
     """The same for the weights."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of this climb, such as why it is one in float32."""
     free_running: FreeRunning | None = None
     twin_distances: TwinDistances | None = None
 
@@ -102,6 +112,16 @@ class Result(Frozen):
         return tuple(rung for rung in self.rungs if rung.passed is None)
 
     @property
+    def not_compared(self) -> tuple[str, ...]:
+        """The arrays that were left out of a rung that was judged, each with the reason."""
+        return tuple(
+            f"{rung.rung}: {left}"
+            for rung in self.rungs
+            if rung.passed is not None
+            for left in rung.left_out
+        )
+
+    @property
     def verdict(self) -> str:
         """The outcome as text: what was not judged, or the first difference and its causes."""
         if not self.holds:
@@ -112,7 +132,9 @@ class Result(Frozen):
         )
 
     def __str__(self) -> str:
-        return "\n".join([*(str(rung) for rung in self.rungs), self.verdict])
+        lines = [str(rung) for rung in self.rungs]
+        lines += [f"not compared: {left}" for left in self.not_compared]
+        return "\n".join([*lines, *self.notes, self.verdict])
 
     def to_json(self) -> str:
         """Return indented JSON; `Result.model_validate_json` makes an equal value of it."""

@@ -4,14 +4,14 @@ A rung only says what it looks at. Its outcome in a climb is a `result.RungResul
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, ParamSpec
 
 import numpy as np
 
 from parity_ladder import tolerances
 from parity_ladder.comparison import Difference, differences, shape_differences
-from parity_ladder.side import Arrays, B, Side, State, Step, take_step
+from parity_ladder.side import Arrays, B, Side, State, Step, kept_by_the_optimizer, take_step
 from parity_ladder.tolerances import EXACT, Tolerance
 from parity_ladder.twins import start_of
 
@@ -40,6 +40,8 @@ class Rung:
     """When in the training it is compared."""
     looks_at: str
     """A sentence for the reader of a result."""
+    optional: bool = field(default=False, kw_only=True)
+    """Whether a result leaves it out where neither side has such a thing."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,6 @@ def _batches(side: Side[Any]) -> Shown | None:
 def _initial_weights(side: Side[Any]) -> Shown | None:
     state = side.initial_state()
     return None if state is None else state.weights
-
-
-def _initial_optimizer_state(side: Side[Any]) -> Shown | None:
-    state = side.initial_state()
-    return None if state is None else _kept(state)
-
-
-def _kept(state: State) -> Arrays:
-    """Return what the optimizer keeps, including its count of updates."""
-    return {**state.optimizer, "iteration": np.array(state.iteration)}
 
 
 def _layer_outputs(side: Side[B], forced: Forced[B], step: Step) -> Shown | None:  # noqa: ARG001
@@ -137,7 +129,7 @@ BEFORE_TRAINING: tuple[LookingRung[[Side[Any]]], ...] = (
         _BEFORE,
         "What the optimizer keeps before its first update, such as zeros for a momentum.",
         EXACT,
-        _initial_optimizer_state,
+        lambda side: side.initial_optimizer_state(),
     ),
 )
 
@@ -149,6 +141,14 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
         "Each layer's output, after its activation.",
         tolerances.LAYER_OUTPUTS,
         _layer_outputs,
+    ),
+    LookingRung(
+        "statistics",
+        _IN,
+        "What layers keep besides trained weights, such as BatchNorm's moving mean.",
+        tolerances.STATISTICS,
+        lambda side, forced, step: step.statistics,  # noqa: ARG005
+        optional=True,
     ),
     LookingRung(
         "data loss",
@@ -165,11 +165,27 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
         lambda side, forced, step: _one("penalty", step.penalty),  # noqa: ARG005
     ),
     LookingRung(
+        "loss",
+        _IN,
+        "The batch's whole loss, penalties included.",
+        tolerances.DATA_LOSS,
+        lambda side, forced, step: _one("loss", step.loss),  # noqa: ARG005
+        optional=True,
+    ),
+    LookingRung(
         "gradients",
         _IN,
         "The gradient of data loss plus penalty for each variable.",
         tolerances.GRADIENTS,
         lambda side, forced, step: _from_the_output_back(step.gradients),  # noqa: ARG005
+    ),
+    LookingRung(
+        "clipped gradients",
+        _IN,
+        "The gradients after clipping, as the optimizer's equation gets them.",
+        tolerances.GRADIENTS,
+        lambda side, forced, step: _from_the_output_back(step.clipped_gradients),  # noqa: ARG005
+        optional=True,
     ),
     LookingRung(
         "learning rate",
@@ -183,7 +199,7 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
         _IN,
         "What the optimizer keeps after the update.",
         tolerances.OPTIMIZER_STATE,
-        lambda side, forced, step: _kept(step.state),  # noqa: ARG005
+        lambda side, forced, step: kept_by_the_optimizer(step.state),  # noqa: ARG005
     ),
     LookingRung(
         "updated weights",

@@ -49,6 +49,14 @@ class Step:
     """The gradients of data loss plus penalty, by the name of the variable."""
     learning_rate: float | None = None
     """The learning rate of this update."""
+    loss: float | None = None
+    """The whole loss, data loss plus penalty, of a side that does not show them separately."""
+    statistics: Arrays | None = None
+    """What layers keep besides trained weights, such as BatchNorm's moving mean, after the step."""
+    clipped_gradients: Arrays | None = None
+    """The gradients as the optimizer's equation gets them; None if nothing clips them."""
+    returned: Any = None
+    """What the side itself wants to have again in `epoch_metrics`; nobody else reads it."""
     hits: int | None = None
     """The number of samples that were classified correctly."""
     size: int | None = None
@@ -85,6 +93,11 @@ class Side(ABC, Generic[B]):
         """
         return None
 
+    def initial_optimizer_state(self) -> Arrays | None:
+        """Return what the optimizer keeps before the first update, with its count of updates."""
+        state = self.initial_state()
+        return None if state is None else kept_by_the_optimizer(state)
+
     def layer_outputs(self, state: State, batch: B) -> Arrays | None:  # noqa: ARG002
         """Return each layer's output by the layer's name, after its activation."""
         return None
@@ -92,6 +105,28 @@ class Side(ABC, Generic[B]):
     def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float] | None:  # noqa: ARG002
         """Return what is reported of an epoch that consists of these steps, such as its loss."""
         return None
+
+    def not_compared(self, rung: str) -> Mapping[str, str]:  # noqa: ARG002
+        """Return the arrays that cannot be compared on this rung, each with the reason.
+
+        They are left out on both sides, and the result lists them.
+        """
+        return {}
+
+    def rounding_twin(self) -> "Side[B] | None":
+        """Return this side with other rounding: what it gets from one ulp away is rounding alone.
+
+        None if differences are to be judged by the fixed tolerances alone.
+        """
+        return None
+
+    def meet(self, other: "Side[B]", state: State, batch: B) -> None:
+        """Learn, before the first step, which of its values a side can show to the other side."""
+
+
+def kept_by_the_optimizer(state: State) -> Arrays:
+    """Return what the optimizer keeps, including its count of updates."""
+    return {**state.optimizer, "iteration": np.array(state.iteration)}
 
 
 def take_step(side: Side[B], state: State, batch: B) -> Step:

@@ -38,6 +38,7 @@ _FLOAT64 = 1e-11
 # it again, and also how much one ulp in the weights changes the same step: a hundred times as much
 # where it turns a ReLU on or off.
 LAYER_OUTPUTS = Tolerance(_FLOAT64, 1e-5)
+STATISTICS = Tolerance(_FLOAT64, 1e-4)
 DATA_LOSS = Tolerance(_FLOAT64, 1e-3)
 PENALTY = Tolerance(_FLOAT64, 1e-5)
 GRADIENTS = Tolerance(_FLOAT64, 1e-3)

@@ -55,6 +55,8 @@ def _loss_difference(ours: Step, theirs: Step) -> float:
 
     The penalties are included if both sides show them.
     """
+    if ours.loss is not None and theirs.loss is not None:
+        return compare(np.array(float(ours.loss)), np.array(float(theirs.loss))).absolute
     if ours.data_loss is None or theirs.data_loss is None:
         return math.nan
     if ours.penalty is None or theirs.penalty is None:
@@ -75,7 +77,8 @@ class FreeRun(Generic[B]):
         self._port = _Follower(port, start if own is None else own)
         self._twin: _Follower[B] | None = None
         if precision == "float64":
-            self._twin = _Follower(reference, moved_by_one_ulp(start, seed=0))
+            twin = reference.rounding_twin() or reference
+            self._twin = _Follower(twin, moved_by_one_ulp(start, seed=0))
         self._largest_loss = self._largest_weight = 0.0
         self._allowed: dict[str, float] = {}
 

@@ -39,7 +39,7 @@ from tests.toy_regression import (
     failed,
 )
 
-NAMES = [rung.name for rung in RUNGS]
+NAMES = [rung.name for rung in RUNGS if not rung.optional]
 
 
 def test_a_sound_port_holds_on_every_rung() -> None:
