@@ -1,0 +1,95 @@
+"""Keras in float64 without its float32 roundings: what the roundings of its constants amount to.
+
+Within a float64 model, TensorFlow still rounds some constants to float32: those of a schedule, the
+strength of a penalty, Adam's betas, the square root of 2 in gelu. It also resizes images in
+float32. A port with the unrounded constants is not wrong. So the reference's *rounding twin* computes with them,
+and its distance from the reference is what a port is allowed.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src import backend
+from keras.src.optimizers.schedules.learning_rate_schedule import LearningRateSchedule
+
+
+@contextmanager
+def exact_constants(model: keras.Model) -> Iterator[None]:
+    """Compute meanwhile with unrounded constants; what was compiled before keeps the old ones."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(backend.nn, "gelu", _gelu))
+        stack.enter_context(patch.object(backend.image, "resize", _resize(backend.image.resize)))
+        for owner in _owners(model):
+            for name, value in list(vars(owner).items()):
+                if type(value) is float:
+                    stack.enter_context(_changed(owner, name, np.float64(value)))
+        yield
+
+
+@contextmanager
+def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    object.__setattr__(owner, name, value)
+    try:
+        yield
+    finally:
+        object.__setattr__(owner, name, before)
+
+
+def _owners(model: keras.Model) -> list[Any]:
+    """Return the objects whose settings Keras rounds: optimizer, schedule and regularizers."""
+    optimizer = model.optimizer
+    owners: list[Any] = [optimizer]
+    if isinstance(optimizer._learning_rate, LearningRateSchedule):
+        owners.append(optimizer._learning_rate)
+    for variable in model.variables:
+        if variable.regularizer is not None:
+            owners.append(variable.regularizer)
+    return list({id(owner): owner for owner in owners}.values())
+
+
+def _gelu(x: Any, approximate: bool = True) -> Any:
+    x = tf.convert_to_tensor(x)
+    number = x.dtype.as_numpy_dtype
+    if approximate:
+        inner = number(np.sqrt(2 / np.pi)) * (x + number(0.044715) * x * x * x)
+        return number(0.5) * x * (1 + tf.tanh(inner))
+    return number(0.5) * x * (1 + tf.math.erf(x / number(np.sqrt(2))))
+
+
+def _resize(original: Any) -> Any:
+    """Return Keras' resize, in which bilinear interpolation is computed in the images' dtype."""
+
+    def resize(images: Any, size: Any, interpolation: str = "bilinear", **settings: Any) -> Any:
+        plain = not any(
+            settings.get(name)
+            for name in ("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio")
+        )
+        data_format = settings.get("data_format") or keras.config.image_data_format()
+        if interpolation != "bilinear" or not plain or data_format != "channels_last":
+            return original(images, size, interpolation, **settings)
+        images = tf.convert_to_tensor(images)
+        rows, columns = (
+            tf.constant(_bilinear(int(images.shape[axis - 3]), int(n)), images.dtype)
+            for axis, n in enumerate(size)
+        )
+        return tf.einsum("ph,...hwc,qw->...pqc", rows, images, columns)
+
+    return resize
+
+
+def _bilinear(old: int, new: int) -> np.ndarray[Any, Any]:
+    """Return the weights of `old` pixels in each of `new` ones; centres at half pixels."""
+    place = (np.arange(new) + 0.5) * old / new - 0.5
+    low = np.floor(place).astype(int)
+    share = place - low
+    weights = np.zeros((new, old))
+    for pixel in range(new):
+        weights[pixel, np.clip(low[pixel], 0, old - 1)] += 1 - share[pixel]
+        weights[pixel, np.clip(low[pixel] + 1, 0, old - 1)] += share[pixel]
+    return weights

@@ -1,0 +1,249 @@
+"""A compiled Keras model as the reference of a climb."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from parity_ladder.dropout_masks import Dropout
+from parity_ladder.keras_side.checks import must_be_climbable
+from parity_ladder.keras_side.exact_constants import exact_constants
+from parity_ladder.keras_side.names import variable_names
+from parity_ladder.keras_side.optimizer_state import fresh_copy, slots
+from parity_ladder.keras_side.precision import floatx, switch_to
+from parity_ladder.keras_side.randomness import as_array, dropout_by_names, seeds_of
+from parity_ladder.keras_side.watching import LayerCall, visible, watching
+from parity_ladder.side import Arrays, Shapes, Side, State, Step
+from parity_ladder.tolerances import Precision
+
+Batch = tuple[Any, ...]
+"""`(x, y)` or `(x, y, sample_weight)` as `fit` takes them: arrays, or lists or dicts of arrays."""
+
+
+class KerasSide(Side[Batch]):
+    """Computes what `model.fit` computes, batch by batch, and shows every intermediate result.
+
+    The model is built and compiled; its optimizer, schedule, clipping, loss, loss weights and
+    metrics are read from it. It may have several inputs and outputs, and may be subclassed. A climb
+    begins at the model's present weights and the optimizer's present state. It computes in `dtype`
+    with variables of its own, so the model keeps its weights and its dtype.
+
+    Dropout drops the same values as the port does, or none with `dropout="off"`, which must be said
+    on both sides.
+    """
+
+    def __init__(
+        self, model: keras.Model, *, dtype: Precision = "float64", dropout: Dropout = "shared"
+    ) -> None:
+        must_be_climbable(model, dtype, dropout)
+        self.model, self.dtype, self.dropout = model, dtype, dropout
+        self._iteration = 0
+        self._is_exact = False
+        self._variables = variable_names(model)
+        self._names = {id(variable): name for name, variable in self._variables.items()}
+        with floatx(dtype):
+            optimizer = fresh_copy(model.optimizer)
+            self._switch = switch_to(dtype, model, optimizer)
+            with self._switch.on():
+                optimizer.build(model.trainable_variables)
+                self._slots = slots(optimizer, self._names)
+                self._take_over(model, optimizer)
+                self._start = self._state()
+        self._compile()
+
+    def _take_over(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        """Give the optimizer of the climb the state of the model's own one, if it has any."""
+        own = self._switch.other(model, "optimizer")
+        if own.built and int(own.iterations) > 0:
+            for mine, theirs in zip(optimizer.variables, own.variables, strict=True):
+                if mine is not optimizer._learning_rate:
+                    mine.assign(as_array(theirs))
+
+    def _compile(self) -> None:
+        self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
+        self._compiled_calls = tf.function(self._graph_calls, reduce_retracing=True)
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Put the model into the climb's dtype, with dropout under control."""
+        with ExitStack() as stack:
+            stack.enter_context(floatx(self.dtype))
+            stack.enter_context(self._switch.on())
+            stack.enter_context(dropout_by_names(self.dropout, lambda: self._iteration))
+            if self._is_exact:
+                stack.enter_context(exact_constants(self.model))
+            yield
+
+    # What the ladder asks for
+
+    def variable_shapes(self) -> Shapes:
+        """Return the shape of each variable of the model, seeds excepted."""
+        return {name: tuple(v.shape) for name, v in self._variables.items()}
+
+    def initial_state(self) -> State:
+        """Return the model's weights and the optimizer's state, as they were when this was made."""
+        return self._start
+
+    def step(self, state: State, batch: Batch) -> Step:
+        """Load `state` and make the update that `fit` makes with this batch."""
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        with self._computing():
+            self._load(state)
+            shown = self._compiled_step(*(self._tensors(each) for each in (x, y, weights)))
+            shown = keras.tree.map_structure(as_array, shown)
+            after = self._state()
+        gradients = dict(zip(self._trained(), shown["gradients"], strict=True))
+        clipped = dict(zip(self._trained(), shown["clipped"], strict=True))
+        still = {n: a for n, a in after.weights.items() if n not in gradients}
+        has_penalty = bool(shown["has_penalty"])
+        return Step(
+            state=after,
+            data_loss=float(shown["data_loss"]),
+            penalty=float(shown["penalty"]) if has_penalty else None,
+            loss=float(shown["loss"]),
+            gradients=gradients,
+            clipped_gradients=clipped or None,
+            statistics=still or None,
+            learning_rate=float(shown["rate"]),
+            size=len(keras.tree.flatten(x)[0]),
+            returned=(y, shown["predictions"], weights),
+        )
+
+    def layer_outputs(self, state: State, batch: Batch) -> Arrays:
+        """Return each layer's output in training mode, by the layer's name."""
+        return {
+            name: output
+            for call in self.layer_calls(state, batch)
+            for name, output in outputs_by_name(call).items()
+        }
+
+    def layer_calls(self, state: State, batch: Batch) -> list[LayerCall]:
+        """Return each call of a layer in training mode, its inputs and outputs as arrays."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        with self._computing():
+            self._load(state)
+            values = self._compiled_calls(self._tensors(x))
+            values = keras.tree.map_structure(as_array, values)
+        return [
+            LayerCall(call.name, call.layer, inputs, outputs)
+            for call, (inputs, outputs) in zip(self._calls, values, strict=True)
+        ]
+
+    def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float]:
+        """Return the loss and the compiled metrics of an epoch, as `fit` reports them."""
+        with self._computing():
+            for metric in self.model.metrics:
+                metric.reset_state()
+            tracker = keras.metrics.Mean(name="loss")
+            metrics: Mapping[str, Any] = {}
+            for step in steps:
+                tracker.update_state(step.loss, sample_weight=step.size)
+                y, predictions, weights = (self._tensors(each) for each in step.returned)
+                metrics = self.model.compute_metrics(None, y, predictions, weights)
+            values = {"loss": tracker.result(), **{k: v for k, v in metrics.items() if k != "loss"}}
+            return {name: float(value) for name, value in values.items()}
+
+    def rounding_twin(self) -> "KerasSide":
+        """Return this side with constants that Keras does not round to float32."""
+        twin = copy(self)
+        twin._is_exact = True
+        twin._compile()
+        return twin
+
+    def in_dtype(self, dtype: Precision) -> Self:
+        """Return a side of the same model that computes in `dtype`."""
+        return type(self)(self.model, dtype=dtype, dropout=self.dropout)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know about this side."""
+        if not seeds_of(self.model):
+            return ()
+        if self.dropout == "off":
+            return ("dropout was turned off on both sides, so it was not compared",)
+        return (
+            "dropout dropped the same values on both sides; how they are drawn was not compared",
+        )
+
+    # Within the model's switched dtype
+
+    def _trained(self) -> list[str]:
+        return [self._names[id(variable)] for variable in self.model.trainable_variables]
+
+    def _load(self, state: State) -> None:
+        for name, variable in self._variables.items():
+            variable.assign(state.weights[name])
+        for name, slot in self._slots.items():
+            slot.assign(state.optimizer[name])
+        self.model.optimizer.iterations.assign(state.iteration)
+        self._iteration = state.iteration
+
+    def _state(self) -> State:
+        return State(
+            {name: as_array(variable) for name, variable in self._variables.items()},
+            {name: as_array(slot) for name, slot in self._slots.items()},
+            int(self.model.optimizer.iterations),
+        )
+
+    def _tensors(self, values: Any) -> Any:
+        """Return arrays as tensors, floating-point ones in the climb's dtype."""
+
+        def tensor(value: Any) -> Any:
+            array: NDArray[Any] = np.asarray(value)
+            return tf.constant(array, self.dtype if array.dtype.kind == "f" else None)
+
+        return keras.tree.map_structure(lambda v: None if v is None else tensor(v), values)
+
+    def _graph_step(self, x: Any, y: Any, weights: Any) -> dict[str, Any]:
+        model = self.model
+        with watching(model), tf.GradientTape() as tape:
+            predictions = model(x, training=True)
+            loss = model.compute_loss(
+                x=x, y=y, y_pred=predictions, sample_weight=weights, training=True
+            )
+        penalties = list(model.losses)
+        penalty = tf.add_n(penalties) if penalties else tf.zeros((), loss.dtype)
+        variables = model.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        optimizer = model.optimizer
+        rate = optimizer.learning_rate * 1
+
+        clipped: list[Any] = []
+        if any((optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm)):
+            clipped = optimizer._clip_gradients(gradients)
+        if None in gradients and clipped:
+            clipped = []
+        optimizer.apply(gradients, variables)
+        dense = [
+            tf.zeros(v.shape, v.dtype) if g is None else tf.convert_to_tensor(g)
+            for g, v in zip(gradients, variables, strict=True)
+        ]
+        return {
+            "loss": loss,
+            "data_loss": loss - penalty if penalties else loss,
+            "penalty": penalty,
+            "has_penalty": bool(penalties),
+            "gradients": dense,
+            "clipped": [tf.convert_to_tensor(g) for g in clipped],
+            "rate": rate,
+            "predictions": predictions,
+        }
+
+    def _graph_calls(self, x: Any) -> list[tuple[list[Any], list[Any]]]:
+        with watching(self.model) as calls:
+            self.model(x, training=True)
+        self._calls = [call for call in calls if all(map(visible, call.inputs + call.outputs))]
+        return [(call.inputs, call.outputs) for call in self._calls]
+
+
+def outputs_by_name(call: LayerCall) -> dict[str, NDArray[Any]]:
+    """Return the floating-point outputs of a call, by the layer's name and their place."""
+    floats = [each for each in call.outputs if each.dtype.kind == "f"]
+    if len(floats) == 1:
+        return {call.name: floats[0]}
+    return {f"{call.name}[{place}]": output for place, output in enumerate(floats)}

@@ -1,0 +1,95 @@
+"""The calls of layers in a Keras model, seen by replacing `keras.layers.Layer.__call__`.
+
+That shows every layer, eagerly and inside `tf.function`, in subclassed models too, where a model
+with more outputs could not be built.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@dataclass
+class LayerCall:
+    """One call of a layer. In a shared layer there are several."""
+
+    name: str
+    """The layer's name, such as `conv2d` or `encoder/dense`, with `#2` for its second call."""
+    layer: keras.layers.Layer
+    inputs: list[Any]
+    """The tensors that were passed in, in the order of the arguments."""
+    outputs: list[Any]
+
+
+@dataclass
+class Watch:
+    """The calls so far, and the layers that are being called, the innermost last."""
+
+    model: keras.Model
+    calls: list[LayerCall] = field(default_factory=list)
+    running: list[keras.layers.Layer] = field(default_factory=list)
+
+
+_active: list[Watch] = []
+"""The watches that are on; the innermost last."""
+
+
+def name_of(model: keras.Model, layer: keras.layers.Layer) -> str:
+    """Return the name of a layer of the model: its path, without the model's own name."""
+    path = layer.path or layer.name
+    return str(path).removeprefix(f"{model.name}/")
+
+
+def running_layer() -> str | None:
+    """Return the name of the innermost layer that is being called; None outside of a watch."""
+    if not _active or not _active[-1].running:
+        return None
+    return name_of(_active[-1].model, _active[-1].running[-1])
+
+
+def inside_recurrent_layer() -> bool:
+    """Return whether a recurrent layer is being called, whose steps are no layers of their own."""
+    return bool(_active) and any(isinstance(e, keras.layers.RNN) for e in _active[-1].running)
+
+
+@contextmanager
+def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
+    """Yield a list to which each call of a layer within the model is added when it ends."""
+    watch = Watch(model)
+    original = keras.layers.Layer.__call__
+
+    def watched(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        if layer is model:
+            return original(layer, *args, **kwargs)
+        if inside_recurrent_layer():
+            return original(layer, *args, **kwargs)
+        watch.running.append(layer)
+        try:
+            outputs = original(layer, *args, **kwargs)
+        finally:
+            watch.running.pop()
+        name = name_of(model, layer)
+        called = sum(call.layer is layer for call in watch.calls)
+        full = name if not called else f"{name}#{called + 1}"
+        flat = keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs)
+        inputs, results = ([each for each in tensors if tf.is_tensor(each)] for tensors in flat)
+        watch.calls.append(LayerCall(full, layer, inputs, results))
+        return outputs
+
+    _active.append(watch)
+    keras.layers.Layer.__call__ = watched
+    try:
+        yield watch.calls
+    finally:
+        keras.layers.Layer.__call__ = original
+        _active.pop()
+
+
+def visible(tensor: Any) -> bool:
+    """Return whether a tensor can be returned: one made inside a loop or a branch cannot."""
+    graph = getattr(tensor, "graph", None) if not tf.executing_eagerly() else None
+    return graph is None or graph is tf.compat.v1.get_default_graph()

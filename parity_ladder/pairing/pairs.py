@@ -1,0 +1,249 @@
+"""The pairing of a Keras model's variables with a PyTorch module's tensors."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tabulate import tabulate
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from parity_ladder.errors import LadderError
+from parity_ladder.pairing.keras_units import keras_units
+from parity_ladder.pairing.layouts import Layout, layout_of
+from parity_ladder.pairing.matching import Match, fits, match, split_attention
+from parity_ladder.pairing.torch_units import (
+    named_modules,
+    named_tensors,
+    torch_units,
+    unit_of,
+)
+from parity_ladder.pairing.units import Part, Unit
+
+if TYPE_CHECKING:
+    import keras
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class PairedVariable:
+    """A Keras variable, or a block of it, and the tensor that it corresponds to."""
+
+    theirs: Part
+    ours: Part
+    layout: Layout | None
+    """None for shapes that do not go with each other."""
+    layer: str
+    """The name of the Keras unit."""
+    how: str
+
+
+def pair(model: "keras.Model", module: nn.Module, *, quiet: bool = False) -> "Pairs":
+    """Pair the variables of a built Keras model with the tensors of a module, and print the table.
+
+    They are paired by the class of the layer, the shapes and the order. Where several layers would
+    fit, the climb itself checks the order by the layers' outputs. What you say by hand wins:
+
+        pairs["lstm"] = module.rnn                  # a layer and a module
+        pairs["dense/kernel"] = module.head.weight  # a variable and a parameter or buffer
+
+    Raises `LadderError` for a model that is not built.
+    """
+    from parity_ladder.keras_side.names import variable_names
+
+    if not model.built or not model.variables:
+        raise LadderError(
+            f"model {model.name} has no variables yet; accepted: a built model, for example after"
+            " it was called with one batch"
+        )
+    if not isinstance(module, nn.Module):
+        raise LadderError(f"module is of type {type(module).__name__}; accepted: a torch nn.Module")
+    variables = variable_names(model)
+    names = {id(variable): name for name, variable in variables.items()}
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    pairs = Pairs(keras_units(model, names), shapes, module)
+    if not quiet:
+        tqdm.write(str(pairs))
+    return pairs
+
+
+class Pairs:
+    """What goes with what, as a table that can be printed and changed by hand."""
+
+    def __init__(
+        self, theirs: Sequence[Unit], shapes: Mapping[str, tuple[int, ...]], module: nn.Module
+    ) -> None:
+        self.module = module
+        self._theirs, self._shapes = list(theirs), dict(shapes)
+        self._ours = torch_units(module)
+        self._by_hand: list[Match] = []
+        self.matches = match(self._theirs, self._ours)
+
+    def __setitem__(self, name: str, ours: nn.Module | Tensor | str) -> None:
+        """Pair a Keras layer with a module, or a variable with a tensor; each may be a name.
+
+        Raises `LadderError` for a name or an object that is not there.
+        """
+        if isinstance(ours, nn.Module) or (
+            isinstance(ours, str) and ours in dict(named_modules(self.module))
+        ):
+            new = self._layer_by_hand(name, ours)
+        else:
+            new = [self._variable_by_hand(name, ours)]
+        taken = {(part.name, part.first) for each in new for part in each.theirs.parts.values()}
+        self._by_hand = [
+            each
+            for each in self._by_hand
+            if not taken & {(part.name, part.first) for part in each.theirs.parts.values()}
+        ] + new
+        self.matches = match(self._theirs, self._ours, self._by_hand)
+
+    def exchange(self, one: Match, other: Match | Unit, how: str) -> None:
+        """Give the Keras unit of `one` the PyTorch unit of `other`, and the other way round."""
+        new = [Match(one.theirs, other.ours if isinstance(other, Match) else other, how)]
+        if isinstance(other, Match):
+            new.append(Match(other.theirs, one.ours, how))
+        self.matches = [each for each in self.matches if each not in (one, other)] + new
+
+    def _layer_by_hand(self, name: str, ours: nn.Module | str) -> list[Match]:
+        theirs = [u for u in self._theirs if u.name == name or u.name.startswith(f"{name}/")]
+        if not theirs:
+            names = ", ".join(dict.fromkeys(unit.name for unit in self._theirs))
+            raise LadderError(f"pairs[{name!r}]: no such layer in the model; accepted: {names}")
+        modules = dict(named_modules(self.module))
+        found = [n for n, each in modules.items() if each is ours or n == ours]
+        if not found:
+            raise LadderError(
+                f"pairs[{name!r}] = {type(ours).__name__}: it is no part of the module; accepted:"
+                f" {', '.join(filter(None, modules))}"
+            )
+        units = unit_of(found[0], modules[found[0]], self.module)
+        if {unit.kind for unit in theirs} != {unit.kind for unit in units}:
+            theirs = [part for unit in theirs for part in split_attention(unit)]
+            units = [part for unit in units for part in split_attention(unit)]
+        new = []
+        for unit in theirs:
+            mine = next((each for each in units if fits(unit, each)), units[0] if units else None)
+            if mine is None:
+                raise LadderError(f"pairs[{name!r}] = {found[0]}: the module has no parameters")
+            units.remove(mine)
+            new.append(Match(unit, mine, "by hand"))
+        return new
+
+    def _variable_by_hand(self, name: str, ours: Tensor | str) -> Match:
+        if name not in self._shapes:
+            names = ", ".join(self._shapes)
+            raise LadderError(f"pairs[{name!r}]: no such variable in the model; accepted: {names}")
+        tensors = named_tensors(self.module)
+        found = [n for n, each in tensors.items() if each is ours or n == ours]
+        if not found:
+            raise LadderError(
+                f"pairs[{name!r}]: it is no tensor of the module; accepted: {', '.join(tensors)}"
+            )
+        unit = next(u for u in self._theirs if any(part.name == name for part in u.parts.values()))
+        role = next(role for role, part in unit.parts.items() if part.name == name)
+        theirs = Unit(unit.name, unit.layer, unit.kind, {role: Part(name, self._shapes[name])})
+        mine = Part(found[0], tuple(tensors[found[0]].shape))
+        return Match(theirs, Unit(found[0], "tensor", unit.kind, {role: mine}), "by hand")
+
+    @property
+    def variables(self) -> Iterator[PairedVariable]:
+        """Yield each pair of variables, in the order of the Keras model."""
+        names = {name: place for place, name in enumerate(self._shapes)}
+        found = []
+        for each in self.matches:
+            for role, theirs in each.theirs.parts.items():
+                if role in each.ours.parts:
+                    ours = each.ours.parts[role]
+                elif not each.theirs.kind and len(each.ours.parts) == 1:
+                    (ours,) = each.ours.parts.values()
+                else:
+                    continue
+                layout = layout_of(each.theirs.kind, role, theirs.shape, ours.shape)
+                found.append(PairedVariable(theirs, ours, layout, each.theirs.name, each.how))
+        yield from sorted(found, key=lambda each: names[each.theirs.name])
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of the Keras model's variables."""
+        return self._shapes
+
+    @property
+    def unpaired_theirs(self) -> list[str]:
+        """The Keras variables that have no counterpart."""
+        paired = {each.theirs.name for each in self.variables}
+        return [name for name in self._shapes if name not in paired]
+
+    @property
+    def unpaired_ours(self) -> list[str]:
+        """The module's tensors that have no counterpart."""
+        paired = {each.ours.name for each in self.variables}
+        paired |= {each.ours.also for each in self.variables if each.ours.also}
+        return [name for name in named_tensors(self.module) if name not in paired]
+
+    def why_unpaired(self, name: str) -> str:
+        """Return why a Keras variable or a tensor has no counterpart."""
+        for unit in self._theirs:
+            if name in {part.name for part in unit.parts.values()}:
+                if unit.because:
+                    return unit.because
+                kind = f"of the kind {unit.kind}" if unit.kind else "of a kind not known here"
+                return f"no {unit.layer} {kind} is left in the module with such a variable"
+        return "no layer is left in the model with such a variable"
+
+    def __str__(self) -> str:
+        rows = [
+            (
+                each.theirs.name,
+                each.theirs.shape,
+                str(each.ours),
+                each.ours.shape,
+                each.layout.text if each.layout else "SHAPES DIFFER",
+                each.how,
+            )
+            for each in self.variables
+        ]
+        columns = ("Keras", "shape", "PyTorch", "shape", "layout", "paired")
+        lines = [tabulate(rows, columns)]
+        for whose, names in (("Keras", self.unpaired_theirs), ("PyTorch", self.unpaired_ours)):
+            lines += [f"not paired, {whose}: {n}: {self.why_unpaired(n)}" for n in names]
+        return "\n".join(lines)
+
+    # Arrays from one side to the other
+
+    def to_torch(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
+        """Return arrays by Keras' names as arrays by PyTorch's, in PyTorch's layout."""
+        found: dict[str, NDArray[Any]] = {}
+        shapes = {name: tuple(t.shape) for name, t in named_tensors(self.module).items()}
+        for each in self.variables:
+            if each.theirs.name not in arrays or each.layout is None:
+                continue
+            array = arrays[each.theirs.name]
+            block = array if each.theirs.block is None else array[each.theirs.block]
+            there = found.setdefault(each.ours.name, np.zeros(shapes[each.ours.name], array.dtype))
+            there[each.ours.block or ...] = each.layout.to_torch(block)
+            if each.ours.also:
+                found[each.ours.also] = np.zeros(shapes[each.ours.also], array.dtype)
+        return found
+
+    def to_keras(self, arrays: Arrays, *, added: bool) -> dict[str, NDArray[Any]]:
+        """Return arrays by PyTorch's names as arrays by Keras', in Keras' layout.
+
+        `added`: whether a tensor that PyTorch adds to another one is added here, as for weights;
+        otherwise the first one is taken, as for gradients.
+        """
+        found: dict[str, NDArray[Any]] = {}
+        for each in self.variables:
+            if each.ours.name not in arrays or each.layout is None:
+                continue
+            array = arrays[each.ours.name]
+            if added and each.ours.also and each.ours.also in arrays:
+                array = array + arrays[each.ours.also]
+            block = array if each.ours.block is None else array[each.ours.block]
+            theirs = each.theirs
+            there = found.setdefault(theirs.name, np.zeros(self._shapes[theirs.name], block.dtype))
+            there[theirs.block or ...] = each.layout.to_keras(block)
+        return found
