@@ -20,13 +20,14 @@ STOPPED = 130
 """The exit status of a training that was asked to stop and has saved its state."""
 
 
-def share_cores(count: int) -> int:
+def share_cores(count: int, at_most: int | None = None) -> int:
     """Give each of `count` child processes its share of the cores; return its number of threads.
 
-    It sets environment variables of this process, which child processes inherit and both frameworks
-    read when they are imported.
+    `at_most` limits that number, to leave cores to other work. It sets environment variables of
+    this process, which child processes inherit and both frameworks read when they are imported.
     """
-    threads = max(1, Machine.this().cores // count)
+    share = max(1, Machine.this().cores // count)
+    threads = share if at_most is None else min(share, at_most)
     os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     return threads
 

@@ -12,6 +12,7 @@ class Recipe(NamedTuple):
     epochs: int | None = None
     momentum: float | None = None
     train_images: int | None = None
+    split_seed: int | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -20,8 +21,10 @@ class Recipe(NamedTuple):
         changes: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
         if self.momentum is not None:
             changes["optimizer"] = published.optimizer.with_changes(momentum=self.momentum)
-        if self.train_images is not None:
-            changes["data"] = published.data.with_changes(train_images=self.train_images)
+        of_the_data = {"train_images": self.train_images, "split_seed": self.split_seed}
+        given = {name: value for name, value in of_the_data.items() if value is not None}
+        if given:
+            changes["data"] = published.data.with_changes(**given)
         return published.with_changes(**changes)
 
     @property
@@ -29,4 +32,5 @@ class Recipe(NamedTuple):
         """The name of the preset, and what is changed in it apart from the epochs."""
         momentum = "" if self.momentum is None else f", momentum {self.momentum}"
         images = "" if self.train_images is None else f", {self.train_images} images"
-        return f"{self.preset}{momentum}{images}"
+        split = "" if self.split_seed is None else f", split {self.split_seed}"
+        return f"{self.preset}{momentum}{images}{split}"

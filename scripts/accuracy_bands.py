@@ -67,7 +67,8 @@ def main() -> None:
         recipe = Recipe(name, options.epochs, options.momentum, options.train_images)
         places = Places(options.results, options.runs, options.data_dir)
         contestants = contestants_of(options.contestants or BOTH)
-        if not train_study(recipe, contestants, seeds or SEEDS, places, at_a_time=options.jobs):
+        some = range(seeds or SEEDS)
+        if not train_study(recipe, contestants, some, places, at_a_time=options.jobs):
             sys.exit(1)
 
 

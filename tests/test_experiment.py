@@ -177,6 +177,12 @@ def changed(path: str, value: Any) -> str:
         ("data.protocol", "mixed", "data.protocol = 'mixed': input should be 'pooled' or 'offic"),
         ("data.train_images", 60_001, "data.train_images = 60001: input should be less than or"),
         ("data.test_images", 0, "data.test_images = 0: input should be greater than or equal to 1"),
+        ("data.split_seed", -1, "data.split_seed = -1: input should be greater than or equal to 0"),
+        (
+            "data",
+            {"protocol": "official", "split_seed": 1},
+            "data: split_seed 1 with protocol official; accepted: with pooled",
+        ),
         ("batch_size", 0, "batch_size = 0: input should be greater than or equal to 1"),
         ("batch_size", "64", "batch_size = '64': input should be a valid integer"),
         ("epochs", 0, "epochs = 0: input should be greater than or equal to 1"),

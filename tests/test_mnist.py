@@ -76,6 +76,13 @@ def test_the_seed_decides_the_split() -> None:
     assert not np.array_equal(labels[0], labels[2])
 
 
+def test_a_seed_of_the_split_replaces_that_of_the_experiment() -> None:
+    by_seed = load_mnist(experiment("pooled", test_images=1000).with_changes(seed=1)).test_labels
+    for seed in (1, 2):
+        given = experiment("pooled", test_images=1000, split_seed=1).with_changes(seed=seed)
+        np.testing.assert_array_equal(load_mnist(given).test_labels, by_seed)
+
+
 def test_fewer_images_are_the_first_of_each_part(pooled: Digits) -> None:
     few = load_mnist(experiment("pooled", train_images=100, test_images=50))
     np.testing.assert_array_equal(few.train_images_nhwc, pooled.train_images_nhwc[:100])

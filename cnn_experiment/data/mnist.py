@@ -88,7 +88,7 @@ def load_pixels(experiment: Experiment, data_dir: Path | str | None = None) -> P
     order = np.arange(len(images))
     scaled: Scaling = in_unit_range
     if experiment.data.protocol == "pooled":
-        order = split_order(experiment.seed, len(images))
+        order = split_order(experiment.seed_of_the_split, len(images))
         scaled = standardisation(images)
     train = order[: experiment.data.train_images]
     test = order[len(train_images) :][: experiment.data.test_images]

@@ -16,14 +16,25 @@ from cnn_experiment.variables import Variables
 class Data(Value):
     """Which MNIST images are for training and which for testing.
 
-    `pooled` (article II): all 70,000 images are standardised per pixel and shuffled by the seed;
-    the first 60,000 are for training. `official`: MNIST's own split, scaled to [0, 1]. Smaller
-    numbers of images take the first ones of each part.
+    `pooled` (article II): all 70,000 images are standardised per pixel and shuffled by the split's
+    seed; the first 60,000 are for training. `official`: MNIST's own split, scaled to [0, 1].
+    Smaller numbers of images take the first ones of each part.
     """
 
     protocol: Literal["pooled", "official"] = "pooled"
     train_images: Annotated[int, Field(ge=1, le=60_000)] = 60_000
     test_images: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    split_seed: Annotated[int, Field(ge=0)] | None = None
+    """Shuffles the pooled images; None: the experiment's seed, which otherwise draws only the
+    initial weights and the batches then. See `Experiment.seed_of_the_split`."""
+
+    @model_validator(mode="after")
+    def _only_pooled_images_are_split(self) -> Self:
+        if self.split_seed is not None and self.protocol == "official":
+            raise ValueError(
+                f"split_seed {self.split_seed} with protocol official; accepted: with pooled"
+            )
+        return self
 
 
 class Experiment(Value):
@@ -49,6 +60,11 @@ class Experiment(Value):
                 f"precision bfloat16 with dtype {self.dtype}; accepted: with dtype float32"
             )
         return self
+
+    @property
+    def seed_of_the_split(self) -> int:
+        """The seed that shuffles the pooled images."""
+        return self.seed if self.data.split_seed is None else self.data.split_seed
 
     @property
     def steps_per_epoch(self) -> int:

@@ -35,19 +35,18 @@ def contestants_of(text: str) -> tuple[Contestant, ...]:
 def train_study(
     recipe: Recipe,
     contestants: Sequence[Contestant],
-    seeds: int,
+    seeds: Sequence[int],
     places: Places,
     *,
     at_a_time: int,
+    threads: int | None = None,
 ) -> bool:
-    """Train the recipe with each contestant and each seed from 0 to `seeds` - 1.
+    """Train the recipe with each contestant and each seed, with at most `threads` threads a run.
 
     Runs that are in the results already are left out. Returns whether all trainings have finished.
     Raises `UserError` for settings that are not valid, before the first training starts.
     """
-    jobs = [
-        Job(recipe, contestant, seed, places) for seed in range(seeds) for contestant in contestants
-    ]
+    jobs = [Job(recipe, contestant, seed, places) for seed in seeds for contestant in contestants]
     for job in jobs:
         _ = job.experiment  # raises `UserError` if it is not valid
     must_be_a_file_of_lines(places.results, "results")
@@ -59,7 +58,7 @@ def train_study(
         must_be_installed(job)
     if missing:
         load_pixels(missing[0].experiment, places.data_dir)  # downloads once, not in each process
-    return train_all(missing, at_a_time)
+    return train_all(missing, at_a_time, threads)
 
 
 def must_be_installed(job: Job) -> None:
@@ -72,12 +71,12 @@ def must_be_installed(job: Job) -> None:
             )
 
 
-def train_all(jobs: Sequence[Job], at_a_time: int) -> bool:
+def train_all(jobs: Sequence[Job], at_a_time: int, threads_at_most: int | None) -> bool:
     """Train each job in a child process; print a line for each that has finished.
 
     Returns whether all have finished.
     """
-    threads = share_cores(at_a_time)
+    threads = share_cores(at_a_time, threads_at_most)
     waiting = list(jobs)
     running: list[BaseProcess] = []
     job_of: dict[BaseProcess, Job] = {}

@@ -42,7 +42,7 @@ class ScaledToOne(TorchPort):
         scaled = load_mnist(whole)
         images = np.concatenate([scaled.train_images_nhwc, scaled.test_images_nhwc])
         if data.protocol == "pooled":
-            images = images[split_order(self.experiment.seed, len(images))]
+            images = images[split_order(self.experiment.seed_of_the_split, len(images))]
         boundary = len(scaled.train_images_nhwc)
         return with_images(
             super().digits(),

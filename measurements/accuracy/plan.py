@@ -1,0 +1,75 @@
+"""The runs that `results/PLAN.md` plans, in the order in which they are trained."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cnn_experiment import UserError
+from measurements.accuracy.job import Places
+from measurements.accuracy.runs import Contestant
+from measurements.accuracy.study import train_study
+from measurements.recipe import Recipe
+
+FILE = "confirmatory.jsonl"
+"""A file in the folder of results, which `scripts/planned_runs.py` writes."""
+
+
+class Study(NamedTuple):
+    """Runs that belong together."""
+
+    letter: str
+    """The name in the plan. Of several splits each is a `Study`, and all have the same letter."""
+    recipe: Recipe
+    contestants: tuple[Contestant, ...]
+    seeds: range
+
+
+def _of_splits(
+    letter: str, recipe: Recipe, splits: range, first_start: int, starts_of_a_split: int
+) -> tuple[Study, ...]:
+    """Return PyTorch's runs of each split; every run has a start of its own."""
+    starts = range(first_start, first_start + starts_of_a_split * len(splits), starts_of_a_split)
+    return tuple(
+        Study(
+            letter,
+            recipe._replace(split_seed=split),
+            ("torch",),
+            range(start, start + starts_of_a_split),
+        )
+        for split, start in zip(splits, starts, strict=True)
+    )
+
+
+_ARTICLE_3 = Recipe("article-3", momentum=0.8)
+_ADDENDUM = Recipe("article-3-addendum", momentum=0.8)
+
+STUDIES: tuple[Study, ...] = (
+    Study("A", Recipe("article-2"), ("torch", "keras"), range(100, 170)),
+    Study("B", Recipe("mlp"), ("torch", "keras", "torch-stock-rmsprop"), range(200, 230)),
+    Study("C", Recipe("article-3-addendum", epochs=5), ("torch", "keras"), range(300, 350)),
+    *_of_splits("D", _ARTICLE_3._replace(epochs=22), range(400, 410), 420, 2),
+    *_of_splits("E", _ADDENDUM._replace(epochs=35), range(500, 510), 520, 2),
+    *_of_splits("F", _ARTICLE_3, range(600, 605), 620, 1),
+    *_of_splits("G", _ADDENDUM, range(700, 705), 720, 1),
+    Study("H", Recipe("article-3-first"), ("torch",), range(800, 803)),
+    Study("I", Recipe("article-2"), ("torch", "torch-bfloat16"), range(100, 250)),
+)
+
+
+def studies_of(letters: str) -> tuple[Study, ...]:
+    """Return the studies with these letters, such as `AC`, in the order of the plan."""
+    known = dict.fromkeys(study.letter for study in STUDIES)
+    if not letters or not set(letters) <= known.keys():
+        raise UserError(f"studies = {letters!r}: accepted: one or more of {''.join(known)}")
+    return tuple(study for study in STUDIES if study.letter in letters)
+
+
+def train_in_order(studies: Iterable[Study], places: Places) -> bool:
+    """Train the runs that the results do not have yet, one at a time with one thread.
+
+    Returns whether all have finished; a run that fails does not keep the next ones from starting.
+    """
+    finished = [
+        train_study(study.recipe, study.contestants, study.seeds, places, at_a_time=1, threads=1)
+        for study in studies
+    ]
+    return all(finished)

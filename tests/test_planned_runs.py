@@ -1,0 +1,113 @@
+"""`results/PLAN.md` and the runs that `scripts/planned_runs.py` trains are the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cnn_experiment import UserError
+from measurements.accuracy.bands import FILE as EARLIER
+from measurements.accuracy.equivalence import mean_of, paired_differences, power
+from measurements.accuracy.job import Places
+from measurements.accuracy.plan import STUDIES, Study, studies_of, train_in_order
+from measurements.accuracy.runs import AccuracyRun, read_runs
+from measurements.json_lines import read_lines
+from measurements.recipe import Recipe
+from tests.running_scripts import kept_as_it_was, run_script
+from tests.test_accuracy_bands import NEW_SEED
+
+RESULTS = Path(__file__).parents[1] / "results"
+PLAN = (RESULTS / "PLAN.md").read_text()
+
+
+def numbers(seeds: range) -> str:
+    return f"{seeds[0]} to {seeds[-1]}"
+
+
+def splits_of(studies: tuple[Study, ...]) -> str:
+    one, other = (study.recipe.split_seed for study in (studies[0], studies[-1]))
+    if one is not None and other is not None:
+        return numbers(range(one, other + 1))
+    pooled = studies[0].recipe.experiment.data.protocol == "pooled"
+    return "by the seed" if pooled else "MNIST's own"
+
+
+def rows() -> list[list[str]]:
+    """Letter, preset and momentum, epochs, contestants, seeds, splits and runs of each study."""
+    found = []
+    for letter in dict.fromkeys(study.letter for study in STUDIES):
+        studies = studies_of(letter)
+        recipe, contestants = studies[0].recipe, studies[0].contestants
+        found.append(
+            [
+                letter,
+                recipe._replace(split_seed=None).name,
+                str(recipe.experiment.epochs),
+                ", ".join(contestants),
+                numbers(range(studies[0].seeds[0], studies[-1].seeds[-1] + 1)),
+                splits_of(studies),
+                str(sum(len(study.seeds) * len(contestants) for study in studies)),
+            ]
+        )
+    return found
+
+
+def test_the_table_of_the_plan_says_what_is_trained() -> None:
+    runs, _, _ = PLAN.partition("## Hypotheses")
+    lines = re.findall(r"^\| ([A-Z]) \|(.*)\|$", runs, re.MULTILINE)
+    table = [[letter, *(cell.strip(" `") for cell in rest.split("|"))] for letter, rest in lines]
+    assert [row[:7] for row in table] == rows()
+
+
+def test_every_seed_is_fresh() -> None:
+    used = {run.seed for run in read_runs(RESULTS / EARLIER)} | {NEW_SEED}
+    splits = {study.recipe.split_seed for study in STUDIES}
+    planned = {seed for study in STUDIES for seed in study.seeds}
+    assert not used & (planned | splits)
+    assert not planned & splits
+
+
+@pytest.mark.parametrize(
+    ("letter", "ours", "theirs"),
+    [("A", "torch", "keras"), ("C", "torch", "keras"), ("I", "torch-bfloat16", "torch")],
+)
+def test_equal_contestants_would_pass_with_at_least_90_percent(
+    letter: str, ours: str, theirs: str
+) -> None:
+    (study,) = studies_of(letter)
+    last = [
+        {
+            run.seed: run.val_accuracy[-1]
+            for run in read_runs(RESULTS / EARLIER)
+            if run.contestant == name
+            and (run.preset, run.epochs) == (study.recipe.name, study.recipe.experiment.epochs)
+        }
+        for name in (ours, theirs)
+    ]
+    deviation = mean_of(paired_differences(*last)).deviation
+    assert power(len(study.seeds), deviation) >= 0.9
+
+
+def test_missing_runs_are_trained_in_order_with_one_thread(tmp_path: Path) -> None:
+    places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
+    small = Recipe("mlp", epochs=1, train_images=1000)
+    pooled = Recipe("article-2", epochs=1, train_images=64, split_seed=7)
+    one = Study("A", small, ("torch",), range(5, 7))
+    with kept_as_it_was():
+        assert train_in_order([one], places)
+        assert train_in_order([Study("B", pooled, ("torch",), range(2, 3)), one], places)
+    runs = read_lines(places.results, AccuracyRun)
+    assert [(run.preset, run.seed, run.threads) for run in runs] == [
+        ("mlp, 1000 images", 5, 1),
+        ("mlp, 1000 images", 6, 1),
+        ("article-2, 64 images, split 7", 2, 1),
+    ]
+
+
+def test_studies_are_chosen_by_letter_in_the_order_of_the_plan() -> None:
+    assert [study.letter for study in studies_of("CA")] == ["A", "C"]
+    for wrong in ("", "AZ"):
+        with pytest.raises(UserError, match="accepted: one or more of ABCDEFGHI"):
+            studies_of(wrong)
+    refused = run_script("planned_runs", "--studies", "Z")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
