@@ -17,26 +17,31 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "parity_ladder": set[str](),
     "cnn_experiment": set[str](),
-    "torch_cnn": {"cnn_experiment"},
+    "keras_for_torch": set[str](),
+    "torch_cnn": {"cnn_experiment", "keras_for_torch"},
     "keras_ref": {"cnn_experiment"},
     "numpy_mlp": {"cnn_experiment"},
-    "parity_tests": {"parity_ladder", "cnn_experiment", "torch_cnn", "keras_ref", "numpy_mlp"},
+    "parity_tests": {
+        "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
+    },
     "measurements": {
-        "parity_ladder", "cnn_experiment", "torch_cnn", "keras_ref", "numpy_mlp", "parity_tests",
+        "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
+        "parity_tests",
     },
     "scripts": {
-        "parity_ladder", "cnn_experiment", "torch_cnn", "keras_ref", "numpy_mlp", "parity_tests",
-        "measurements", "tests",
+        "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
+        "parity_tests", "measurements", "tests",
     },
     "tests": {
-        "parity_ladder", "cnn_experiment", "torch_cnn", "keras_ref", "numpy_mlp", "parity_tests",
-        "measurements",
+        "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
+        "parity_tests", "measurements",
     },
 }  # fmt: skip
 """Which of our packages each of them may import, besides itself."""
 
 NOT_ITS_FRAMEWORK = {
     "cnn_experiment": {"torch", "keras", "tensorflow", "jax"},
+    "keras_for_torch": {"keras", "tensorflow", "jax"},
     "torch_cnn": {"keras", "tensorflow", "jax"},
     "keras_ref": {"torch", "jax"},
     "numpy_mlp": {"torch", "keras", "tensorflow", "jax"},
@@ -207,6 +212,7 @@ def house(tmp_path: Path) -> Path:
     [
         ("parity_ladder/a.py", "from cnn_experiment.errors import UserError"),
         ("cnn_experiment/a.py", "def f():\n    import torch_cnn"),
+        ("keras_for_torch/a.py", "from cnn_experiment.errors import UserError"),
         ("torch_cnn/a.py", "import keras_ref.model"),
         ("parity_tests/a.py", "from measurements import recipe"),
         ("measurements/a.py", "if True:\n    from scripts import train"),

@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, LRScheduler
 
 from cnn_experiment import UserError
+from keras_for_torch import SettingError
 from torch_cnn import KerasRMSprop, keras_schedule
 
 
@@ -149,7 +150,7 @@ def test_parameters_without_a_gradient_are_left() -> None:
     ],
 )
 def test_wrong_settings_are_named(setting: dict[str, Any], accepted: str) -> None:
-    with pytest.raises(UserError, match=accepted):
+    with pytest.raises(SettingError, match=accepted):
         KerasRMSprop(net().parameters(), **setting)
 
 

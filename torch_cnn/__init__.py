@@ -5,9 +5,9 @@ from cnn_experiment.import_order import settle_triton
 
 settle_triton()  # before torch or TensorFlow is loaded
 
+from keras_for_torch import KerasAdamax, KerasNadam, KerasRMSprop  # noqa: E402
 from torch_cnn.evaluation import evaluate, layer_outputs, predict  # noqa: E402
 from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402
-from torch_cnn.optimizers import KerasAdamax, KerasNadam, KerasRMSprop  # noqa: E402
 from torch_cnn.process import prepare_process  # noqa: E402
 from torch_cnn.schedule import keras_schedule  # noqa: E402
 from torch_cnn.step import build_optimizer, train_step  # noqa: E402

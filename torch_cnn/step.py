@@ -8,12 +8,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from cnn_experiment import L1, L2
-from torch_cnn import optimizers
-from torch_cnn.flat_update import KerasOptimizer
+from keras_for_torch import optimizers
 from torch_cnn.model import CNN, activate
 
 
-def build_optimizer(model: CNN) -> KerasOptimizer:
+def build_optimizer(model: CNN) -> optimizers.KerasOptimizer:
     """Return the experiment's optimizer for the model's parameters.
 
     L2 becomes weight decay on the regularized kernels. L1 cannot be written as weight decay;
@@ -29,7 +28,9 @@ def build_optimizer(model: CNN) -> KerasOptimizer:
         groups.append({"params": decaying, "weight_decay": decay})
 
     settings = experiment.optimizer  # `RMSprop` stands for `KerasRMSprop`, and so on
-    optimizer_class: type[KerasOptimizer] = getattr(optimizers, f"Keras{type(settings).__name__}")
+    optimizer_class: type[optimizers.KerasOptimizer] = getattr(
+        optimizers, f"Keras{type(settings).__name__}"
+    )
     return optimizer_class(groups, **settings.model_dump(exclude={"kind"}))
 
 

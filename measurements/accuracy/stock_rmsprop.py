@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from torch_cnn import optimizers
+from keras_for_torch import optimizers
 
 
 def stock_rmsprop(

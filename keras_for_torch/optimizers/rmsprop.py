@@ -1,0 +1,63 @@
+"""Keras' RMSprop."""
+
+from typing import Any, ClassVar, Unpack
+
+from torch import Tensor
+from torch.optim.optimizer import ParamsT
+
+from keras_for_torch.optimizers.flat_update import KerasOptimizer
+from keras_for_torch.optimizers.shared_settings import SharedSettings
+from keras_for_torch.setting_ranges import FRACTION, NOT_NEGATIVE, UP_TO_ONE
+
+
+class KerasRMSprop(KerasOptimizer):
+    """RMSprop by Keras' equation, with Keras' defaults.
+
+        velocity  = rho * velocity + (1 - rho) * gradient ** 2
+        increment = lr * gradient / sqrt(velocity + epsilon)
+        momentum  = momentum_rate * momentum + increment
+        parameter = parameter - momentum
+
+    `momentum_rate` is the argument `momentum`. If it is 0, the third line is left out, and the
+    parameter is reduced by the increment. Keras' `centered` is not here.
+
+    `torch.optim.RMSprop` uses another equation. It adds epsilon outside the root. It also
+    multiplies by the learning rate outside the momentum buffer, which gives another result as soon
+    as the rate changes.
+
+    `shared` are weight decay and clipping, see `keras_for_torch.optimizers.shared_settings`.
+    State of a parameter, in its shape: `velocity`, and `momentum` if `momentum_rate` is above 0.
+    Source: keras/src/optimizers/rmsprop.py.
+    """
+
+    ranges: ClassVar = {"rho": FRACTION, "momentum": UP_TO_ONE, "epsilon": NOT_NEGATIVE}
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float = 1e-3,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        **shared: Unpack[SharedSettings],
+    ) -> None:
+        settings = {"lr": lr, "rho": rho, "momentum": momentum, "epsilon": epsilon}
+        super().__init__(params, settings, shared)
+
+    def _slots(self, group: dict[str, Any]) -> dict[str, float]:
+        return {"velocity": 0.0} | ({"momentum": 0.0} if group["momentum"] > 0 else {})
+
+    def _increment(
+        self,
+        gradient: Tensor,
+        slots: dict[str, Tensor],
+        parameters: list[Tensor],  # noqa: ARG002
+        group: dict[str, Any],
+    ) -> Tensor:
+        rho = group["rho"]
+        velocity = slots["velocity"].mul_(rho).addcmul_(gradient, gradient, value=1 - rho)
+        root = velocity.add(group["epsilon"]).sqrt_()
+        if group["momentum"] > 0:
+            momentum = slots["momentum"].mul_(group["momentum"])
+            return momentum.addcdiv_(gradient, root, value=group["lr"])
+        return gradient.mul_(group["lr"]).div_(root)

@@ -1,0 +1,1 @@
+"""Tests of `keras_for_torch` against Keras' own."""
