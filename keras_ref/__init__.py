@@ -8,7 +8,7 @@ import os
 import sys
 
 from cnn_experiment import __version__
-from cnn_experiment.import_order import settle_triton
+from parity_ladder.import_order import settle_triton
 from keras_ref.start_notes import notes_dropped
 
 loaded = sys.modules.get("keras")

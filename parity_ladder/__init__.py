@@ -19,13 +19,39 @@
   named as the cause.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from parity_ladder.catalogue import Catalogue, KnownDifference
 from parity_ladder.comparison import Difference, assert_arrays_close, assert_close, compare
 from parity_ladder.errors import LadderError
+from parity_ladder.import_order import settle_triton
 from parity_ladder.ladder import climb
 from parity_ladder.result import Cause, Result, RungResult
 from parity_ladder.rungs import RUNGS, Rung
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
+
+settle_triton()  # before PyTorch and TensorFlow are loaded in one process
+
+if TYPE_CHECKING:
+    from parity_ladder.keras_side import KerasSide
+    from parity_ladder.pairing import Pairs, pair
+    from parity_ladder.torch_side import TorchSide
+
+_LOADS_A_FRAMEWORK = {
+    "KerasSide": "parity_ladder.keras_side",
+    "Pairs": "parity_ladder.pairing",
+    "TorchSide": "parity_ladder.torch_side",
+    "pair": "parity_ladder.pairing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs a framework only when it is asked for."""
+    if name in _LOADS_A_FRAMEWORK:
+        return getattr(import_module(_LOADS_A_FRAMEWORK[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "RUNGS",
@@ -33,8 +59,10 @@ __all__ = [
     "Catalogue",
     "Cause",
     "Difference",
+    "KerasSide",
     "KnownDifference",
     "LadderError",
+    "Pairs",
     "Result",
     "Rung",
     "RungResult",
@@ -42,8 +70,10 @@ __all__ = [
     "Side",
     "State",
     "Step",
+    "TorchSide",
     "assert_arrays_close",
     "assert_close",
     "climb",
     "compare",
+    "pair",
 ]

@@ -1,9 +1,26 @@
 """What `climb` accepts, checked before anything is computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 from parity_ladder.errors import LadderError
 from parity_ladder.side import Side
+
+
+def taken(batches: object, steps: int | None) -> Sequence[Any]:
+    """Return the batches as a sequence, at most `steps` of them.
+
+    Raises `LadderError` for something that yields no batches, and for too small a number of steps.
+    """
+    if steps is not None and steps < 1:
+        raise LadderError(f"steps = {steps}: accepted: 1 or more")
+    if isinstance(batches, Sequence):
+        return batches if steps is None else batches[:steps]
+    if not isinstance(batches, Iterable):
+        what = type(batches).__name__
+        raise LadderError(f"batches are of type {what}; accepted: a sequence, such as a list")
+    return list(islice(batches, steps))
 
 
 def must_be_comparable(

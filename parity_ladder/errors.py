@@ -3,3 +3,7 @@
 
 class LadderError(ValueError):
     """What was given cannot be compared, or the result cannot be written. The message says why."""
+
+
+class Float32OnlyError(LadderError):
+    """A port that cannot compute in float64."""

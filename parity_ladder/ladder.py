@@ -1,6 +1,6 @@
 """The climb: it compares two sides rung by rung, up to the first difference and its causes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -8,10 +8,11 @@ from typing import Any, Generic
 
 from tqdm import tqdm
 
-from parity_ladder.arguments import must_be_comparable
+from parity_ladder.arguments import must_be_comparable, taken
 from parity_ladder.catalogue import Catalogue
 from parity_ladder.diagnosis import LOOKED_AT, Diagnosis
 from parity_ladder.distances import TwinDistances
+from parity_ladder.errors import Float32OnlyError
 from parity_ladder.frozen import finite
 from parity_ladder.judging import Judge
 from parity_ladder.result import Cause, Result, RungResult
@@ -20,6 +21,7 @@ from parity_ladder.rungs import (
     BEFORE_TRAINING,
     EPOCH_METRICS,
     IN_A_STEP,
+    INITIAL_WEIGHTS,
     TRAJECTORY,
     Forced,
     Rung,
@@ -34,8 +36,9 @@ from parity_ladder.twins import Envelope, measure, precision_of, start_of
 def climb(
     port: Side[B],
     reference: Side[B],
-    batches: Sequence[B],
+    batches: Iterable[B],
     *,
+    steps: int | None = None,
     next_epoch: Sequence[B] = (),
     known: Catalogue[B] | None = None,
     twins: int = TWINS,
@@ -48,9 +51,10 @@ def climb(
     rung that fails shows where the problem is. Then each side goes on from its own state
     (free-running), and the two trajectories are compared.
 
-    `next_epoch` are further batches, for teacher-forced steps only. They show a schedule that
-    wrongly starts again with each epoch. `known` are the known differences among which a cause is
-    looked for.
+    `batches` may be anything that yields batches, such as a generator; `steps` is how many of them
+    are taken at most. `next_epoch` are further batches, for teacher-forced steps only. They show a
+    schedule that wrongly starts again with each epoch. `known` are the known differences among
+    which a cause is looked for.
 
     In float64 the port may be `tolerances.TIMES_THE_TWIN` times as far from the reference as the
     reference's own twin, which begins one ulp away. In float32 both sides also run from `twins`
@@ -60,9 +64,21 @@ def climb(
     a terminal; `show_progress` shows them always or never. Raises `LadderError` for arguments that
     cannot be compared.
     """
+    batches = taken(batches, steps)
     must_be_comparable(port, reference, batches, known, twins)
-    ongoing = _Climb(port, reference, batches, on_rung, show_progress)
-    ongoing.go_up(next_epoch, twins)
+    try:
+        ongoing = _Climb(port, reference, batches, on_rung, show_progress)
+        ongoing.go_up(next_epoch, twins)
+    except Float32OnlyError as error:
+        in_float32 = reference.in_dtype("float32")
+        if in_float32 is None:
+            raise
+        ongoing = _Climb(port, in_float32, batches, on_rung, show_progress)
+        ongoing.notes.append(
+            f"{error}, so both sides computed in float32: a difference of meaning below 1e-3 of a"
+            " gradient's or 1e-5 of an output's magnitude cannot be told from rounding there"
+        )
+        ongoing.go_up(next_epoch, twins)
     return ongoing.result(known)
 
 
@@ -84,6 +100,8 @@ class _Climb(Generic[B]):
         self._judge = Judge(self._precision, on_rung)
         self._free = FreeRun(port, reference, start, self._precision)
         self._envelope: Envelope | None = None
+        self.notes: list[str] = []
+        """What a reader of the result must know of this climb."""
         self._our_steps: list[Step] = []
         self._their_steps: list[Step] = []
         """The teacher-forced steps of the epoch, without their arrays, for the epoch metrics."""
@@ -102,6 +120,8 @@ class _Climb(Generic[B]):
     def _before_training(self) -> bool:
         """Compare the rungs before the first step; return whether the sides agree."""
         for rung in BEFORE_TRAINING:
+            if rung is INITIAL_WEIGHTS:  # the shapes agree
+                self._port.meet(self._reference, start_of(self._reference), self._batches[0])
             ours, theirs = rung.show(self._port), rung.show(self._reference)
             self._judge.compare(rung, None, ours, theirs, self._left_out(rung))
             self._judge.report(rung)
@@ -190,6 +210,7 @@ class _Climb(Generic[B]):
             rungs=self._judge.results,
             first_difference=None if first is None else str(first),
             causes=causes,
+            notes=(*self.notes, *self._reference.notes, *self._port.notes),
             explanation=self._explanation(causes, is_known=known is not None),
             loss_max_difference=largest.get("loss"),
             weight_max_difference=largest.get("weight"),

@@ -94,6 +94,13 @@ def _epoch_metrics(side: Side[Any], steps: Sequence[Step]) -> Shown | None:
 
 
 _BEFORE = "before the first step"
+INITIAL_WEIGHTS: LookingRung[[Side[Any]]] = LookingRung(
+    "initial weights",
+    _BEFORE,
+    "The weights that each side begins with.",
+    EXACT,
+    _initial_weights,
+)
 BEFORE_TRAINING: tuple[LookingRung[[Side[Any]]], ...] = (
     LookingRung(
         "data",
@@ -117,13 +124,7 @@ BEFORE_TRAINING: tuple[LookingRung[[Side[Any]]], ...] = (
         lambda side: side.variable_shapes(),
         shape_differences,
     ),
-    LookingRung(
-        "initial weights",
-        _BEFORE,
-        "The weights that each side begins with.",
-        EXACT,
-        _initial_weights,
-    ),
+    INITIAL_WEIGHTS,
     LookingRung(
         "initial optimizer state",
         _BEFORE,
@@ -182,7 +183,7 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
     LookingRung(
         "clipped gradients",
         _IN,
-        "The gradients after clipping, as the optimizer's equation gets them.",
+        "The gradients as the optimizer's equation gets them, after any clipping.",
         tolerances.GRADIENTS,
         lambda side, forced, step: _from_the_output_back(step.clipped_gradients),  # noqa: ARG005
         optional=True,

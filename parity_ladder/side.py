@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.errors import LadderError
+from parity_ladder.tolerances import Precision
 
 Arrays = Mapping[str, NDArray[Any]]
 """Named arrays. Both sides use the same names and the same layout of axes."""
@@ -119,6 +120,19 @@ class Side(ABC, Generic[B]):
         None if differences are to be judged by the fixed tolerances alone.
         """
         return None
+
+    def without_dropout(self) -> "Side[B] | None":
+        """Return this side with dropout turned off; None if it has none."""
+        return None
+
+    def in_dtype(self, dtype: Precision) -> "Side[B] | None":  # noqa: ARG002
+        """Return this side in another dtype; None if it has only one."""
+        return None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know about this side."""
+        return ()
 
     def meet(self, other: "Side[B]", state: State, batch: B) -> None:
         """Learn, before the first step, which of its values a side can show to the other side."""

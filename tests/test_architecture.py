@@ -18,8 +18,8 @@ MAY_IMPORT = {
     "parity_ladder": set[str](),
     "cnn_experiment": set[str](),
     "keras_for_torch": set[str](),
-    "torch_cnn": {"cnn_experiment", "keras_for_torch"},
-    "keras_ref": {"cnn_experiment"},
+    "torch_cnn": {"parity_ladder", "cnn_experiment", "keras_for_torch"},
+    "keras_ref": {"parity_ladder", "cnn_experiment"},
     "numpy_mlp": {"cnn_experiment"},
     "parity_tests": {
         "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
@@ -48,7 +48,7 @@ NOT_ITS_FRAMEWORK = {
 }
 
 ROOMS = (
-    "kinds", "version", "import_order", "errors", "value", "variables", "atomic_file",
+    "kinds", "version", "errors", "value", "variables", "atomic_file",
     "safetensors_file", "machine",
     "settings", "data", "runs", "formats",
     "backend", "look", "session", "command_line", "train_options",

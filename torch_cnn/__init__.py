@@ -1,7 +1,7 @@
 """The PyTorch backend: it builds the experiment's network and trains it as Keras does."""
 
 from cnn_experiment import __version__
-from cnn_experiment.import_order import settle_triton
+from parity_ladder.import_order import settle_triton
 
 settle_triton()  # before torch or TensorFlow is loaded
 

@@ -2,8 +2,8 @@
 
 Within a float64 model, TensorFlow still rounds some constants to float32: those of a schedule, the
 strength of a penalty, Adam's betas, the square root of 2 in gelu. It also resizes images in
-float32. A port with the unrounded constants is not wrong. So the reference's *rounding twin* computes with them,
-and its distance from the reference is what a port is allowed.
+float32. A port with the unrounded constants is not wrong. So the reference's *rounding twin*
+computes with them, and its distance from the reference is what a port is allowed.
 """
 
 from collections.abc import Iterator

@@ -42,7 +42,7 @@ def dropout_by_names(mode: Dropout, iteration: Callable[[], int]) -> Iterator[No
             return kept_values(layer, iteration(), tuple(int(n) for n in size), rate)
 
         kept = tf.numpy_function(drawn, [shape], tf.bool)
-        scaled = inputs / tf.cast(1 - rate, inputs.dtype)
+        scaled = inputs * tf.constant(1 / (1 - rate), inputs.dtype)
         dropped = tf.where(kept, scaled, tf.zeros((), inputs.dtype))
         dropped.set_shape(inputs.shape)
         return dropped

@@ -18,6 +18,7 @@ from parity_ladder.keras_side.optimizer_state import fresh_copy, slots
 from parity_ladder.keras_side.precision import floatx, switch_to
 from parity_ladder.keras_side.randomness import as_array, dropout_by_names, seeds_of
 from parity_ladder.keras_side.watching import LayerCall, visible, watching
+from parity_ladder.layer_names import LOGITS
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
 from parity_ladder.tolerances import Precision
 
@@ -107,7 +108,7 @@ class KerasSide(Side[Batch]):
             penalty=float(shown["penalty"]) if has_penalty else None,
             loss=float(shown["loss"]),
             gradients=gradients,
-            clipped_gradients=clipped or None,
+            clipped_gradients=clipped,
             statistics=still or None,
             learning_rate=float(shown["rate"]),
             size=len(keras.tree.flatten(x)[0]),
@@ -130,8 +131,8 @@ class KerasSide(Side[Batch]):
             values = self._compiled_calls(self._tensors(x))
             values = keras.tree.map_structure(as_array, values)
         return [
-            LayerCall(call.name, call.layer, inputs, outputs)
-            for call, (inputs, outputs) in zip(self._calls, values, strict=True)
+            LayerCall(call.name, call.layer, *arrays)
+            for call, arrays in zip(self._calls, values, strict=True)
         ]
 
     def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float]:
@@ -154,6 +155,13 @@ class KerasSide(Side[Batch]):
         twin._is_exact = True
         twin._compile()
         return twin
+
+    def without_dropout(self) -> "KerasSide":
+        """Return this side with dropout turned off."""
+        other = copy(self)
+        other.dropout = "off"
+        other._compile()
+        return other
 
     def in_dtype(self, dtype: Precision) -> Self:
         """Return a side of the same model that computes in `dtype`."""
@@ -213,37 +221,45 @@ class KerasSide(Side[Batch]):
         optimizer = model.optimizer
         rate = optimizer.learning_rate * 1
 
-        clipped: list[Any] = []
-        if any((optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm)):
-            clipped = optimizer._clip_gradients(gradients)
-        if None in gradients and clipped:
-            clipped = []
+        clipped = iter(optimizer._clip_gradients([g for g in gradients if g is not None]))
+        after = [None if gradient is None else next(clipped) for gradient in gradients]
         optimizer.apply(gradients, variables)
-        dense = [
-            tf.zeros(v.shape, v.dtype) if g is None else tf.convert_to_tensor(g)
-            for g, v in zip(gradients, variables, strict=True)
-        ]
         return {
             "loss": loss,
             "data_loss": loss - penalty if penalties else loss,
             "penalty": penalty,
             "has_penalty": bool(penalties),
-            "gradients": dense,
-            "clipped": [tf.convert_to_tensor(g) for g in clipped],
+            "gradients": _dense(gradients, variables),
+            "clipped": _dense(after, variables),
             "rate": rate,
             "predictions": predictions,
         }
 
-    def _graph_calls(self, x: Any) -> list[tuple[list[Any], list[Any]]]:
+    def _graph_calls(self, x: Any) -> list[tuple[list[Any], list[Any], list[Any]]]:
         with watching(self.model) as calls:
             self.model(x, training=True)
         self._calls = [call for call in calls if all(map(visible, call.inputs + call.outputs))]
-        return [(call.inputs, call.outputs) for call in self._calls]
+        return [(call.inputs, call.outputs, call.logits) for call in self._calls]
+
+
+def _dense(gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> list[Any]:
+    """Return gradients as dense tensors: that of an embedding is sparse, a missing one is 0."""
+    return [
+        tf.zeros(variable.shape, variable.dtype)
+        if gradient is None
+        else tf.convert_to_tensor(gradient)
+        for gradient, variable in zip(gradients, variables, strict=True)
+    ]
 
 
 def outputs_by_name(call: LayerCall) -> dict[str, NDArray[Any]]:
-    """Return the floating-point outputs of a call, by the layer's name and their place."""
+    """Return the floating-point outputs of a call, by the layer's name and their place.
+
+    What goes into a softmax or a sigmoid at the end of the layer has a name of its own: a port may
+    have that operation in its loss.
+    """
     floats = [each for each in call.outputs if each.dtype.kind == "f"]
     if len(floats) == 1:
-        return {call.name: floats[0]}
+        logits = {call.name + LOGITS: call.logits[0]} if call.logits else {}
+        return {**logits, call.name: floats[0]}
     return {f"{call.name}[{place}]": output for place, output in enumerate(floats)}

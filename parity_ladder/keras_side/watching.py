@@ -23,6 +23,8 @@ class LayerCall:
     inputs: list[Any]
     """The tensors that were passed in, in the order of the arguments."""
     outputs: list[Any]
+    logits: list[Any] = field(default_factory=list)
+    """What went into the softmax or sigmoid at the end of the layer, if it ends with one."""
 
 
 @dataclass
@@ -77,7 +79,8 @@ def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
         full = name if not called else f"{name}#{called + 1}"
         flat = keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs)
         inputs, results = ([each for each in tensors if tf.is_tensor(each)] for tensors in flat)
-        watch.calls.append(LayerCall(full, layer, inputs, results))
+        logits = [e._keras_logits for e in results if getattr(e, "_keras_logits", None) is not None]
+        watch.calls.append(LayerCall(full, layer, inputs, results, logits))
         return outputs
 
     _active.append(watch)

@@ -64,7 +64,8 @@ def pair(model: "keras.Model", module: nn.Module, *, quiet: bool = False) -> "Pa
     variables = variable_names(model)
     names = {id(variable): name for name, variable in variables.items()}
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    pairs = Pairs(keras_units(model, names), shapes, module)
+    trainable = [names[id(variable)] for variable in model.trainable_variables]
+    pairs = Pairs(keras_units(model, names), shapes, module, trainable)
     if not quiet:
         tqdm.write(str(pairs))
     return pairs
@@ -74,9 +75,15 @@ class Pairs:
     """What goes with what, as a table that can be printed and changed by hand."""
 
     def __init__(
-        self, theirs: Sequence[Unit], shapes: Mapping[str, tuple[int, ...]], module: nn.Module
+        self,
+        theirs: Sequence[Unit],
+        shapes: Mapping[str, tuple[int, ...]],
+        module: nn.Module,
+        trainable: Sequence[str],
     ) -> None:
         self.module = module
+        self.trainable = list(trainable)
+        """The names of the Keras variables that have gradients."""
         self._theirs, self._shapes = list(theirs), dict(shapes)
         self._ours = torch_units(module)
         self._by_hand: list[Match] = []

@@ -17,7 +17,7 @@ def settle_triton() -> None:
 
     If TensorFlow is not loaded yet, a later import of it loads triton first. If TensorFlow is
     already loaded, triton is marked as not importable. PyTorch works without triton, except for
-    `torch.compile` on a GPU: import `torch_cnn` before keras or tensorflow if you need that.
+    `torch.compile` on a GPU: import `parity_ladder` before keras or tensorflow if you need that.
     """
     if "triton" in sys.modules or _before_tensorflow in sys.meta_path:
         return

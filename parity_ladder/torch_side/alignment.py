@@ -1,0 +1,192 @@
+"""Which operation of the port makes the output of which Keras layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from parity_ladder.layer_names import LOGITS
+from parity_ladder.pairing import Pairs
+from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
+from parity_ladder.pairing.matching import Match
+from parity_ladder.side import Arrays, State
+from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
+from parity_ladder.torch_side.watching import Recorded, Watch
+
+if TYPE_CHECKING:
+    from parity_ladder.torch_side.side import TorchSide
+
+NOT_FOUND = "no output of the port has its values, in any order of axes"
+NO_LAST_ACTIVATION = "the port has no such activation there; what goes into it was compared"
+_ACTIVATIONS = {
+    "relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "prelu",
+    "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "hardsigmoid",
+    "hardswish", "hardtanh", "exp", "clamp",
+}  # fmt: skip
+_CHANNELS_FIRST = ("conv", "batch_norm", "pool", "interpolate", "instance_norm", "group_norm")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The outputs of the port that are compared with the layers' of the Keras model."""
+
+    shown: Mapping[str, tuple[str, Axes]]
+    """By the name of a Keras layer: the key of an operation, and the order of its axes."""
+    missing: Mapping[str, str]
+    """The layers that were not found, each with the reason."""
+    dropouts: Mapping[int, tuple[str, Axes]]
+    """By the number of a call of dropout: the Keras layer, and the order of its axes."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the operations whose outputs are compared."""
+        return [key for key, _ in self.shown.values()]
+
+    def outputs(self, watch: Watch) -> Arrays:
+        """Return the outputs that a step made, by Keras' names, in Keras' layout."""
+        made = watch.by_key()
+        return {n: axes.to_keras(made[k]) for n, (k, axes) in self.shown.items() if k in made}
+
+
+def align(side: "TorchSide", pairs: Pairs, theirs: Arrays, state: State, batch: Any) -> Alignment:
+    """Find the outputs of Keras' layers among those of one step of the port, by their values.
+
+    `theirs` are the outputs of Keras' layers in `state`. Layers that could be exchanged are
+    exchanged where more outputs are found that way.
+    """
+    made = _recorded(side, state, batch)
+    found = _by_value(theirs, made)
+    for _ in range(len(pairs.matches)):
+        better = _exchanged(side, pairs, theirs, found, state, batch)
+        if better is None:
+            break
+        made, found = better
+    shown = dict(found)
+    missing: dict[str, str] = {}
+    for name, output in theirs.items():
+        if name in shown:
+            continue
+        if name + LOGITS in shown:
+            missing[name] = NO_LAST_ACTIVATION
+            continue
+        place = _by_its_module(name, output, pairs, made)
+        if place is None:
+            missing[name] = NOT_FOUND
+        else:
+            shown[name] = place
+    ordered = {name: shown[name] for name in theirs if name in shown}
+    return Alignment(ordered, missing, _dropouts(theirs, made))
+
+
+def _recorded(side: "TorchSide", state: State, batch: Any) -> list[Recorded]:
+    with side._on(state):
+        return side.taken(state, batch, None)[1].outputs
+
+
+def _by_value(theirs: Arrays, made: Sequence[Recorded]) -> dict[str, tuple[str, Axes]]:
+    """Return the operations with the values of a layer's output, the next after the one before.
+
+    Layers that pass their values on, such as Flatten, are the same as the layer before. So each
+    gets a tensor of its own if there is one, and a Dropout gets a call of dropout.
+    """
+    found: dict[str, tuple[str, Axes]] = {}
+    latest, taken = 0, -1
+    for name, output in theirs.items():
+        places = [*range(latest, len(made)), *range(latest)]
+        if _is_dropout(name):
+            places.sort(key=lambda place: made[place].key.partition("#")[0] not in DROPOUTS)
+        others = [place for place in places if made[place].tensor != taken]
+        for place in [*others, *(place for place in places if place not in others)]:
+            axes = axes_between(output, made[place].array)
+            if axes is not None:
+                found[name] = made[place].key, axes
+                latest, taken = place, made[place].tensor
+                break
+    return found
+
+
+def _is_dropout(layer: str) -> bool:
+    return "dropout" in layer.rpartition("/")[2].lower()
+
+
+def _exchanged(
+    side: "TorchSide",
+    pairs: Pairs,
+    theirs: Arrays,
+    found: Mapping[str, Any],
+    state: State,
+    batch: Any,
+) -> tuple[list[Recorded], dict[str, tuple[str, Axes]]] | None:
+    """Exchange two layers of one shape, if more outputs are found then; None if there are none."""
+    from parity_ladder.pairing.matching import fits
+
+    before = _agreeing(theirs, found)
+    first = next((name for name in theirs if name not in found), None)
+    if first is None:
+        return None
+    for one in [each for each in pairs.matches if _is_of(each, first) and each.how != "by hand"]:
+        others: list[Match] = [
+            each
+            for each in pairs.matches
+            if each is not one and each.how != "by hand" and fits(one.theirs, each.ours)
+        ]
+        for other in others:
+            kept = list(pairs.matches)
+            pairs.exchange(one, other, "by activations")
+            made = _recorded(side, state, batch)
+            now = _by_value(theirs, made)
+            if _agreeing(theirs, now) > before:
+                return made, now
+            pairs.matches = kept
+    return None
+
+
+def _agreeing(theirs: Arrays, found: Mapping[str, Any]) -> int:
+    """Return how many layers are found, counted up to the first that is not."""
+    names = list(theirs)
+    missing = [place for place, name in enumerate(names) if name not in found]
+    return missing[0] if missing else len(names)
+
+
+def _is_of(match: Match, layer: str) -> bool:
+    """Return whether the Keras unit of a match belongs to a layer's output."""
+    name = layer.removesuffix(LOGITS).partition("#")[0].partition("[")[0]
+    return match.theirs.name == name or match.theirs.name.startswith(f"{name}/")
+
+
+def _by_its_module(
+    name: str, output: NDArray[Any], pairs: Pairs, made: Sequence[Recorded]
+) -> tuple[str, Axes] | None:
+    """Return the output of the module that a layer is paired with, after its activation."""
+    layer = name.removesuffix(LOGITS)
+    names = [match.ours.name for match in pairs.matches if _is_of(match, layer)]
+    for place, each in enumerate(made):
+        operation = each.key.partition("#")[0].removeprefix("module ")
+        if operation not in names:
+            continue
+        after = [
+            later
+            for later in made[place + 1 :]
+            if each.tensor in later.came_from and later.key.partition("#")[0] in _ACTIVATIONS
+        ]
+        chosen = after[0] if after and layer == name else each
+        sources = "".join(other.key for other in made[:place] if other.tensor == each.tensor)
+        first = any(word in sources for word in _CHANNELS_FIRST)
+        return chosen.key, likely_axes(output, chosen.array, channels_first=first)
+    return None
+
+
+def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, Axes]]:
+    """Return the Dropout layer of each call of dropout; without dropping, both pass values on."""
+    waiting = [name for name in theirs if _is_dropout(name)]
+    found: dict[int, tuple[str, Axes]] = {}
+    calls = [each for each in made if each.key.partition("#")[0] in DROPOUTS]
+    for number, call in enumerate(calls):
+        for name in waiting:
+            axes = axes_between(theirs[name], call.array)
+            if axes is not None:
+                found[number] = name, axes
+                waiting.remove(name)
+                break
+    return found

@@ -1,0 +1,126 @@
+"""A module and its optimizer for as long as a step of the climb takes, and then as they were."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity_ladder.dropout_masks import Dropout
+from parity_ladder.errors import LadderError
+from parity_ladder.pairing.torch_units import named_modules
+
+
+class HasState(Protocol):
+    """A scheduler, or anything else that is saved and loaded as PyTorch's schedulers are."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what changes from step to step."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from such a state."""
+
+
+class Borrowed:
+    """A module, its optimizer and what else a step changes."""
+
+    def __init__(
+        self, module: nn.Module, optimizer: Optimizer, schedulers: tuple[HasState, ...]
+    ) -> None:
+        self.module, self.optimizer, self.schedulers = module, optimizer, schedulers
+        self._first = self.settings()
+        self._by_iteration: dict[int, Any] = {}
+
+    def settings(self) -> Any:
+        """Return the settings of the parameter groups and the state of the schedulers."""
+        groups = [
+            {name: copy.copy(value) for name, value in group.items() if name != "params"}
+            for group in self.optimizer.param_groups
+        ]
+        return groups, [copy.deepcopy(each.state_dict()) for each in self.schedulers]
+
+    def load_settings(self, settings: Any) -> None:
+        """Go on from such settings."""
+        groups, states = settings
+        for group, values in zip(self.optimizer.param_groups, groups, strict=True):
+            group.update(copy.deepcopy(values))
+        for each, state in zip(self.schedulers, states, strict=True):
+            each.load_state_dict(copy.deepcopy(state))
+
+    def settings_after(self, iteration: int) -> Any:
+        """Return the settings after so many updates: those that the climb has seen."""
+        if iteration == 0:
+            return self._first
+        if iteration not in self._by_iteration:
+            raise LadderError(
+                f"the port was asked for update {iteration} before update {iteration - 1};"
+                " accepted: a climb, which takes them in order"
+            )
+        return self._by_iteration[iteration]
+
+    def keep_settings(self, iteration: int) -> None:
+        """Keep the present settings as those after so many updates."""
+        self._by_iteration.setdefault(iteration, self.settings())
+
+    @contextmanager
+    def on(self, dtype: torch.dtype, dropout: Dropout) -> Iterator[None]:
+        """Give the module tensors of its own in `dtype`, and put everything back at the end."""
+        with ExitStack() as stack:
+            for name, each in named_modules(self.module):
+                for parameter in each.parameters(recurse=False):
+                    stack.enter_context(_other_values(parameter, dtype))
+                for buffer_name, buffer in each.named_buffers(recurse=False):
+                    stack.callback(each._buffers.__setitem__, buffer_name, buffer)
+                    each._buffers[buffer_name] = _as(buffer, dtype).clone()
+                stack.enter_context(_dropout_within(name, each, dropout))
+            stack.callback(self.load_settings, self.settings())
+            stack.callback(setattr, self.optimizer, "state", self.optimizer.state)
+            self.optimizer.state = defaultdict(dict)
+            default = torch.get_default_dtype()
+            stack.callback(torch.set_default_dtype, default)
+            torch.set_default_dtype(dtype)
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            torch.manual_seed(0)
+            yield
+
+
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+@contextmanager
+def _other_values(parameter: nn.Parameter, dtype: torch.dtype) -> Iterator[None]:
+    own, gradient = parameter.data, parameter.grad
+    parameter.grad = None
+    parameter.data = _as(own, dtype).clone()
+    try:
+        yield
+    finally:
+        parameter.grad = None
+        parameter.data = own
+        parameter.grad = gradient
+
+
+@contextmanager
+def _dropout_within(name: str, module: nn.Module, mode: Dropout) -> Iterator[None]:
+    """Turn off dropout that no mask can reach, or refuse it."""
+    rate = getattr(module, "dropout", 0.0)
+    fused = isinstance(module, nn.RNNBase | nn.MultiheadAttention)
+    if not fused or not isinstance(rate, float) or rate == 0 or not module.training:
+        yield
+        return
+    if mode == "shared":
+        raise LadderError(
+            f"{name} ({type(module).__name__}) drops values within one operation of PyTorch, where"
+            " it cannot be given the same mask as Keras; accepted: its dropout set to 0, or"
+            ' dropout="off" on both sides'
+        )
+    setattr(module, "dropout", 0.0)  # noqa: B010 - mypy takes it for a tensor
+    try:
+        yield
+    finally:
+        setattr(module, "dropout", rate)  # noqa: B010

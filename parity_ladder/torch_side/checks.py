@@ -1,0 +1,50 @@
+"""What `TorchSide` accepts, checked before anything is computed."""
+
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from parity_ladder.errors import LadderError
+from parity_ladder.pairing import Pairs
+
+
+def must_be_a_port(
+    module: object,
+    step: object,
+    optimizer: object,
+    pairs: object,
+    schedulers: tuple[Any, ...],
+    dropout: str,
+) -> None:
+    """Raise `LadderError` for something that cannot be the port of a climb."""
+    if not isinstance(module, nn.Module):
+        raise LadderError(f"module is of type {type(module).__name__}; accepted: a torch nn.Module")
+    if not callable(step):
+        raise LadderError(
+            f"step is of type {type(step).__name__}; accepted: the port's training step, a function"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise LadderError(
+            f"optimizer is of type {type(optimizer).__name__}; accepted: a torch.optim.Optimizer"
+        )
+    if not isinstance(pairs, Pairs):
+        raise LadderError(
+            f"pairs is of type {type(pairs).__name__}; accepted: what pair(keras_model, module)"
+            " returns"
+        )
+    if pairs.module is not module:
+        raise LadderError("pairs are of another module; accepted: pair(keras_model, module)")
+    for each in schedulers:
+        if not hasattr(each, "state_dict"):
+            raise LadderError(
+                f"scheduler is of type {type(each).__name__}; accepted: a scheduler of PyTorch, or"
+                " anything with state_dict and load_state_dict"
+            )
+    if getattr(optimizer.step, "_wrapped_by_lr_sched", False) and not schedulers:
+        raise LadderError(
+            "the optimizer has a scheduler; accepted: TorchSide(..., scheduler=scheduler), without"
+            " which its rate could not be put back to that of an earlier step"
+        )
+    if dropout not in {"shared", "off"}:
+        raise LadderError(f"dropout = {dropout!r}: accepted: shared or off")

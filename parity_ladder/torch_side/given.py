@@ -1,0 +1,73 @@
+"""A port with some of its values replaced by the reference's.
+
+Behind a first difference everything differs. To see whether there is another fault, the port gets
+the reference's value in that place, and goes on from there with its own computation.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from parity_ladder.side import Arrays, Side, State
+from parity_ladder.torch_side.alignment import Alignment
+
+
+@dataclass(frozen=True)
+class Values:
+    """The reference's values for one step; None or missing for what stays the port's own."""
+
+    outputs: Arrays
+    gradients: Arrays | None
+    rate: float | None
+
+    def replacing(self, alignment: Alignment) -> Callable[[str, Tensor], Tensor]:
+        """Return a function that replaces the outputs of some operations, by the operation's key.
+
+        The gradient still flows through the port's own operation.
+        """
+        by_key = {key: name for name, (key, _) in alignment.shown.items() if name in self.outputs}
+
+        def replaced(key: str, tensor: Tensor) -> Tensor:
+            if key not in by_key:
+                return tensor
+            name = by_key[key]
+            axes = alignment.shown[name][1]
+            theirs: NDArray[Any] = self.outputs[name]
+            if theirs.size != tensor.numel():
+                return tensor
+            values = np.ascontiguousarray(axes.to_port(theirs, tuple(tensor.shape)))
+            there = torch.from_numpy(values).to(tensor.device, tensor.dtype)
+            return tensor + (there - tensor).detach()
+
+        return replaced
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where the port gets the reference's values."""
+
+    reference: Side[Any]
+    layers: frozenset[str] = frozenset()
+    """The names of layers whose outputs are given."""
+    gradients: bool = False
+    rate: bool = False
+
+    def values(self, state: State, batch: Any) -> Values:
+        """Return the reference's values of one step."""
+        outputs: Mapping[str, NDArray[Any]] = {}
+        if self.layers:
+            shown = self.reference.layer_outputs(state, batch) or {}
+            outputs = {name: shown[name] for name in self.layers if name in shown}
+        if not (self.gradients or self.rate):
+            return Values(outputs, None, None)
+        step = self.reference.step(state, batch)
+        return Values(
+            outputs,
+            step.gradients if self.gradients else None,
+            step.learning_rate if self.rate else None,
+        )

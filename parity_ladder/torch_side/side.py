@@ -1,0 +1,293 @@
+"""Any PyTorch module with its own training step as the port of a climb."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity_ladder.dropout_masks import Dropout
+from parity_ladder.pairing import Pairs
+from parity_ladder.pairing.torch_units import named_modules, named_tensors
+from parity_ladder.side import Arrays, Shapes, Side, State, Step
+from parity_ladder.torch_side.alignment import Alignment, align
+from parity_ladder.torch_side.borrowing import Borrowed, HasState
+from parity_ladder.torch_side.checks import must_be_a_port
+from parity_ladder.torch_side.dropout import DropoutCalls
+from parity_ladder.torch_side.given import Given
+from parity_ladder.torch_side.optimizer_names import couples_weight_decay
+from parity_ladder.torch_side.optimizer_state import OptimizerState
+from parity_ladder.torch_side.trial import as_trial, must_be_repeatable, randomised
+from parity_ladder.torch_side.update import watching_the_update
+from parity_ladder.torch_side.watching import Watch, watching
+
+Batch = tuple[Any, ...]
+TrainingStep = Callable[..., Any]
+
+
+class TorchSide(Side[Batch]):
+    """Takes the port's own training step, and shows what it computes on its way.
+
+    `step` is called with each part of a batch, `step(x, y)` or `step(x, y, sample_weight)`, as
+    tensors in Keras' layout, on the module's device. It does what the port's training loop does for
+    a batch: forward pass, loss, `backward`, clipping, one `optimizer.step()`, and the scheduler's
+    step. What it calls `backward` on is its loss. If it returns a dict with `data loss` or
+    `penalty`, these are compared, too.
+
+    `scheduler` is a learning-rate scheduler, several of them, or whatever else changes from step to
+    step and has a `state_dict`. `epoch_metrics` makes the metrics that the port reports, by name,
+    from what `step` returned for the batches of an epoch.
+
+    The module computes in the dtype of the climb, with tensors of its own; afterwards module,
+    optimizer and scheduler are as they were.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        step: TrainingStep,
+        optimizer: Optimizer,
+        *,
+        pairs: Pairs,
+        scheduler: HasState | Sequence[HasState] = (),
+        epoch_metrics: Callable[[Sequence[Any]], Mapping[str, float]] | None = None,
+        dropout: Dropout = "shared",
+    ) -> None:
+        schedulers = tuple(scheduler) if isinstance(scheduler, Sequence) else (scheduler,)
+        must_be_a_port(module, step, optimizer, pairs, schedulers, dropout)
+        self.module, self.optimizer, self.pairs, self.dropout = module, optimizer, pairs, dropout
+        self._training_step, self._metrics = step, epoch_metrics
+        self._borrowed = Borrowed(module, optimizer, schedulers)
+        self._names = {id(each): name for name, each in named_modules(module)}
+        self._state = OptimizerState(optimizer, pairs)
+        self._alignment = Alignment({}, {}, {})
+        self._given: Given | None = None
+        self._latest: tuple[State, Batch, Arrays] | None = None
+
+    # What the ladder asks for
+
+    def variable_shapes(self) -> Shapes:
+        """Return the shapes of the module's own tensors, by Keras' names where they are paired."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for each in self.pairs.variables:
+            fits = each.layout is not None
+            name = each.theirs.name
+            shapes[name] = self.pairs.shapes[name] if fits else each.ours.shape
+        tensors = named_tensors(self.module)
+        return shapes | {n: tuple(tensors[n].shape) for n in self.pairs.unpaired_ours}
+
+    def initial_optimizer_state(self) -> Arrays | None:
+        """Return what the optimizer keeps before its first update, once a step has been tried."""
+        return self._state.initial()
+
+    def meet(self, other: Side[Batch], state: State, batch: Batch) -> None:
+        """Try a step, and find the reference's layers among the outputs of the port."""
+        state = randomised(state)
+        theirs = other.layer_outputs(state, batch) or {}
+        # Without dropout, so that a layer is found by its values.
+        alone = as_trial(self)
+        undropped = other.without_dropout() or other
+        if undropped is not other:
+            theirs = undropped.layer_outputs(state, batch) or {}
+        must_be_repeatable(alone, state, batch)
+        self._alignment = align(alone, self.pairs, theirs, state, batch)
+
+    def step(self, state: State, batch: Batch) -> Step:
+        """Load `state`, and take the port's own training step."""
+        with self._on(state):
+            settings = self._borrowed.settings_after(state.iteration)
+            self._borrowed.load_settings(settings)
+            step, watch = self.taken(state, batch, frozenset(self._alignment.keys))
+            self._borrowed.keep_settings(state.iteration + 1)
+        self._latest = state, batch, self._alignment.outputs(watch)
+        return step
+
+    def layer_outputs(self, state: State, batch: Batch) -> Arrays:
+        """Return the outputs that were found to be those of Keras' layers, in Keras' layout."""
+        latest = self._latest
+        if latest is None or not _is_same(latest, state, batch):
+            self.step(state, batch)
+            latest = self._latest
+        return {} if latest is None else latest[2]
+
+    def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float] | None:
+        """Return the port's metrics, if it was told how to make them."""
+        return None if self._metrics is None else self._metrics([s.returned for s in steps])
+
+    def not_compared(self, rung: str) -> Mapping[str, str]:
+        """Return what this port cannot show, with the reasons."""
+        if rung == "layer outputs":
+            return self._alignment.missing
+        if rung == "parameter counts and shapes":
+            return self._constants()
+        return {}
+
+    def without_dropout(self) -> "TorchSide":
+        """Return this side with dropout turned off."""
+        other = copy(self)
+        other.dropout = "off"
+        return other
+
+    def given(self, values: Given) -> "TorchSide":
+        """Return this side with some of its values replaced by the reference's."""
+        other = copy(self)
+        other._given, other._latest = values, None
+        return other
+
+    # One step
+
+    @contextmanager
+    def _on(self, state: State) -> Iterator[None]:
+        """Borrow the module, in the dtype of the state, and load the state into it."""
+        dtype = torch.float64 if _is_float64(state.weights) else torch.float32
+        with self._borrowed.on(dtype, self.dropout):
+            self._load(state)
+            yield
+
+    @torch.no_grad()
+    def _load(self, state: State) -> None:
+        tensors = named_tensors(self.module)
+        for name, array in self.pairs.to_torch(state.weights).items():
+            tensors[name].copy_(torch.from_numpy(np.ascontiguousarray(array)))
+        self._state.load(state, self._borrowed.settings_after(max(state.iteration - 1, 0)))
+
+    def taken(
+        self, state: State, batch: Batch, wanted: frozenset[str] | None
+    ) -> tuple[Step, Watch]:
+        """Take a step on the borrowed module; record the outputs `wanted`, or all for None."""
+        given = None if self._given is None else self._given.values(state, batch)
+        before = {n: _array(t) for n, t in named_tensors(self.module).items()}
+        decay = self._weight_decay(before)
+        handle = DropoutCalls(self.dropout, state.iteration, self._alignment.dropouts)
+        replace = None if given is None else given.replacing(self._alignment)
+        with (
+            watching(
+                self.module, self._names, wanted=wanted, call=handle.call, replace=replace
+            ) as watch,
+            watching_the_update(self.module, self.optimizer, watch, given, self.pairs) as update,
+        ):
+            returned = self._training_step(*(self._tensors(part) for part in batch))
+        update.must_be_one()
+        self._state.rate = update.rate
+
+        tensors = named_tensors(self.module)
+        weights = self.pairs.to_keras({n: _array(t) for n, t in tensors.items()}, added=True)
+        trained = self.pairs.trainable
+        raw = _plus(update.raw_gradients(watch), decay)
+        clipped = _plus(update.gradients, decay)
+        shown = returned if isinstance(returned, Mapping) else {}
+        penalty = self._penalty(before)
+        step = Step(
+            state=State(weights, self._state.read(), self._state.iteration(state.iteration + 1)),
+            loss=float(sum(watch.losses)) + penalty if watch.losses else None,
+            data_loss=_number(shown.get("data loss")),
+            penalty=_number(shown.get("penalty")),
+            gradients=self._of(trained, raw),
+            clipped_gradients=self._of(trained, clipped),
+            statistics={n: w for n, w in weights.items() if n not in trained} or None,
+            learning_rate=update.rate,
+            size=len(_first(batch)),
+            returned=_detached(returned),
+        )
+        return step, watch
+
+    def _of(self, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+        there = self.pairs.to_keras(arrays, added=False)
+        return {name: there[name] for name in names if name in there}
+
+    def _weight_decay(self, before: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the part of the gradient that the optimizer's own weight decay adds."""
+        if not couples_weight_decay(self.optimizer):
+            return {}
+        rates = self._decay_rates()
+        return {name: rate * before[name] for name, rate in rates.items() if rate}
+
+    def _penalty(self, before: Mapping[str, NDArray[Any]]) -> float:
+        """Return the penalty whose gradient the optimizer's weight decay is."""
+        if not couples_weight_decay(self.optimizer):
+            return 0.0
+        return float(
+            sum(r / 2 * np.square(before[name]).sum() for name, r in self._decay_rates().items())
+        )
+
+    def _decay_rates(self) -> dict[str, float]:
+        names = {id(tensor): name for name, tensor in named_tensors(self.module).items()}
+        return {
+            names[id(parameter)]: float(group.get("weight_decay") or 0.0)
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+            if id(parameter) in names
+        }
+
+    def _tensors(self, values: Any) -> Any:
+        """Return arrays as tensors: floating-point ones in the climb's dtype, whole ones int64."""
+        if isinstance(values, Mapping):
+            return {name: self._tensors(value) for name, value in values.items()}
+        if isinstance(values, list | tuple):
+            return type(values)(self._tensors(value) for value in values)
+        if values is None:
+            return None
+        tensor = torch.from_numpy(np.array(values))
+        if tensor.is_floating_point():
+            tensor = tensor.to(torch.get_default_dtype())
+        elif tensor.dtype is not torch.bool:
+            tensor = tensor.long()
+        return tensor.to(next(iter(named_tensors(self.module).values())).device)
+
+    def _constants(self) -> dict[str, str]:
+        """Return the tensors that have no counterpart and do not train."""
+        tensors = named_tensors(self.module)
+        return {
+            name: "it has no counterpart in Keras, and does not train"
+            for name in self.pairs.unpaired_ours
+            if not tensors[name].requires_grad
+        }
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    return np.array(tensor.detach().cpu().numpy())
+
+
+def _plus(
+    gradients: Mapping[str, NDArray[Any]], added: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    return {name: g + added[name] if name in added else g for name, g in gradients.items()}
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _first(batch: Any) -> Any:
+    while isinstance(batch, list | tuple | Mapping):
+        batch = next(iter(batch.values() if isinstance(batch, Mapping) else batch))
+    return batch
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, Mapping):
+        return {name: _detached(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_detached(each) for each in value)
+    return value
+
+
+def _is_float64(arrays: Arrays) -> bool:
+    return any(array.dtype == np.float64 for array in arrays.values())
+
+
+def _is_same(latest: tuple[State, Batch, Arrays], state: State, batch: Batch) -> bool:
+    """Return whether the latest step was taken from this state with this batch."""
+    before, its_batch, _ = latest
+    return (
+        its_batch is batch
+        and before.iteration == state.iteration
+        and all(np.array_equal(before.weights[n], a) for n, a in state.weights.items())
+    )

@@ -1,0 +1,75 @@
+"""A step of the port that is only tried, before the climb."""
+
+from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity_ladder.errors import Float32OnlyError, LadderError
+from parity_ladder.side import State
+
+if TYPE_CHECKING:
+    from parity_ladder.torch_side.side import TorchSide
+
+
+def randomised(state: State) -> State:
+    """Return a state with other weights, in which no two layers have the same outputs by chance.
+
+    Biases that begin at 0 and scales that begin at 1 would hide an exchange of two layers. Each
+    value is moved by a tenth of its array's magnitude; variances stay above 0.
+    """
+    source = np.random.default_rng(0)
+
+    def moved(name: str, array: NDArray[Any]) -> NDArray[Any]:
+        if array.dtype.kind != "f":
+            return array
+        size = float(np.abs(array).max(initial=0.0)) or 1.0
+        noise = source.normal(size=array.shape) * size / 10
+        changed = array * np.exp(noise / size) if "variance" in name else array + noise
+        return np.asarray(changed, array.dtype)
+
+    weights = {name: moved(name, array) for name, array in state.weights.items()}
+    return replace(state, weights=weights)
+
+
+def as_trial(side: "TorchSide") -> "TorchSide":
+    """Return the side without dropout, for a step that is only tried."""
+    alone = copy(side)
+    alone.dropout = "off"
+    return alone
+
+
+def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
+    """Raise `LadderError` unless two steps from the same state with the same batch are equal.
+
+    Raises `Float32OnlyError` for a port that cannot compute in float64.
+    """
+    steps = []
+    for _ in range(2):
+        with side._on(state):
+            try:
+                step, watch = side.taken(state, batch, None)
+            except RuntimeError as error:
+                if "dtype" in str(error).lower() or "scalar type" in str(error).lower():
+                    raise Float32OnlyError(
+                        f"the port cannot compute in float64 ({str(error).splitlines()[0]})"
+                    ) from error
+                raise
+            steps.append(step)
+        lower = [each.key for each in watch.outputs if each.array.dtype == np.float32]
+        if lower and any(a.dtype == np.float64 for a in state.weights.values()):
+            raise Float32OnlyError(f"the port computes {lower[0].partition('#')[0]} in float32")
+
+    first, second = steps
+    for what, one, other in (
+        ("its loss", first.loss, second.loss),
+        ("its learning rate", first.learning_rate, second.learning_rate),
+    ):
+        if one != other:
+            raise LadderError(
+                f"two steps of the port from the same state differ in {what}, {one} and {other};"
+                " accepted: a step that keeps nothing but what is in module, optimizer and"
+                " scheduler, and draws no random numbers but those of dropout"
+            )

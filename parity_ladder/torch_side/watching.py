@@ -1,0 +1,168 @@
+"""What a training step of PyTorch computes on its way: outputs, loss, gradients, rate.
+
+Every call of a function of PyTorch is seen, be it in a module or not, by `TorchFunctionMode`; the
+outputs of modules by a hook on all of them, in plain lists too.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.overrides import TorchFunctionMode
+
+Replace = Callable[[str, Tensor], Tensor]
+"""Gets the key of an operation and its output; returns what is passed on in its place."""
+
+
+@dataclass
+class Recorded:
+    """The output of one operation."""
+
+    key: str
+    """The operation and how often it was called before, such as `conv2d#0` or `lstm#0[1]`."""
+    array: NDArray[Any]
+    came_from: frozenset[int]
+    """The `id`s of the tensors that went in."""
+    tensor: int
+    """The `id` of the output."""
+
+
+@dataclass
+class Watch:
+    """What was seen of one step."""
+
+    wanted: frozenset[str] | None
+    """The keys of the outputs to keep; None for all."""
+    outputs: list[Recorded] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)
+    """The tensors on which `backward` was called."""
+    gradients: dict[int, Tensor] = field(default_factory=dict)
+    """By the parameter's `id`: its gradient when the backward pass ended."""
+    alive: list[Tensor] = field(default_factory=list)
+    """Keeps the tensors, so that no `id` is used twice."""
+
+    def by_key(self) -> dict[str, NDArray[Any]]:
+        """Return the outputs by key."""
+        return {each.key: each.array for each in self.outputs}
+
+
+Handler = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+"""Calls a function with its arguments, or does something else in its place."""
+
+
+class _Mode(TorchFunctionMode):
+    """Passes each function to handlers and records what it returns."""
+
+    def __init__(self, watch: Watch, call: Handler, replace: Replace | None) -> None:
+        super().__init__()
+        self._watch, self._call, self._replace = watch, call, replace
+        self._counts: Counter[str] = Counter()
+        self._is_over = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        name = getattr(func, "__name__", str(func))
+        if name == "backward":
+            self._watch.losses.append(args[0].detach().clone())
+            self._is_over = True
+        if self._is_over:  # the backward pass and the update
+            return func(*args, **kwargs)
+        result = self._call(func, args, kwargs)
+        if name in {"__get__", "__set__", "detach", "clone"}:
+            return result
+        return self.record(name, result, (args, kwargs))
+
+    def record(self, name: str, result: Any, inputs: Any) -> Any:
+        """Record the floating-point tensors of a result, and return it with replacements."""
+        number = self._counts[name]
+        self._counts[name] += 1
+        if isinstance(result, Tensor):
+            return self._record_one(f"{name}#{number}", result, inputs)
+        if isinstance(result, tuple) and any(isinstance(each, Tensor) for each in result):
+            parts = [
+                self._record_one(f"{name}#{number}[{place}]", part, inputs)
+                if isinstance(part, Tensor)
+                else part
+                for place, part in enumerate(result)
+            ]
+            return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+        return result
+
+    def _record_one(self, key: str, tensor: Tensor, inputs: Any) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
+        if self._replace is not None:
+            tensor = self._replace(key, tensor)
+        watch = self._watch
+        if watch.wanted is None or key in watch.wanted:
+            sources = frozenset(id(each) for each in _tensors(inputs))
+            array = np.array(tensor.detach().cpu().numpy())
+            watch.outputs.append(Recorded(key, array, sources, id(tensor)))
+            watch.alive += [tensor, *_tensors(inputs)]
+        return tensor
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """Return the tensors within tuples, lists and dicts."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    return [tensor for each in value for tensor in _tensors(each)]
+
+
+@contextmanager
+def watching(
+    module: nn.Module,
+    names: Mapping[int, str],
+    *,
+    wanted: frozenset[str] | None,
+    call: Handler,
+    replace: Replace | None = None,
+) -> Iterator[Watch]:
+    """Record one training step; `names` are those of the submodules by their `id`.
+
+    `call` calls each function, or does something else in its place. `replace` may pass on another
+    tensor than an operation's output.
+    """
+    watch = Watch(wanted)
+    mode = _Mode(watch, call, replace)
+
+    def seen(submodule: nn.Module, inputs: Any, output: Any) -> Any:
+        if id(submodule) not in names or submodule is module or mode._is_over:
+            return output
+        return mode.record(f"module {names[id(submodule)]}", output, inputs)
+
+    def keep(parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            watch.gradients[id(parameter)] = parameter.grad.detach().clone()
+
+    with ExitStack() as stack:
+        hook = register_module_forward_hook(seen)
+        stack.callback(hook.remove)
+        for parameter in {id(p): p for p in _parameters(module)}.values():
+            if parameter.requires_grad:
+                hooked = parameter.register_post_accumulate_grad_hook(keep)  # type: ignore[no-untyped-call]
+                stack.callback(hooked.remove)
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(mode)
+        yield watch
+
+
+def _parameters(module: nn.Module) -> Iterator[nn.Parameter]:
+    from parity_ladder.pairing.torch_units import named_tensors
+
+    for tensor in named_tensors(module).values():
+        if isinstance(tensor, nn.Parameter):
+            yield tensor
