@@ -74,13 +74,13 @@ class Judge:
         ours: Shown | None,
         theirs: Shown | None,
         left_out: Mapping[str, str] = NOTHING,
-        by_rounding: Callable[[], Mapping[str, float]] = lambda: NOTHING,
+        by_rounding: Callable[[str, float], bool] = lambda _, __: False,
     ) -> bool:
         """Add one comparison to a rung; return whether the rung fails.
 
-        `left_out` are the arrays that are not compared, each with the reason. `by_rounding` returns
-        by array which absolute difference rounding alone explains. It is called only if a
-        difference is above the tolerance of the rung.
+        `left_out` are the arrays that are not compared, each with the reason. `by_rounding` is
+        called with an array whose difference is above the tolerance of the rung, and with that
+        absolute difference; it returns whether rounding alone explains it.
         """
         judgement = self._judgements[rung.name]
         if ours is None and theirs is None and rung.optional:
@@ -110,13 +110,11 @@ class Judge:
         judgement.holds = judgement.holds is not False
         for array, difference in rung.differences(ours, theirs):
             here = FirstDifference(rung, step, array, difference)
-            if judgement.tolerance < difference.relative < math.inf:
-                explained = by_rounding().get(array, 0.0)
-                if difference.absolute <= explained:
-                    judgement.rounding[array] = max(
-                        difference.relative, judgement.rounding.get(array, 0.0)
-                    )
-                    continue
+            is_large = judgement.tolerance < difference.relative < math.inf
+            if is_large and by_rounding(array, difference.absolute):
+                largest = max(difference.relative, judgement.rounding.get(array, 0.0))
+                judgement.rounding[array] = largest
+                continue
             if difference.relative > judgement.worst:
                 judgement.worst, judgement.where = difference.relative, str(here)
             if difference.relative > judgement.tolerance:

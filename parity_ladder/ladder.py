@@ -95,6 +95,7 @@ class _Climb(Generic[B]):
     ) -> None:
         self._port, self._reference, self._batches = port, reference, batches
         self._show_progress = show_progress
+        self._rounding_twin = reference.rounding_twin()
         start = start_of(reference)
         self._precision = precision_of(start)
         self._judge = Judge(self._precision, on_rung)
@@ -157,7 +158,7 @@ class _Climb(Generic[B]):
 
     def _compare_step(self, forced: Forced[B], step: Step) -> None:
         """Compare one step on each rung, up to the first that fails; those above are not judged."""
-        twin = RoundingTwin(self._reference, forced)
+        twin = RoundingTwin(self._rounding_twin, forced)
         for place, rung in enumerate(IN_A_STEP):
             ours = rung.show(self._port, forced, step)
             theirs = rung.show(self._reference, forced, forced.step)
@@ -198,7 +199,14 @@ class _Climb(Generic[B]):
         """Look for the causes of the first difference, and return the result of the climb."""
         first = self._judge.first_difference
         causes: tuple[Cause, ...] = ()
-        if first is not None and known is not None:
+        is_known = known is not None
+        steps = self._their_steps, self._our_steps
+        if first is not None and known is None:
+            found = self._port.explain(
+                self._reference, first, self._evidence, len(self._batches), *steps
+            )
+            is_known, causes = found is not None, tuple(found or ())
+        elif first is not None and known is not None:
             diagnosis = Diagnosis(
                 self._port, known, self._precision, first, self._evidence, self._their_steps
             )
@@ -211,7 +219,7 @@ class _Climb(Generic[B]):
             first_difference=None if first is None else str(first),
             causes=causes,
             notes=(*self.notes, *self._reference.notes, *self._port.notes),
-            explanation=self._explanation(causes, is_known=known is not None),
+            explanation=self._explanation(causes, is_known=is_known),
             loss_max_difference=largest.get("loss"),
             weight_max_difference=largest.get("weight"),
             free_running=self._free.table,

@@ -7,52 +7,53 @@ difference above the tolerance is compared with that between the reference and i
 the same side, from weights that are one ulp away.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic
 
 from parity_ladder.rungs import Forced, LookingRung, Shown
-from parity_ladder.side import B, Side, State, Step, take_step
+from parity_ladder.side import B, Side, Step, take_step
 from parity_ladder.tolerances import TIMES_THE_TWIN
 from parity_ladder.twins import moved_by_one_ulp
 
 DRAWS = 3
-"""The number of twins. In one of them, rounding may by chance cancel."""
-
-
-class _Moved(NamedTuple):
-    """A step of the twin."""
-
-    state: State
-    step: Step
+"""The number of twins, at most. In one of them, rounding may by chance cancel."""
 
 
 class RoundingTwin(Generic[B]):
     """The rounding twins of one step; they are computed when a difference asks for them."""
 
-    def __init__(self, reference: Side[B], forced: Forced[B]) -> None:
-        self._forced = forced
-        self._twin = reference.rounding_twin()
+    def __init__(self, twin: Side[B] | None, forced: Forced[B]) -> None:
+        """`twin` is the reference's `rounding_twin`; with None, rounding explains nothing."""
+        self._twin, self._forced = twin, forced
+        self._moved: list[tuple[Forced[B], Step]] = []
+        self._apart: dict[tuple[str, int], dict[str, float]] = {}
 
-    def explains(self, rung: LookingRung[Any], theirs: Shown | None) -> Mapping[str, float]:
-        """Return the absolute difference that rounding explains, by array.
+    def explains(
+        self, rung: LookingRung[Any], theirs: Shown | None, array: str, absolute: float
+    ) -> bool:
+        """Return whether rounding alone makes an array of the rung differ by as much.
 
-        `theirs` is what the reference shows on the rung.
+        `theirs` is what the reference shows on the rung, `absolute` the difference.
         """
         if self._twin is None or theirs is None:
-            return {}
-        largest: dict[str, float] = {}
-        for moved in self._moved:
-            forced = self._forced._replace(state=moved.state)
-            shown = rung.show(self._twin, forced, moved.step) or {}
-            for name, difference in rung.differences(shown, theirs):
-                largest[name] = max(largest.get(name, 0.0), difference.absolute)
-        return {name: TIMES_THE_TWIN * apart for name, apart in largest.items()}
+            return False
+        return any(
+            absolute <= TIMES_THE_TWIN * self._distances(rung, theirs, draw).get(array, 0.0)
+            for draw in range(DRAWS)
+        )
 
-    @cached_property
-    def _moved(self) -> list[_Moved]:
-        twin, forced = self._twin, self._forced
-        if twin is None:
-            return []
-        states = [moved_by_one_ulp(forced.state, seed) for seed in range(DRAWS)]
-        return [_Moved(state, take_step(twin, state, forced.batch)) for state in states]
+    def _distances(self, rung: LookingRung[Any], theirs: Shown, draw: int) -> dict[str, float]:
+        """Return by array how far one twin is from the reference on a rung."""
+        if (rung.name, draw) not in self._apart and self._twin is not None:
+            forced, step = self._step(self._twin, draw)
+            shown = rung.show(self._twin, forced, step) or {}
+            self._apart[rung.name, draw] = {
+                name: difference.absolute for name, difference in rung.differences(shown, theirs)
+            }
+        return self._apart[rung.name, draw]
+
+    def _step(self, twin: Side[B], draw: int) -> tuple[Forced[B], Step]:
+        while len(self._moved) <= draw:
+            state = moved_by_one_ulp(self._forced.state, seed=len(self._moved))
+            forced = self._forced._replace(state=state)
+            self._moved.append((forced, take_step(twin, state, forced.batch)))
+        return self._moved[draw]

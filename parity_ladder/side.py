@@ -134,6 +134,18 @@ class Side(ABC, Generic[B]):
         """What a reader of the result must know about this side."""
         return ()
 
+    def explain(
+        self,
+        reference: "Side[B]",  # noqa: ARG002
+        first: Any,  # noqa: ARG002
+        evidence: Sequence[Any],  # noqa: ARG002
+        steps_per_epoch: int,  # noqa: ARG002
+        their_steps: Sequence[Step],  # noqa: ARG002
+        our_steps: Sequence[Step],  # noqa: ARG002
+    ) -> "Sequence[Any] | None":
+        """Return the causes of a first difference; None if this side knows of none at all."""
+        return None
+
     def meet(self, other: "Side[B]", state: State, batch: B) -> None:
         """Learn, before the first step, which of its values a side can show to the other side."""
 

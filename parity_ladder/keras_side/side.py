@@ -45,10 +45,12 @@ class KerasSide(Side[Batch]):
         self.model, self.dtype, self.dropout = model, dtype, dropout
         self._iteration = 0
         self._is_exact = False
-        self._variables = variable_names(model)
-        self._names = {id(variable): name for name, variable in self._variables.items()}
+        self._twin: KerasSide | None = None
+        self.variables = variable_names(model)
+        """The model's variables by their names, seeds left out."""
+        self._names = {id(variable): name for name, variable in self.variables.items()}
         with floatx(dtype):
-            optimizer = fresh_copy(model.optimizer)
+            self.optimizer = optimizer = fresh_copy(model.optimizer)
             self._switch = switch_to(dtype, model, optimizer)
             with self._switch.on():
                 optimizer.build(model.trainable_variables)
@@ -84,7 +86,7 @@ class KerasSide(Side[Batch]):
 
     def variable_shapes(self) -> Shapes:
         """Return the shape of each variable of the model, seeds excepted."""
-        return {name: tuple(v.shape) for name, v in self._variables.items()}
+        return {name: tuple(v.shape) for name, v in self.variables.items()}
 
     def initial_state(self) -> State:
         """Return the model's weights and the optimizer's state, as they were when this was made."""
@@ -151,10 +153,11 @@ class KerasSide(Side[Batch]):
 
     def rounding_twin(self) -> "KerasSide":
         """Return this side with constants that Keras does not round to float32."""
-        twin = copy(self)
-        twin._is_exact = True
-        twin._compile()
-        return twin
+        if self._twin is None:
+            self._twin = copy(self)
+            self._twin._is_exact = True
+            self._twin._compile()
+        return self._twin
 
     def without_dropout(self) -> "KerasSide":
         """Return this side with dropout turned off."""
@@ -184,7 +187,7 @@ class KerasSide(Side[Batch]):
         return [self._names[id(variable)] for variable in self.model.trainable_variables]
 
     def _load(self, state: State) -> None:
-        for name, variable in self._variables.items():
+        for name, variable in self.variables.items():
             variable.assign(state.weights[name])
         for name, slot in self._slots.items():
             slot.assign(state.optimizer[name])
@@ -193,7 +196,7 @@ class KerasSide(Side[Batch]):
 
     def _state(self) -> State:
         return State(
-            {name: as_array(variable) for name, variable in self._variables.items()},
+            {name: as_array(variable) for name, variable in self.variables.items()},
             {name: as_array(slot) for name, slot in self._slots.items()},
             int(self.model.optimizer.iterations),
         )

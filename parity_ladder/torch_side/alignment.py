@@ -171,17 +171,19 @@ def _by_its_module(
             if each.tensor in later.came_from and later.key.partition("#")[0] in _ACTIVATIONS
         ]
         chosen = after[0] if after and layer == name else each
-        sources = "".join(other.key for other in made[:place] if other.tensor == each.tensor)
-        first = any(word in sources for word in _CHANNELS_FIRST)
+        first = _is_channels_first(chosen, made)
         return chosen.key, likely_axes(output, chosen.array, channels_first=first)
     return None
 
 
 def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, Axes]]:
-    """Return the Dropout layer of each call of dropout; without dropping, both pass values on."""
+    """Return the Dropout layer of each call of dropout; without dropping, both pass values on.
+
+    Where the values differ, since an earlier layer does, they are paired in their order.
+    """
     waiting = [name for name in theirs if _is_dropout(name)]
-    found: dict[int, tuple[str, Axes]] = {}
     calls = [each for each in made if each.key.partition("#")[0] in DROPOUTS]
+    found: dict[int, tuple[str, Axes]] = {}
     for number, call in enumerate(calls):
         for name in waiting:
             axes = axes_between(theirs[name], call.array)
@@ -189,4 +191,20 @@ def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, 
                 found[number] = name, axes
                 waiting.remove(name)
                 break
+
+    for number, call in enumerate(calls):
+        fits = [name for name in waiting if theirs[name].size == call.array.size]
+        if number not in found and fits:
+            first = _is_channels_first(call, made)
+            found[number] = fits[0], likely_axes(theirs[fits[0]], call.array, channels_first=first)
+            waiting.remove(fits[0])
     return found
+
+
+def _is_channels_first(output: Recorded, made: Sequence[Recorded]) -> bool:
+    """Return whether an output has as many axes as one of an operation with channels first."""
+    return any(
+        each.array.ndim == output.array.ndim
+        for each in made
+        if any(word in each.key for word in _CHANNELS_FIRST)
+    )

@@ -23,6 +23,7 @@ class Values:
 
     outputs: Arrays
     gradients: Arrays | None
+    clipped: Arrays | None
     rate: float | None
 
     def replacing(self, alignment: Alignment) -> Callable[[str, Tensor], Tensor]:
@@ -55,6 +56,7 @@ class Given:
     layers: frozenset[str] = frozenset()
     """The names of layers whose outputs are given."""
     gradients: bool = False
+    clipped: bool = False
     rate: bool = False
 
     def values(self, state: State, batch: Any) -> Values:
@@ -64,10 +66,11 @@ class Given:
             shown = self.reference.layer_outputs(state, batch) or {}
             outputs = {name: shown[name] for name in self.layers if name in shown}
         if not (self.gradients or self.rate):
-            return Values(outputs, None, None)
+            return Values(outputs, None, None, None)
         step = self.reference.step(state, batch)
         return Values(
             outputs,
             step.gradients if self.gradients else None,
+            step.clipped_gradients if self.clipped else None,
             step.learning_rate if self.rate else None,
         )

@@ -87,7 +87,7 @@ class TorchSide(Side[Batch]):
 
     def meet(self, other: Side[Batch], state: State, batch: Batch) -> None:
         """Try a step, and find the reference's layers among the outputs of the port."""
-        state = randomised(state)
+        state = state if self._given else randomised(state)
         theirs = other.layer_outputs(state, batch) or {}
         # Without dropout, so that a layer is found by its values.
         alone = as_trial(self)
@@ -133,6 +133,31 @@ class TorchSide(Side[Batch]):
         other.dropout = "off"
         return other
 
+    @property
+    def gets(self) -> Given | None:
+        """What the port gets from the reference; None for a port as it is."""
+        return self._given
+
+    def explain(
+        self,
+        reference: Side[Batch],
+        first: Any,
+        evidence: Sequence[Any],
+        steps_per_epoch: int,
+        their_steps: Sequence[Step],
+        our_steps: Sequence[Step],
+    ) -> Sequence[Any] | None:
+        """Return the known differences that explain a first difference."""
+        from parity_ladder.keras_side import KerasSide
+
+        if not isinstance(reference, KerasSide):
+            return None
+        from parity_ladder.known_differences.diagnosis import Search
+
+        search = Search(self, reference, reference.dtype, evidence, steps_per_epoch)
+        search.our_epoch = our_steps
+        return search.causes(first, their_steps)
+
     def given(self, values: Given) -> "TorchSide":
         """Return this side with some of its values replaced by the reference's."""
         other = copy(self)
@@ -169,7 +194,9 @@ class TorchSide(Side[Batch]):
             watching(
                 self.module, self._names, wanted=wanted, call=handle.call, replace=replace
             ) as watch,
-            watching_the_update(self.module, self.optimizer, watch, given, self.pairs) as update,
+            watching_the_update(
+                self.module, self.optimizer, watch, given, self.pairs, decay
+            ) as update,
         ):
             returned = self._training_step(*(self._tensors(part) for part in batch))
         update.must_be_one()

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_tensors
+from parity_ladder.side import Arrays
 from parity_ladder.torch_side.watching import Watch
 
 if TYPE_CHECKING:
@@ -48,13 +49,31 @@ class Update:
 
 @contextmanager
 def watching_the_update(
-    module: nn.Module, optimizer: Optimizer, watch: Watch, given: "Values | None", pairs: Pairs
+    module: nn.Module,
+    optimizer: Optimizer,
+    watch: Watch,
+    given: "Values | None",
+    pairs: Pairs,
+    decay: Mapping[str, NDArray[Any]],
 ) -> Iterator[Update]:
-    """Record the update that is made meanwhile; its gradients and its rate may be `given`."""
+    """Record the update that is made meanwhile; its gradients and its rate may be `given`.
+
+    `decay` is what the optimizer's weight decay will add to the gradients, by the tensor's name.
+    """
     update = Update(module)
+
+    def without_decay(gradients: Arrays | None) -> dict[str, NDArray[Any]]:
+        there = pairs.to_torch(gradients or {})
+        return {name: array - decay.get(name, 0.0) for name, array in there.items()}
+
+    clipped = {} if given is None else without_decay(given.clipped)
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
         update.count += 1
+        for name, array in clipped.items():
+            tensor = named_tensors(module)[name]
+            values = torch.from_numpy(np.ascontiguousarray(array))
+            tensor.grad = values.to(tensor.device, tensor.dtype)
         for name, tensor in named_tensors(module).items():
             if isinstance(tensor, nn.Parameter):
                 gradient = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
@@ -67,7 +86,7 @@ def watching_the_update(
     with ExitStack() as stack:
         stack.callback(optimizer.register_step_pre_hook(before).remove)
         if given is not None and given.gradients is not None:
-            for hook in _replacing_gradients(module, watch, pairs.to_torch(given.gradients)):
+            for hook in _replacing_gradients(module, watch, without_decay(given.gradients)):
                 stack.callback(hook.remove)
         yield update
 

@@ -1,0 +1,10 @@
+"""Known differences between any Keras model and its port, each as an entry of a catalogue."""
+
+from parity_ladder.known_differences import (  # noqa: F401 - each enters its own
+    convolutions,
+    normalizations,
+    updates,
+)
+from parity_ladder.known_differences.catalogue import CATALOGUE, Entry, known
+
+__all__ = ["CATALOGUE", "Entry", "known"]

@@ -1,0 +1,239 @@
+"""Why a port differs, found place by place.
+
+At the first difference, each entry of the catalogue computes what a port with its mistake would
+show there, from what the reference shows up to there. The entry whose values are the port's own is
+the cause. Then the port gets the reference's values at this place, and the search goes on.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parity_ladder.comparison import compare
+from parity_ladder.judging import FirstDifference, Judge
+from parity_ladder.known_differences.catalogue import Entry, entries_on
+from parity_ladder.known_differences.finding_places import metrics_place, place_of
+from parity_ladder.result import Cause
+from parity_ladder.rounding import RoundingTwin
+from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced, LookingRung
+from parity_ladder.side import Arrays, Step, take_step
+from parity_ladder.tolerances import Precision
+
+if TYPE_CHECKING:
+    from parity_ladder.keras_side import KerasSide
+    from parity_ladder.torch_side import TorchSide
+
+EXPLAINED = 1e-3
+"""A cause leaves at most this part of the difference. Rounding leaves far less, but an optimizer
+that a port has written by hand may differ in a constant's last digits, too."""
+MOST_PLACES = 12
+"""The number of places, at most, that are looked at in one port."""
+_UPDATE = ("optimizer state", "updated weights")
+_LOSSES = ("data loss", "penalty", "loss")
+
+
+@dataclass
+class Search:
+    """What is known of a port so far."""
+
+    port: "TorchSide"
+    reference: "KerasSide"
+    precision: Precision
+    forced: Sequence[Forced[Any]]
+    """A few steps of the reference, from the first difference on."""
+    steps_per_epoch: int
+    skipped: set[tuple[str, str | None]] = field(default_factory=set)
+    """Rungs, or single arrays of a rung, on which a difference is explained or given up."""
+
+    def causes(self, first: FirstDifference, epoch: Sequence[Step]) -> list[Cause]:
+        """Return the causes in the order of the ladder; a place without one has none."""
+        if first.rung.name == "epoch metrics":
+            return self._of_metrics(first, epoch)
+        if not self.forced:
+            return []
+        found: list[Cause] = []
+        current: FirstDifference | None = first
+        for _ in range(MOST_PLACES):
+            if current is None:
+                break
+            entry = self._entry_at(current)
+            self._go_behind(current)
+            following = self._next_difference() if current.step is not None else None
+            if entry is not None:
+                leaves = None if following is None else str(following)
+                found.append(Cause(name=entry.name, sentence=entry.sentence, leaves=leaves))
+            current = following
+        return _each_once(found)
+
+    def _entry_at(self, first: FirstDifference) -> Entry | None:
+        """Return the entry that explains a difference best; None if none does."""
+        rung = first.rung.name
+        shown = [(forced, self._show(first.rung, forced)) for forced in self.forced]
+        left: dict[str, float] = {}
+        entries = {
+            e.name: e
+            for e in entries_on(
+                *(_UPDATE if rung in _UPDATE else _LOSSES if rung in _LOSSES else (rung,))
+            )
+        }
+        for entry in entries.values():
+            distances = [
+                self._left_by(entry, rung, first.array, forced, ours) for forced, ours in shown
+            ]
+            known = [distance for distance in distances if distance is not None]
+            if known:
+                left[entry.name] = max(known)
+        near = {name: distance for name, distance in left.items() if distance <= EXPLAINED}
+        return entries[min(near, key=lambda name: near[name])] if near else None
+
+    def _left_by(
+        self, entry: Entry, rung: str, array: str, forced: Forced[Any], ours: Arrays
+    ) -> float | None:
+        """Return which part of the difference an entry leaves; None where it does not apply."""
+        try:
+            place = place_of(
+                rung, array, self.port, self.reference, forced, ours, self.steps_per_epoch
+            )
+            variant = None if place is None else entry.variant(place)
+        except Exception:  # a variant may fail in any way in a layer that it was not made for
+            return None
+        if variant is None:
+            return None
+        if isinstance(variant, bool):
+            return 0.0 if variant else None
+        theirs = self._theirs(rung, forced)
+        return _part_left(_by_name(variant, array), ours, theirs, array)
+
+    def _show(self, rung: Any, forced: Forced[Any]) -> Arrays:
+        """Return what the port shows on a rung; on both rungs of the update for one of these."""
+        if not isinstance(rung, LookingRung):
+            return {}
+        if rung.name == "parameter counts and shapes":
+            return {}
+        if rung.when == "before the first step":
+            return rung.show(self.port) or {}
+        step = take_step(self.port, forced.state, forced.batch)
+        if rung.name in _UPDATE:
+            return {**step.state.optimizer, **step.state.weights}
+        return rung.show(self.port, forced, step) or {}
+
+    def _theirs(self, rung: str, forced: Forced[Any]) -> Arrays:
+        if rung == "initial optimizer state":
+            return self.reference.initial_optimizer_state() or {}
+        if rung in _UPDATE:
+            return {**forced.step.state.optimizer, **forced.step.state.weights}
+        looking = next(each for each in IN_A_STEP if each.name == rung)
+        return looking.show(self.reference, forced, forced.step) or {}
+
+    def _go_behind(self, first: FirstDifference) -> None:
+        """Give the port the reference's values at this place, so that it can be looked behind."""
+        from parity_ladder.torch_side.given import Given
+
+        rung, array = first.rung.name, first.array
+        given = self.port.gets or Given(self.reference)
+        if rung == "layer outputs":
+            self.skipped.add((rung, array))
+            given = replace(given, layers=given.layers | {array}, gradients=True)
+        elif rung in _LOSSES:
+            self.skipped |= {(name, None) for name in _LOSSES}
+            given = replace(given, gradients=True)
+        elif rung == "gradients":
+            self.skipped.add((rung, None))
+            given = replace(given, gradients=True)
+        elif rung == "clipped gradients":
+            self.skipped.add((rung, None))
+            given = replace(given, gradients=True, clipped=True)
+        elif rung == "learning rate":
+            self.skipped.add((rung, None))
+            given = replace(given, rate=True)
+        elif rung in _UPDATE:
+            self.skipped |= {(name, None) for name in _UPDATE}
+        else:
+            self.skipped.add((rung, array))
+        self.port = self.port.given(given)
+
+    def _next_difference(self) -> FirstDifference | None:
+        """Return the first difference that is not skipped, in a few steps."""
+        if self.port.gets is not None and self.port.gets.layers:
+            self.port.meet(self.reference, self.forced[0].state, self.forced[0].batch)
+        judge = Judge(self.precision, lambda _: None)
+        twin = self.reference.rounding_twin()
+        for forced in self.forced:
+            step = take_step(self.port, forced.state, forced.batch)
+            rounding = RoundingTwin(twin, forced)
+            for rung in IN_A_STEP:
+                if (rung.name, None) in self.skipped:
+                    continue
+                ours = rung.show(self.port, forced, step)
+                theirs = rung.show(self.reference, forced, forced.step)
+                left_out = {
+                    **self.reference.not_compared(rung.name),
+                    **self.port.not_compared(rung.name),
+                    **{array: "" for name, array in self.skipped if name == rung.name and array},
+                }
+
+                def explained(
+                    array: str,
+                    absolute: float,
+                    rung: Any = rung,
+                    theirs: Any = theirs,
+                    rounding: RoundingTwin[Any] = rounding,
+                ) -> bool:
+                    return rounding.explains(rung, theirs, array, absolute)
+
+                if judge.compare(rung, forced.number, ours, theirs, left_out, explained):
+                    return judge.first_difference
+        return None
+
+    def _of_metrics(self, first: FirstDifference, epoch: Sequence[Step]) -> list[Cause]:
+        place = metrics_place(first.array, self.reference, epoch)
+        ours = EPOCH_METRICS.show(self.port, self.our_epoch) or {}
+        theirs = {name: np.array(value) for name, value in place.theirs.items()}
+        for entry in entries_on("epoch metrics"):
+            variant = entry.variant(place)
+            if variant is None:
+                continue
+            values = {name: np.array(float(value)) for name, value in variant.items()}
+            if _part_left(values, ours, theirs, first.array) <= EXPLAINED:
+                return [Cause(name=entry.name, sentence=entry.sentence)]
+        return []
+
+    our_epoch: Sequence[Step] = ()
+    """The port's teacher-forced steps of the epoch, for its metrics."""
+
+
+def _by_name(variant: Any, array: str) -> Mapping[str, Any]:
+    """Return what a variant shows as arrays by name; a single value is that of the array."""
+    if isinstance(variant, Mapping):
+        return {name: np.asarray(value) for name, value in variant.items()}
+    return {array: np.asarray(variant)}
+
+
+def _part_left(variant: Mapping[str, Any], ours: Arrays, theirs: Arrays, array: str) -> float:
+    """Return which part of the differences is left with the variant; infinity without the array."""
+    if array not in variant:
+        return math.inf
+    worst = 0.0
+    for name, value in variant.items():
+        if name not in ours or name not in theirs:
+            continue
+        mine = ours[name]
+        if value.shape != mine.shape:
+            return math.inf
+        left = compare(np.asarray(value, mine.dtype), mine).absolute
+        apart = compare(mine, theirs[name]).absolute
+        scale = max(float(np.abs(mine).max(initial=0.0)), 1e-300)
+        allowed = apart if math.isfinite(apart) else scale
+        if left <= 1e-12 * scale:
+            continue
+        worst = max(worst, left / allowed if allowed else math.inf)
+    return worst
+
+
+def _each_once(causes: Sequence[Cause]) -> list[Cause]:
+    """Return each cause once; what it leaves is what its last mention leaves."""
+    latest = {cause.name: cause for cause in causes}
+    return [latest[name] for name in dict.fromkeys(cause.name for cause in causes)]

@@ -1,0 +1,100 @@
+"""From a first difference to the place that the entries of the catalogue act on."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from parity_ladder.known_differences.places import (
+    ClippingPlace,
+    GradientsPlace,
+    LayerPlace,
+    LossPlace,
+    MetricsPlace,
+    Place,
+    RatePlace,
+    ShapesPlace,
+    StatisticsPlace,
+    UpdatePlace,
+)
+from parity_ladder.layer_names import LOGITS
+from parity_ladder.pairing.torch_units import named_modules
+from parity_ladder.rungs import Forced
+from parity_ladder.side import Arrays, Step
+
+if TYPE_CHECKING:
+    from parity_ladder.keras_side import KerasSide
+    from parity_ladder.torch_side import TorchSide
+
+
+def place_of(
+    rung: str,
+    array: str,
+    port: "TorchSide",
+    reference: "KerasSide",
+    forced: Forced[Any],
+    ours: Arrays,
+    steps_per_epoch: int,
+) -> Place | ShapesPlace | None:
+    """Return the place of a difference in one step; None for a rung with no entries.
+
+    `ours` is what the port shows on the rung in this step.
+    """
+    state, batch, theirs = forced.state, forced.batch, forced.step
+    common = (reference, port, state, batch, theirs, array)
+    if rung == "parameter counts and shapes":
+        return ShapesPlace(port.pairs, reference.model, port.module, array)
+    if rung == "layer outputs":
+        call = _call_of(array, reference, forced)
+        output = reference.layer_outputs(state, batch)[array]
+        return LayerPlace(
+            *common, call.layer, tuple(call.inputs), output, ours[array], _module(array, port)
+        )
+    if rung == "statistics":
+        layer = array.rpartition("/")[0]
+        call = _call_of(layer, reference, forced)
+        return StatisticsPlace(
+            *common,
+            call.layer,
+            tuple(call.inputs),
+            theirs.state.weights[array],
+            ours[array],
+            _module(layer, port),
+            before=state.weights[array],
+        )
+    if rung in {"data loss", "penalty", "loss"}:
+        shown = reference.layer_outputs(state, batch)
+        logits = [output for name, output in shown.items() if name.endswith(LOGITS)]
+        predictions = theirs.returned[1]
+        return LossPlace(*common, predictions, logits[-1] if logits else None)
+    if rung == "gradients":
+        return GradientsPlace(*common)
+    if rung == "clipped gradients":
+        return ClippingPlace(*common)
+    if rung == "learning rate":
+        return RatePlace(*common, steps_per_epoch)
+    if rung in {"optimizer state", "updated weights", "initial optimizer state"}:
+        return UpdatePlace(*common, theirs.clipped_gradients or {}, theirs.learning_rate or 0.0)
+    return None
+
+
+def metrics_place(array: str, reference: "KerasSide", steps: Sequence[Step]) -> MetricsPlace:
+    """Return the place of a metric that differs."""
+    return MetricsPlace(tuple(steps), reference.epoch_metrics(steps), array)
+
+
+def _call_of(array: str, reference: "KerasSide", forced: Forced[Any]) -> Any:
+    """Return the call of the layer that an output or a variable belongs to."""
+    name = array.removesuffix(LOGITS).partition("[")[0]
+    calls = reference.layer_calls(forced.state, forced.batch)
+    return next(call for call in calls if call.name == name)
+
+
+def _module(array: str, port: "TorchSide") -> nn.Module | None:
+    """Return the module that a Keras layer is paired with."""
+    name = array.removesuffix(LOGITS).partition("[")[0].partition("#")[0]
+    modules = dict(named_modules(port.module))
+    for match in port.pairs.matches:
+        if match.theirs.name == name or match.theirs.name.startswith(f"{name}/"):
+            return modules.get(match.ours.name)
+    return None

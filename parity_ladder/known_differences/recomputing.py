@@ -1,0 +1,27 @@
+"""What entries use to compute a layer again in PyTorch."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def channels_first(array: NDArray[Any]) -> Tensor:
+    """Return an array (batch, ..., channels) as a tensor (batch, channels, ...)."""
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, -1, 1)))
+
+
+def channels_last(tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor (batch, channels, ...) as an array (batch, ..., channels)."""
+    return np.moveaxis(tensor.detach().numpy(), 1, -1)
+
+
+def activated(layer: keras.layers.Layer, outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return what the layer's own activation makes of the outputs."""
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return outputs
+    return np.array(keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(outputs))))
