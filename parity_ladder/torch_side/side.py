@@ -190,6 +190,7 @@ class TorchSide(Side[Batch]):
         decay = self._weight_decay(before)
         handle = DropoutCalls(self.dropout, state.iteration, self._alignment.dropouts)
         replace = None if given is None else given.replacing(self._alignment)
+        tensors = [self._tensors(part) for part in batch]
         with (
             watching(
                 self.module, self._names, wanted=wanted, call=handle.call, replace=replace
@@ -198,12 +199,12 @@ class TorchSide(Side[Batch]):
                 self.module, self.optimizer, watch, given, self.pairs, decay
             ) as update,
         ):
-            returned = self._training_step(*(self._tensors(part) for part in batch))
+            returned = self._training_step(*tensors)
         update.must_be_one()
         self._state.rate = update.rate
 
-        tensors = named_tensors(self.module)
-        weights = self.pairs.to_keras({n: _array(t) for n, t in tensors.items()}, added=True)
+        after = {name: _array(tensor) for name, tensor in named_tensors(self.module).items()}
+        weights = self.pairs.to_keras(after, added=True)
         trained = self.pairs.trainable
         raw = _plus(update.raw_gradients(watch), decay)
         clipped = _plus(update.gradients, decay)

@@ -64,7 +64,8 @@ class _Mode(TorchFunctionMode):
         super().__init__()
         self._watch, self._call, self._replace = watch, call, replace
         self._counts: Counter[str] = Counter()
-        self._is_over = False
+        self.is_over = False
+        self.is_recording = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
@@ -73,8 +74,8 @@ class _Mode(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         if name == "backward":
             self._watch.losses.append(args[0].detach().clone())
-            self._is_over = True
-        if self._is_over:  # the backward pass and the update
+            self.is_over = True
+        if self.is_over or self.is_recording:  # the backward pass and the update, or this package
             return func(*args, **kwargs)
         result = self._call(func, args, kwargs)
         if name in {"__get__", "__set__", "detach", "clone"}:
@@ -140,9 +141,13 @@ def watching(
     mode = _Mode(watch, call, replace)
 
     def seen(submodule: nn.Module, inputs: Any, output: Any) -> Any:
-        if id(submodule) not in names or submodule is module or mode._is_over:
+        if id(submodule) not in names or submodule is module or mode.is_over:
             return output
-        return mode.record(f"module {names[id(submodule)]}", output, inputs)
+        mode.is_recording = True
+        try:
+            return mode.record(f"module {names[id(submodule)]}", output, inputs)
+        finally:
+            mode.is_recording = False
 
     def keep(parameter: Tensor) -> None:
         if parameter.grad is not None:

@@ -1,0 +1,1 @@
+"""Each known difference, planted in a sound port."""

@@ -1,0 +1,28 @@
+"""Every entry of the catalogue is named where it is planted, and never where it is not."""
+
+import pytest
+
+from parity_ladder.known_differences import CATALOGUE
+from tests.known_differences import convolutions
+from tests.known_differences.planting import Planted, climbed
+
+PLANTED = [*convolutions.PLANTED]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.entry)
+def test_a_planted_difference_is_found_by_name_and_rung(planted: Planted) -> None:
+    result = climbed(planted, faulty=True)
+    failed = [rung.rung for rung in result.rungs if rung.passed is False]
+    assert failed == [CATALOGUE[planted.entry].rung], str(result)
+    assert [cause.name for cause in result.causes] == [planted.entry], str(result)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.entry)
+def test_the_sound_port_holds(planted: Planted) -> None:
+    result = climbed(planted, faulty=False)
+    assert result.holds, str(result)
+    assert not result.causes
+
+
+def test_every_entry_is_planted() -> None:
+    assert {planted.entry for planted in PLANTED} == CATALOGUE.keys()
