@@ -57,8 +57,12 @@ def factor(optimizer: optim.Optimizer, name: str, rate: float) -> float:
 
 def couples_weight_decay(optimizer: optim.Optimizer) -> bool:
     """Return whether `weight_decay` is added to the gradient, as an L2 penalty's gradient is."""
-    if isinstance(optimizer, optim.AdamW | optim.Adafactor):
+    if isinstance(optimizer, optim.Adafactor) or type(optimizer).__name__.endswith("AdamW"):
         return False
-    coupled = getattr(optimizer, "couples_weight_decay", True)
-    decoupled = any(group.get("decoupled_weight_decay") is True for group in optimizer.param_groups)
-    return bool(coupled) and not decoupled
+    return not any(group.get("decoupled_weight_decay") is True for group in optimizer.param_groups)
+
+
+def clips_by_itself(optimizer: optim.Optimizer) -> bool:
+    """Return whether the optimizer clips gradients within its step, where it cannot be seen."""
+    settings = ("clipnorm", "clipvalue", "global_clipnorm")
+    return any(group.get(name) for group in optimizer.param_groups for name in settings)

@@ -20,7 +20,7 @@ from parity_ladder.torch_side.borrowing import Borrowed, HasState
 from parity_ladder.torch_side.checks import must_be_a_port
 from parity_ladder.torch_side.dropout import DropoutCalls
 from parity_ladder.torch_side.given import Given
-from parity_ladder.torch_side.optimizer_names import couples_weight_decay
+from parity_ladder.torch_side.optimizer_names import clips_by_itself, couples_weight_decay
 from parity_ladder.torch_side.optimizer_state import OptimizerState
 from parity_ladder.torch_side.trial import as_trial, must_be_repeatable, randomised
 from parity_ladder.torch_side.update import watching_the_update
@@ -216,7 +216,9 @@ class TorchSide(Side[Batch]):
             data_loss=_number(shown.get("data loss")),
             penalty=_number(shown.get("penalty")),
             gradients=self._of(trained, raw),
-            clipped_gradients=self._of(trained, clipped),
+            clipped_gradients=(
+                None if clips_by_itself(self.optimizer) else self._of(trained, clipped)
+            ),
             statistics={n: w for n, w in weights.items() if n not in trained} or None,
             learning_rate=update.rate,
             size=len(_first(batch)),
