@@ -60,9 +60,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *(
         (
             "PolynomialDecay",
-            {"initial_learning_rate": 0.1, "decay_steps": 49, "power": power, "cycle": True},
+            {"initial_learning_rate": 0.1, "decay_steps": steps, "power": power, "cycle": True},
         )
-        for power in (1.0, 2.0, 0.9)
+        for steps, power in ((49, 1.0), (49, 2.0), (7, 0.9))
     ),
     ("PiecewiseConstantDecay", {"boundaries": [100], "values": [0.1, 0.01]}),
     ("PiecewiseConstantDecay", {"boundaries": [50, 99.5, 700], "values": [0.1, 0.05, 0.3, 0.0]}),
