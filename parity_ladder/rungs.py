@@ -129,7 +129,7 @@ BEFORE_TRAINING: tuple[LookingRung[[Side[Any]]], ...] = (
         "initial optimizer state",
         _BEFORE,
         "What the optimizer keeps before its first update, such as zeros for a momentum.",
-        EXACT,
+        tolerances.CONSTANTS,
         lambda side: side.initial_optimizer_state(),
     ),
 )

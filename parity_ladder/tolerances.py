@@ -29,6 +29,9 @@ class Tolerance(NamedTuple):
 # For what is copied, not computed: even rounding cannot make it differ.
 EXACT = Tolerance(0.0, 0.0)
 
+# For a constant of the reference that it rounds to float32 in a float64 model, too: half an ulp.
+CONSTANTS = Tolerance(2.0**-24, 2.0**-24)
+
 # One teacher-forced step in float64: two sound implementations differ by less than 2e-13. The
 # smallest known difference, a constant that is not rounded to float32, makes 5e-8.
 _FLOAT64 = 1e-11

@@ -42,9 +42,9 @@ def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def _owners(model: keras.Model) -> list[Any]:
-    """Return the objects whose settings Keras rounds: optimizer, schedule and regularizers."""
+    """Return the objects whose settings Keras rounds: optimizer, schedule, penalties, layers."""
     optimizer = model.optimizer
-    owners: list[Any] = [optimizer]
+    owners: list[Any] = [optimizer, *model._flatten_layers(include_self=False)]
     if isinstance(optimizer._learning_rate, LearningRateSchedule):
         owners.append(optimizer._learning_rate)
     for variable in model.variables:

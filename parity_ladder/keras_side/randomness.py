@@ -19,18 +19,24 @@ _DRAWS = ("normal", "uniform", "truncated_normal", "gamma", "beta", "binomial", 
 
 
 @contextmanager
-def dropout_by_names(mode: Dropout, iteration: Callable[[], int]) -> Iterator[None]:
+def dropout_by_names(
+    mode: Dropout, iteration: Callable[[], int], droppers: set[str]
+) -> Iterator[None]:
     """Let dropout drop what `kept_values` says, or nothing, within a watched call of the model.
 
     `iteration` returns the number of updates made before; it is called whenever a mask is drawn, so
-    also in a compiled graph that was made earlier. Raises `LadderError` for a layer whose random
+    also in a compiled graph that was made earlier. The names of the layers that would drop values
+    are added to `droppers`. Raises `LadderError` for a layer whose random
     numbers the other side cannot draw.
     """
 
     def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:  # noqa: ARG001
-        if mode == "off" or rate == 0:
+        if rate == 0:
             return inputs
         layer = running_layer() or "?"
+        droppers.add(layer)
+        if mode == "off":
+            return inputs
         if inside_recurrent_layer():
             raise LadderError(
                 f"{layer} drops values inside a recurrent layer, where a port cannot be given the"

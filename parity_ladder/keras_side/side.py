@@ -16,7 +16,7 @@ from parity_ladder.keras_side.exact_constants import exact_constants
 from parity_ladder.keras_side.names import variable_names
 from parity_ladder.keras_side.optimizer_state import fresh_copy, slots
 from parity_ladder.keras_side.precision import floatx, switch_to
-from parity_ladder.keras_side.randomness import as_array, dropout_by_names, seeds_of
+from parity_ladder.keras_side.randomness import as_array, dropout_by_names
 from parity_ladder.keras_side.watching import LayerCall, visible, watching
 from parity_ladder.layer_names import LOGITS
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
@@ -45,6 +45,7 @@ class KerasSide(Side[Batch]):
         self.model, self.dtype, self.dropout = model, dtype, dropout
         self._iteration = 0
         self._is_exact = False
+        self._droppers: set[str] = set()
         self._twin: KerasSide | None = None
         self.variables = variable_names(model)
         """The model's variables by their names, seeds left out."""
@@ -77,7 +78,9 @@ class KerasSide(Side[Batch]):
         with ExitStack() as stack:
             stack.enter_context(floatx(self.dtype))
             stack.enter_context(self._switch.on())
-            stack.enter_context(dropout_by_names(self.dropout, lambda: self._iteration))
+            stack.enter_context(
+                dropout_by_names(self.dropout, lambda: self._iteration, self._droppers)
+            )
             if self._is_exact:
                 stack.enter_context(exact_constants(self.model))
             yield
@@ -173,7 +176,7 @@ class KerasSide(Side[Batch]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the result must know about this side."""
-        if not seeds_of(self.model):
+        if not self._droppers:
             return ()
         if self.dropout == "off":
             return ("dropout was turned off on both sides, so it was not compared",)

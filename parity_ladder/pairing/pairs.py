@@ -174,6 +174,11 @@ class Pairs:
         yield from sorted(found, key=lambda each: names[each.theirs.name])
 
     @property
+    def by_activations(self) -> list[Match]:
+        """The pairs that were found by the layers' outputs, not by their order."""
+        return [each for each in self.matches if each.how == "by activations"]
+
+    @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shapes of the Keras model's variables."""
         return self._shapes

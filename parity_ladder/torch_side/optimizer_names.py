@@ -26,8 +26,10 @@ OTHER_NAMES: Mapping[type[optim.Optimizer], Mapping[str, str]] = {
 }
 """Where one of PyTorch's names means something else."""
 COUNT = "step"
-INITIAL = {"u_product": 1.0, "mu_product": 1.0}
-"""The first value of a state that does not begin at 0."""
+INITIAL = {"u_product": 1.0}
+"""The first value of a state that does not begin at 0, by Keras' name."""
+INITIAL_SETTINGS = {"accumulator": "initial_accumulator_value"}
+"""The setting of an optimizer that says where a state begins, by Keras' name."""
 
 
 HOLDS_THE_RATE: Mapping[type[optim.Optimizer], float] = {optim.SGD: -1.0, optim.RMSprop: 1.0}

@@ -10,7 +10,13 @@ from torch import Tensor, optim
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_tensors
 from parity_ladder.side import Arrays, State
-from parity_ladder.torch_side.optimizer_names import COUNT, INITIAL, factor, keras_name
+from parity_ladder.torch_side.optimizer_names import (
+    COUNT,
+    INITIAL,
+    INITIAL_SETTINGS,
+    factor,
+    keras_name,
+)
 
 
 class OptimizerState:
@@ -36,8 +42,10 @@ class OptimizerState:
             slot = keras_name(self._optimizer, name)
             if kind == "array":
                 first = self._first_arrays(name)
+                setting = INITIAL_SETTINGS.get(slot, "")
+                value = self._optimizer.param_groups[0].get(setting, 0.0)
                 for variable, shape in shapes.items():
-                    start = np.asarray(first.get(variable, np.zeros(shape)), dtype)
+                    start = np.asarray(first.get(variable, np.full(shape, value)), dtype)
                     found[f"{slot}/{variable}"] = start
             elif name != COUNT:
                 found[slot] = np.asarray(INITIAL.get(slot, 0.0), dtype)

@@ -119,6 +119,12 @@ class TorchSide(Side[Batch]):
         """Return the port's metrics, if it was told how to make them."""
         return None if self._metrics is None else self._metrics([s.returned for s in steps])
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which layers were paired by their activations, since their order was not enough."""
+        exchanged = [f"{m.theirs.name} with {m.ours.name}" for m in self.pairs.by_activations]
+        return (f"paired by activations: {', '.join(exchanged)}",) if exchanged else ()
+
     def not_compared(self, rung: str) -> Mapping[str, str]:
         """Return what this port cannot show, with the reasons."""
         if rung == "layer outputs":
