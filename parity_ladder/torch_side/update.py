@@ -15,7 +15,7 @@ from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_tensors
 from parity_ladder.side import Arrays
-from parity_ladder.torch_side.watching import Watch
+from parity_ladder.torch_side.watching import Watch, dense
 
 if TYPE_CHECKING:
     from parity_ladder.torch_side.given import Values
@@ -76,7 +76,7 @@ def watching_the_update(
             tensor.grad = values.to(tensor.device, tensor.dtype)
         for name, tensor in named_tensors(module).items():
             if isinstance(tensor, nn.Parameter):
-                gradient = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+                gradient = torch.zeros_like(tensor) if tensor.grad is None else dense(tensor.grad)
                 update.gradients[name] = np.array(gradient.detach().cpu().numpy())
         if given is not None and given.rate is not None:
             for group in optimizer.param_groups:

@@ -112,6 +112,12 @@ class _Mode(TorchFunctionMode):
         return tensor
 
 
+def dense(gradient: Tensor) -> Tensor:
+    """Return a copy of a gradient; that of an embedding may be sparse."""
+    gradient = gradient.detach()
+    return gradient.to_dense() if gradient.is_sparse else gradient.clone()
+
+
 def _tensors(value: Any) -> list[Tensor]:
     """Return the tensors within tuples, lists and dicts."""
     if isinstance(value, Tensor):
@@ -151,7 +157,7 @@ def watching(
 
     def keep(parameter: Tensor) -> None:
         if parameter.grad is not None:
-            watch.gradients[id(parameter)] = parameter.grad.detach().clone()
+            watch.gradients[id(parameter)] = dense(parameter.grad)
 
     with ExitStack() as stack:
         hook = register_module_forward_hook(seen)
