@@ -22,8 +22,8 @@ def slots(
             continue
         if isinstance(value, list) and len(value) == len(trainable):
             for variable, kept in zip(trainable, value, strict=True):
-                if isinstance(kept, keras.Variable):
-                    prefix = f"{variable.path.replace('/', '_')}_"
+                prefix = f"{variable.path.replace('/', '_')}_"
+                if isinstance(kept, keras.Variable) and kept.name.startswith(prefix):
                     slot = kept.name.removeprefix(prefix)
                     found[f"{slot}/{names[id(variable)]}"] = kept
         elif isinstance(value, keras.Variable) and attribute not in {
