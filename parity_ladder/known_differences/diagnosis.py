@@ -6,9 +6,10 @@ the cause. Then the port gets the reference's values at this place, and the sear
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Search:
     def _entry_at(self, first: FirstDifference) -> Entry | None:
         """Return the entry that explains a difference best; None if none does."""
         rung = first.rung.name
-        shown = [(forced, self._show(first.rung, forced)) for forced in self.forced]
+        seen = [self._seen(first, forced) for forced in self.forced]
         left: dict[str, float] = {}
         entries = {
             e.name: e
@@ -80,32 +81,24 @@ class Search:
             )
         }
         for entry in entries.values():
-            distances = [
-                self._left_by(entry, rung, first.array, forced, ours) for forced, ours in shown
-            ]
+            distances = [_left_by(entry, first.array, each) for each in seen]
             known = [distance for distance in distances if distance is not None]
             if known:
                 left[entry.name] = max(known)
         near = {name: distance for name, distance in left.items() if distance <= EXPLAINED}
         return entries[min(near, key=lambda name: near[name])] if near else None
 
-    def _left_by(
-        self, entry: Entry, rung: str, array: str, forced: Forced[Any], ours: Arrays
-    ) -> float | None:
-        """Return which part of the difference an entry leaves; None where it does not apply."""
+    def _seen(self, first: FirstDifference, forced: Forced[Any]) -> "_Seen":
+        """Return what there is to see of a difference in one step."""
+        rung, array = first.rung.name, first.array
+        ours = self._show(first.rung, forced)
         try:
             place = place_of(
                 rung, array, self.port, self.reference, forced, ours, self.steps_per_epoch
             )
-            variant = None if place is None else entry.variant(place)
-        except Exception:  # a variant may fail in any way in a layer that it was not made for
-            return None
-        if variant is None:
-            return None
-        if isinstance(variant, bool):
-            return 0.0 if variant else None
-        theirs = self._theirs(rung, forced)
-        return _part_left(_by_name(variant, array), ours, theirs, array)
+        except (LookupError, StopIteration):  # a side does not show what belongs to this place
+            place = None
+        return _Seen(place, ours, cache(lambda: self._theirs(rung, forced)))
 
     def _show(self, rung: Any, forced: Forced[Any]) -> Arrays:
         """Return what the port shows on a rung; on both rungs of the update for one of these."""
@@ -203,6 +196,27 @@ class Search:
 
     our_epoch: Sequence[Step] = ()
     """The port's teacher-forced steps of the epoch, for its metrics."""
+
+
+class _Seen(NamedTuple):
+    """The place of a difference in one step, and what both sides show on its rung."""
+
+    place: Any
+    ours: Arrays
+    theirs: Callable[[], Arrays]
+
+
+def _left_by(entry: Entry, array: str, seen: _Seen) -> float | None:
+    """Return which part of the difference an entry leaves; None where it does not apply."""
+    try:
+        variant = None if seen.place is None else entry.variant(seen.place)
+    except Exception:  # a variant may fail in any way in a layer that it was not made for
+        return None
+    if variant is None:
+        return None
+    if isinstance(variant, bool):
+        return 0.0 if variant else None
+    return _part_left(_by_name(variant, array), seen.ours, seen.theirs(), array)
 
 
 def _by_name(variant: Any, array: str) -> Mapping[str, Any]:
