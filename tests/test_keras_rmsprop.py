@@ -154,13 +154,6 @@ def test_wrong_settings_are_named(setting: dict[str, Any], accepted: str) -> Non
         KerasRMSprop(net().parameters(), **setting)
 
 
-def test_sparse_gradients_are_refused() -> None:
-    embedding = nn.Embedding(4, 2, sparse=True)
-    embedding(torch.tensor([1])).sum().backward()
-    with pytest.raises(ValueError, match="sparse"):
-        KerasRMSprop(embedding.parameters()).step()
-
-
 @pytest.mark.parametrize("schedule", [0.1, None, "constant"])
 def test_a_rate_that_is_no_schedule_is_refused(schedule: Any) -> None:
     optimizer = KerasRMSprop([nn.Parameter(torch.ones(1))], lr=0.5)

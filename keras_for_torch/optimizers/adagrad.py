@@ -49,5 +49,5 @@ class KerasAdagrad(KerasOptimizer):
         parameters: list[Tensor],  # noqa: ARG002
         group: dict[str, Any],
     ) -> Tensor:
-        accumulator = slots["accumulator"].add_(gradient.square())
+        accumulator = slots["accumulator"].add_(self._squares(gradient))
         return gradient.mul_(group["lr"]).div_(accumulator.add(group["epsilon"]).sqrt_())

@@ -35,7 +35,7 @@ class _AdamRule(KerasOptimizer):
         rate = number(group["lr"]) * np.sqrt(one - power_2) / (one - power_1)
 
         momentum = move(slots["momentum"], gradient, 1 - group["beta_1"])
-        velocity = move(slots["velocity"], gradient.square_(), 1 - group["beta_2"])
+        velocity = move(slots["velocity"], self._squares(gradient), 1 - group["beta_2"])
         if group["amsgrad"]:
             largest = slots["velocity_hat"]
             velocity = torch.maximum(largest, velocity, out=largest)

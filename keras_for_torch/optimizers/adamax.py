@@ -57,6 +57,6 @@ class KerasAdamax(KerasOptimizer):
 
         momentum = move(slots["momentum"], gradient, 1 - group["beta_1"])
         norm = slots["norm"].mul_(group["beta_2"])
-        torch.maximum(norm, gradient.abs_(), out=norm)
+        torch.maximum(norm, self._magnitudes(gradient), out=norm)
         divisor = (norm + group["epsilon"]).mul_(float(number(1) - power))
         return momentum.mul(group["lr"]).div_(divisor)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from keras_for_torch.optimizers.occurrences import Occurrences
 from keras_for_torch.setting_ranges import SettingError
 
 
@@ -15,6 +16,9 @@ class Joined(NamedTuple):
     group: dict[str, Any]
     parameters: list[Tensor]
     gradient: Tensor
+    """Of an embedding with a sparse gradient: the rows of its occurrences, one after the other."""
+    occurrences: Occurrences | None = None
+    """The sparse gradient, if it is one; it shares its memory with `gradient`."""
 
 
 def clip(joined: Sequence[Joined]) -> None:
@@ -31,9 +35,11 @@ def clip(joined: Sequence[Joined]) -> None:
     for limit in limits - {None}:
         _clip_global_norm([each.gradient for each in joined], limit)
 
-    for group, parameters, gradient in joined:
+    for group, parameters, gradient, occurrences in joined:
         if group["clipnorm"] is not None:
             sizes = [parameter.numel() for parameter in parameters]
+            if occurrences is not None:
+                sizes = [gradient.numel()]
             for part in torch.split(gradient, sizes):
                 _clip_norm(part, group["clipnorm"])
         if group["clipvalue"] is not None:

@@ -12,6 +12,7 @@ from torch.optim.optimizer import ParamsT
 
 from keras_for_torch.optimizers.arithmetic import rounded
 from keras_for_torch.optimizers.clipping import Joined, clip
+from keras_for_torch.optimizers.occurrences import Occurrences
 from keras_for_torch.optimizers.shared_settings import NO_SHARED, must_be_settings
 
 
@@ -85,12 +86,29 @@ class KerasOptimizer(Optimizer):
             for parameters in self._sets_to_join(group["params"])
         ]
         clip(joined)
-        for group, parameters, gradient in joined:
+        for group, parameters, gradient, occurrences in joined:
             self._subtract_decay(group, parameters)
+            if occurrences is not None:
+                gradient = occurrences.total()
+            # Keras adds up the occurrences when it scales them by the norm of all gradients.
+            self._occurrences = occurrences if group["global_clipnorm"] is None else None
             slots = self._flat_slots(parameters, self._slots(group), gradient)
             increment = self._increment(gradient, slots, parameters, group)
             torch._foreach_sub_(parameters, _views(parameters, increment))
         return loss
+
+    _occurrences: Occurrences | None = None
+    """The sparse gradient of the present update, if it is one."""
+
+    def _squares(self, gradient: Tensor) -> Tensor:
+        """Return the gradient's squares; of a sparse one, each occurrence's, added up."""
+        there = self._occurrences
+        return gradient.square() if there is None else there.squares()
+
+    def _magnitudes(self, gradient: Tensor) -> Tensor:
+        """Return the gradient's magnitudes; of a sparse one, each occurrence's, added up."""
+        there = self._occurrences
+        return gradient.abs() if there is None else there.magnitudes()
 
     @abstractmethod
     def _slots(self, group: dict[str, Any]) -> dict[str, float]:
@@ -124,23 +142,32 @@ class KerasOptimizer(Optimizer):
     def _sets_to_join(self, parameters: Sequence[Tensor]) -> Iterable[list[Tensor]]:
         """Return the parameters that have a gradient, in sets of equal dtype, device and `step`.
 
-        `step` is the number of updates made; Adam and its relatives depend on it.
+        `step` is the number of updates made; Adam and its relatives depend on it. A parameter with
+        a sparse gradient is a set of its own.
         """
         sets: dict[tuple[object, ...], list[Tensor]] = {}
         for parameter in parameters:
             if parameter.grad is None:
                 continue
-            if parameter.grad.is_sparse:
-                name = type(self).__name__
-                raise ValueError(f"{name} was given a sparse gradient; accepted: dense ones")
             count = self.state[parameter].get("step")
-            sets.setdefault((parameter.dtype, parameter.device, count), []).append(parameter)
+            alone = id(parameter) if parameter.grad.is_sparse else None
+            key = (parameter.dtype, parameter.device, count, alone)
+            sets.setdefault(key, []).append(parameter)
         return sets.values()
 
     def _joined(self, group: dict[str, Any], parameters: list[Tensor]) -> Joined:
-        """Return the gradients as one vector, with the group's coupled weight decay."""
-        gradient = torch.cat([p.grad.reshape(-1) for p in parameters if p.grad is not None])
+        """Return the gradients as one vector, with the group's coupled weight decay.
+
+        With that decay, a sparse gradient becomes a dense one, as in Keras with an L2 penalty.
+        """
         coupled, _ = self._decays(group)
+        first = parameters[0]
+        if first.grad is not None and first.grad.is_sparse and coupled == 0:
+            occurrences = Occurrences(first, first.grad)
+            return Joined(group, parameters, occurrences.rows.view(-1), occurrences)
+
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        gradient = torch.cat([(g.to_dense() if g.is_sparse else g).reshape(-1) for g in gradients])
         if coupled > 0:
             flat = torch.cat([p.reshape(-1) for p in parameters])
             gradient.add_(flat, alpha=coupled)

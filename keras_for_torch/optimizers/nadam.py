@@ -69,7 +69,7 @@ class KerasNadam(KerasOptimizer):
 
         # From here on vectors, in the order of the equation.
         momentum = move(slots["momentum"], gradient, float(one - beta_1))
-        velocity = move(slots["velocity"], gradient.square(), float(one - beta_2))
+        velocity = move(slots["velocity"], self._squares(gradient), float(one - beta_2))
         ahead = (momentum * float(u_next)).div_(float(one - u_product * u_next))
         ahead += gradient.mul_(float(one - u)).div_(float(one - u_product))
         root = velocity.div(float(one - beta_2**step)).sqrt_().add_(group["epsilon"])

@@ -55,7 +55,11 @@ class KerasRMSprop(KerasOptimizer):
         group: dict[str, Any],
     ) -> Tensor:
         rho = group["rho"]
-        velocity = slots["velocity"].mul_(rho).addcmul_(gradient, gradient, value=1 - rho)
+        velocity = slots["velocity"].mul_(rho)
+        if self._occurrences is None:
+            velocity.addcmul_(gradient, gradient, value=1 - rho)
+        else:
+            velocity.add_(self._squares(gradient), alpha=1 - rho)
         root = velocity.add(group["epsilon"]).sqrt_()
         if group["momentum"] > 0:
             momentum = slots["momentum"].mul_(group["momentum"])
