@@ -60,8 +60,8 @@ class Search:
         for _ in range(MOST_PLACES):
             if current is None:
                 break
-            entry = self._entry_at(current)
-            self._go_behind(current)
+            entry, arrays = self._entry_at(current)
+            self._go_behind(current, arrays)
             following = self._next_difference() if current.step is not None else None
             if entry is not None:
                 leaves = None if following is None else str(following)
@@ -69,11 +69,15 @@ class Search:
             current = following
         return _each_once(found)
 
-    def _entry_at(self, first: FirstDifference) -> Entry | None:
-        """Return the entry that explains a difference best; None if none does."""
+    def _entry_at(self, first: FirstDifference) -> tuple[Entry | None, frozenset[str]]:
+        """Return the entry that explains a difference best, with all arrays that it explains.
+
+        None if no entry does.
+        """
         rung = first.rung.name
         seen = [self._seen(first, forced) for forced in self.forced]
         left: dict[str, float] = {}
+        explained: dict[str, frozenset[str]] = {}
         entries = {
             e.name: e
             for e in entries_on(
@@ -82,11 +86,15 @@ class Search:
         }
         for entry in entries.values():
             distances = [_left_by(entry, first.array, each) for each in seen]
-            known = [distance for distance in distances if distance is not None]
+            known = [each for each in distances if each is not None]
             if known:
-                left[entry.name] = max(known)
+                left[entry.name] = max(distance for distance, _ in known)
+                explained[entry.name] = frozenset().union(*(arrays for _, arrays in known))
         near = {name: distance for name, distance in left.items() if distance <= EXPLAINED}
-        return entries[min(near, key=lambda name: near[name])] if near else None
+        if not near:
+            return None, frozenset()
+        nearest = min(near, key=lambda name: near[name])
+        return entries[nearest], explained[nearest]
 
     def _seen(self, first: FirstDifference, forced: Forced[Any]) -> "_Seen":
         """Return what there is to see of a difference in one step."""
@@ -121,15 +129,19 @@ class Search:
         looking = next(each for each in IN_A_STEP if each.name == rung)
         return looking.show(self.reference, forced, forced.step) or {}
 
-    def _go_behind(self, first: FirstDifference) -> None:
-        """Give the port the reference's values at this place, so that it can be looked behind."""
+    def _go_behind(self, first: FirstDifference, explained: frozenset[str]) -> None:
+        """Give the port the reference's values at this place, so that it can be looked behind.
+
+        A mistake in the order of layers explains the outputs of several.
+        """
         from parity_ladder.torch_side.given import Given
 
         rung, array = first.rung.name, first.array
         given = self.port.gets or Given(self.reference)
         if rung == "layer outputs":
-            self.skipped.add((rung, array))
-            given = replace(given, layers=given.layers | {array}, gradients=True)
+            arrays = explained | {array}
+            self.skipped |= {(rung, each) for each in arrays}
+            given = replace(given, layers=given.layers | arrays, gradients=True)
         elif rung in _LOSSES:
             self.skipped |= {(name, None) for name in _LOSSES}
             given = replace(given, gradients=True)
@@ -206,8 +218,11 @@ class _Seen(NamedTuple):
     theirs: Callable[[], Arrays]
 
 
-def _left_by(entry: Entry, array: str, seen: _Seen) -> float | None:
-    """Return which part of the difference an entry leaves; None where it does not apply."""
+def _left_by(entry: Entry, array: str, seen: _Seen) -> tuple[float, frozenset[str]] | None:
+    """Return which part of the difference an entry leaves, and which arrays it speaks of.
+
+    None where it does not apply.
+    """
     try:
         variant = None if seen.place is None else entry.variant(seen.place)
     except Exception:  # a variant may fail in any way in a layer that it was not made for
@@ -215,8 +230,9 @@ def _left_by(entry: Entry, array: str, seen: _Seen) -> float | None:
     if variant is None:
         return None
     if isinstance(variant, bool):
-        return 0.0 if variant else None
-    return _part_left(_by_name(variant, array), seen.ours, seen.theirs(), array)
+        return (0.0, frozenset({array})) if variant else None
+    values = _by_name(variant, array)
+    return _part_left(values, seen.ours, seen.theirs(), array), frozenset(values)
 
 
 def _by_name(variant: Any, array: str) -> Mapping[str, Any]:

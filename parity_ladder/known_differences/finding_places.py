@@ -24,6 +24,7 @@ from parity_ladder.side import Arrays, Step
 
 if TYPE_CHECKING:
     from parity_ladder.keras_side import KerasSide
+    from parity_ladder.keras_side.watching import LayerCall
     from parity_ladder.torch_side import TorchSide
 
 
@@ -40,19 +41,24 @@ def place_of(
 
     `ours` is what the port shows on the rung in this step.
     """
+    from parity_ladder.keras_side.side import outputs_by_name
+
     state, batch, theirs = forced.state, forced.batch, forced.step
     common = (reference, port, state, batch, theirs, array)
     if rung == "parameter counts and shapes":
         return ShapesPlace(port.pairs, reference.model, port.module, array)
     if rung == "layer outputs":
-        call = _call_of(array, reference, forced)
-        output = reference.layer_outputs(state, batch)[array]
+        calls = reference.layer_calls(state, batch)
+        call = _call_of(array, calls)
+        output = outputs_by_name(call)[array]
+        inputs = tuple(call.inputs)
         return LayerPlace(
-            *common, call.layer, tuple(call.inputs), output, ours[array], _module(array, port)
+            *common, call.layer, inputs, output, ours[array], _module(array, port), calls
         )
     if rung == "statistics":
         layer = array.rpartition("/")[0]
-        call = _call_of(layer, reference, forced)
+        calls = reference.layer_calls(state, batch)
+        call = _call_of(layer, calls)
         return StatisticsPlace(
             *common,
             call.layer,
@@ -60,6 +66,7 @@ def place_of(
             theirs.state.weights[array],
             ours[array],
             _module(layer, port),
+            calls,
             before=state.weights[array],
         )
     if rung in {"data loss", "penalty", "loss"}:
@@ -70,7 +77,7 @@ def place_of(
     if rung == "gradients":
         return GradientsPlace(*common)
     if rung == "clipped gradients":
-        return ClippingPlace(*common)
+        return ClippingPlace(*common, ours)
     if rung == "learning rate":
         return RatePlace(*common, steps_per_epoch)
     if rung in {"optimizer state", "updated weights", "initial optimizer state"}:
@@ -83,10 +90,9 @@ def metrics_place(array: str, reference: "KerasSide", steps: Sequence[Step]) -> 
     return MetricsPlace(tuple(steps), reference.epoch_metrics(steps), array)
 
 
-def _call_of(array: str, reference: "KerasSide", forced: Forced[Any]) -> Any:
+def _call_of(array: str, calls: "Sequence[LayerCall]") -> "LayerCall":
     """Return the call of the layer that an output or a variable belongs to."""
     name = array.removesuffix(LOGITS).partition("[")[0]
-    calls = reference.layer_calls(forced.state, forced.batch)
     return next(call for call in calls if call.name == name)
 
 

@@ -4,11 +4,12 @@ An entry of the catalogue gets such a place and returns what a port with its mis
 arrays have Keras' names and Keras' layout. Up to the place, both sides agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.side import Arrays, State, Step
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from parity_ladder.keras_side import KerasSide
+    from parity_ladder.keras_side.watching import LayerCall
     from parity_ladder.pairing import Pairs
     from parity_ladder.torch_side import TorchSide
 
@@ -75,6 +77,8 @@ class LayerPlace(Place):
     """The layer's output in the port, in Keras' layout; it may have another shape."""
     module: "nn.Module | None"
     """The PyTorch module that the layer is paired with, if there is one."""
+    calls: "Sequence[LayerCall]"
+    """All calls of layers in Keras' forward pass, in their order."""
 
     @cached_property
     def weights(self) -> Mapping[str, Array]:
@@ -85,6 +89,23 @@ class LayerPlace(Place):
             for variable in self.layer.variables
             if id(variable) in names
         }
+
+    def maker(self) -> "LayerCall | None":
+        """Return the call whose output goes into this layer; None for an input of the model."""
+        for call in reversed(self.calls):
+            if call.layer is not self.layer and any(
+                np.array_equal(output, self.inputs[0]) for output in call.outputs
+            ):
+                return call
+        return None
+
+    def users(self) -> "list[LayerCall]":
+        """Return the calls of the layers that the layer's output goes into."""
+        return [
+            call
+            for call in self.calls
+            if any(np.array_equal(array, self.output) for array in call.inputs)
+        ]
 
 
 @dataclass(frozen=True)
@@ -116,6 +137,9 @@ class GradientsPlace(Place):
 @dataclass(frozen=True)
 class ClippingPlace(Place):
     """A gradient differs after clipping, though it agrees before. Variants return gradients."""
+
+    ours: Arrays
+    """The port's gradients after clipping."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,10 @@ class Axes:
         moved = array.reshape([shape[axis] for axis in self.order])
         return moved.transpose(np.argsort(self.order))
 
+    def ports_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape in the port of an array with this shape in Keras, of as many axes."""
+        return tuple(shape[axis] for axis in np.argsort(self.order))
+
 
 def len_first(array: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return `shape` with its first axis as long as `array` needs it, if that is possible."""

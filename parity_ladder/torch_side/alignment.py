@@ -12,18 +12,16 @@ from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
 from parity_ladder.pairing.matching import Match
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
+from parity_ladder.torch_side.placing import activation_after, follows
+from parity_ladder.torch_side.placing import place as place_by_kind
 from parity_ladder.torch_side.watching import Recorded, Watch
 
 if TYPE_CHECKING:
+    from parity_ladder.keras_side.watching import LayerCall
     from parity_ladder.torch_side.side import TorchSide
 
 NOT_FOUND = "no output of the port has its values, in any order of axes"
 NO_LAST_ACTIVATION = "the port has no such activation there; what goes into it was compared"
-_ACTIVATIONS = {
-    "relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "prelu",
-    "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "hardsigmoid",
-    "hardswish", "hardtanh", "exp", "clamp",
-}  # fmt: skip
 _CHANNELS_FIRST = ("conv", "batch_norm", "pool", "interpolate", "instance_norm", "group_norm")
 
 
@@ -49,11 +47,19 @@ class Alignment:
         return {n: axes.to_keras(made[k]) for n, (k, axes) in self.shown.items() if k in made}
 
 
-def align(side: "TorchSide", pairs: Pairs, theirs: Arrays, state: State, batch: Any) -> Alignment:
+def align(
+    side: "TorchSide",
+    pairs: Pairs,
+    theirs: Arrays,
+    calls: "Sequence[LayerCall]",
+    state: State,
+    batch: Any,
+) -> Alignment:
     """Find the outputs of Keras' layers among those of one step of the port, by their values.
 
-    `theirs` are the outputs of Keras' layers in `state`. Layers that could be exchanged are
-    exchanged where more outputs are found that way.
+    `theirs` are the outputs of Keras' layers in `state`, and `calls` the calls that made them, if
+    they are known. Layers that could be exchanged are exchanged where more outputs are found that
+    way.
     """
     made = _recorded(side, state, batch)
     found = _by_value(theirs, made)
@@ -64,15 +70,19 @@ def align(side: "TorchSide", pairs: Pairs, theirs: Arrays, state: State, batch: 
         made, found = better
     shown = dict(found)
     missing: dict[str, str] = {}
+    by_name = {call.name: call for call in calls}
     for name, output in theirs.items():
         if name in shown:
             continue
-        if name + LOGITS in shown:
-            missing[name] = NO_LAST_ACTIVATION
-            continue
-        place = _by_its_module(name, output, pairs, made)
+        call = by_name.get(name)
+        place = _by_its_kind(call, calls, found, shown, pairs, made) if call else None
+        in_the_loss = name + LOGITS in shown and (
+            call is None or not _is_within(call, calls, found)
+        )
+        if place is None and not in_the_loss:
+            place = _by_its_module(name, output, pairs, made, call)
         if place is None:
-            missing[name] = NOT_FOUND
+            missing[name] = NO_LAST_ACTIVATION if name + LOGITS in shown else NOT_FOUND
         else:
             shown[name] = place
     ordered = {name: shown[name] for name in theirs if name in shown}
@@ -155,25 +165,66 @@ def _is_of(match: Match, layer: str) -> bool:
     return match.theirs.name == name or match.theirs.name.startswith(f"{name}/")
 
 
-def _by_its_module(
-    name: str, output: NDArray[Any], pairs: Pairs, made: Sequence[Recorded]
+def _by_its_kind(
+    call: "LayerCall",
+    calls: "Sequence[LayerCall]",
+    found: Mapping[str, Any],
+    shown: Mapping[str, tuple[str, Axes]],
+    pairs: Pairs,
+    made: Sequence[Recorded],
 ) -> tuple[str, Axes] | None:
-    """Return the output of the module that a layer is paired with, after its activation."""
+    """Return the operation of the same kind at the place of a layer without parameters.
+
+    There is none if a layer behind it is found: then the port does without such an operation.
+    """
+    following = follows(call, calls)
+    if call.layer.weights or any(later.name in found for later in following):
+        return None
+    last = frozenset({"softmax", "sigmoid"}) if call.logits and not following else None
+    others = [match.ours.name for match in pairs.matches]
+    chosen = place_by_kind(call, made, [key for key, _ in shown.values()], others, names=last)
+    if chosen is None:
+        return None
+    first = _is_channels_first(chosen, made)
+    return chosen.key, likely_axes(call.outputs[0], chosen.array, channels_first=first)
+
+
+def _is_within(call: "LayerCall", calls: "Sequence[LayerCall]", found: Mapping[str, Any]) -> bool:
+    """Return whether layers follow on a layer, and none of them is found."""
+    following = follows(call, calls)
+    return bool(following) and not any(later.name in found for later in following)
+
+
+def _by_its_module(
+    name: str,
+    output: NDArray[Any],
+    pairs: Pairs,
+    made: Sequence[Recorded],
+    call: "LayerCall | None",
+) -> tuple[str, Axes] | None:
+    """Return the output of the module that a layer is paired with, after its activation.
+
+    A layer with two modules, such as a separable convolution, ends with the later one.
+    """
     layer = name.removesuffix(LOGITS)
-    names = [match.ours.name for match in pairs.matches if _is_of(match, layer)]
-    for place, each in enumerate(made):
-        operation = each.key.partition("#")[0].removeprefix("module ")
-        if operation not in names:
-            continue
-        after = [
-            later
-            for later in made[place + 1 :]
-            if each.tensor in later.came_from and later.key.partition("#")[0] in _ACTIVATIONS
-        ]
-        chosen = after[0] if after and layer == name else each
-        first = _is_channels_first(chosen, made)
-        return chosen.key, likely_axes(output, chosen.array, channels_first=first)
-    return None
+    names = {f"module {match.ours.name}" for match in pairs.matches if _is_of(match, layer)}
+    firsts = {each.key.partition("#")[0]: each for each in reversed(made)}
+    ends = [each for each in made if any(each is firsts.get(key) for key in names)]
+    if not ends:
+        return None
+    after = None
+    if layer == name and (call is None or _has_activation(call.layer)):
+        after = activation_after(made, ends[-1])
+    chosen = after or ends[-1]
+    first = _is_channels_first(chosen, made)
+    return chosen.key, likely_axes(output, chosen.array, channels_first=first)
+
+
+def _has_activation(layer: Any) -> bool:
+    """Return whether a layer ends with an activation; those of recurrent ones lie within."""
+    activation = getattr(layer, "activation", None)
+    is_linear = getattr(activation, "__name__", "") == "linear"
+    return activation is not None and not is_linear and not hasattr(layer, "recurrent_activation")
 
 
 def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, Axes]]:

@@ -29,7 +29,8 @@ class Values:
     def replacing(self, alignment: Alignment) -> Callable[[str, Tensor], Tensor]:
         """Return a function that replaces the outputs of some operations, by the operation's key.
 
-        The gradient still flows through the port's own operation.
+        The gradient still flows through the port's own operation, though not to the right places
+        where its output has another shape.
         """
         by_key = {key: name for name, (key, _) in alignment.shown.items() if name in self.outputs}
 
@@ -39,11 +40,15 @@ class Values:
             name = by_key[key]
             axes = alignment.shown[name][1]
             theirs: NDArray[Any] = self.outputs[name]
-            if theirs.size != tensor.numel():
+            same = theirs.size == tensor.numel()
+            if not same and theirs.ndim != tensor.ndim:
                 return tensor
-            values = np.ascontiguousarray(axes.to_port(theirs, tuple(tensor.shape)))
+            shape = tuple(tensor.shape) if same else axes.ports_shape(theirs.shape)
+            values = np.ascontiguousarray(axes.to_port(theirs, shape))
             there = torch.from_numpy(values).to(tensor.device, tensor.dtype)
-            return tensor + (there - tensor).detach()
+            if same:
+                return tensor + (there - tensor).detach()
+            return there + (tensor - tensor.detach()).sum()
 
         return replaced
 

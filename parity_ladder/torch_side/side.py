@@ -95,7 +95,9 @@ class TorchSide(Side[Batch]):
         if undropped is not other:
             theirs = undropped.layer_outputs(state, batch) or {}
         must_be_repeatable(alone, state, batch)
-        self._alignment = align(alone, self.pairs, theirs, state, batch)
+        show = getattr(undropped, "layer_calls", None)
+        calls = show(state, batch) if show is not None else ()
+        self._alignment = align(alone, self.pairs, theirs, calls, state, batch)
 
     def step(self, state: State, batch: Batch) -> Step:
         """Load `state`, and take the port's own training step."""

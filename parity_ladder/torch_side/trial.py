@@ -38,6 +38,9 @@ def as_trial(side: "TorchSide") -> "TorchSide":
     """Return the side without dropout, for a step that is only tried."""
     alone = copy(side)
     alone.dropout = "off"
+    if alone._given is not None:
+        undropped = alone._given.reference.without_dropout() or alone._given.reference
+        alone._given = replace(alone._given, reference=undropped)
     return alone
 
 
