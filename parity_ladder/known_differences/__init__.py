@@ -1,9 +1,18 @@
 """Known differences between any Keras model and its port, each as an entry of a catalogue."""
 
 from parity_ladder.known_differences import (  # noqa: F401 - each enters its own
+    adam,
+    clipping,
     convolutions,
+    initial_state,
     normalizations,
+    rmsprop,
+    schedule_shapes,
+    schedules,
+    settings,
+    sgd,
     updates,
+    weight_decay,
 )
 from parity_ladder.known_differences.catalogue import CATALOGUE, Entry, known
 

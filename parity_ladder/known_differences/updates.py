@@ -1,38 +1,49 @@
-"""Known differences in the optimizers' equations."""
+"""Known differences in what surrounds an optimizer's equation."""
 
 from typing import Any
 
-import keras
-import numpy as np
-
 from parity_ladder.known_differences.catalogue import known
 from parity_ladder.known_differences.places import UpdatePlace
+from parity_ladder.known_differences.port_settings import updated_variables
+from parity_ladder.known_differences.replaying import updated, weights_of
 
 
 @known(
-    "epsilon hat in Adam",
+    "constraint left out",
     rung="updated weights",
     area="optimizers",
-    source="keras/src/optimizers/adam.py; torch/optim/adam.py; keras #17391",
+    source="keras/src/optimizers/base_optimizer.py, keras/src/constraints/constraints.py",
 )
-def epsilon_hat(place: UpdatePlace) -> Any:
-    """The port's Adam adds epsilon to the corrected root of the velocity, as `torch.optim.Adam`.
+def constraint_left_out(place: UpdatePlace) -> Any:
+    """The port does not apply the constraint of a variable, such as `MaxNorm`, after the update.
 
-    Keras adds it to the uncorrected root ("epsilon hat"), which is an epsilon 32 times larger in
-    the first step. Take `keras_for_torch.KerasAdam`.
+    Keras applies it after every update. PyTorch has none: after `optimizer.step()`, change the
+    parameter under `torch.no_grad()`, for example by `parameter.clamp_(min=0)` for `NonNeg`.
     """
-    settings: Any = place.optimizer
-    if type(settings) is not keras.optimizers.Adam or settings.amsgrad:
+    if all(place.reference.variables[name].constraint is None for name in place.gradients):
         return None
-    step = place.state.iteration + 1
-    found = {}
-    for name, gradient in place.gradients.items():
-        momentum = place.slot("momentum", name)
-        velocity = place.slot("velocity", name)
-        momentum = momentum + (gradient - momentum) * (1 - settings.beta_1)
-        velocity = velocity + (gradient**2 - velocity) * (1 - settings.beta_2)
-        corrected = np.sqrt(velocity / (1 - settings.beta_2**step)) + settings.epsilon
-        found[name] = place.state.weights[name] - place.rate * (
-            momentum / (1 - settings.beta_1**step) / corrected
-        )
-    return found
+    return weights_of(place, updated(place, constrained=False))
+
+
+@known(
+    "parameters missing in the optimizer",
+    rung="updated weights",
+    area="optimizers",
+    source="torch/optim/optimizer.py; keras/src/optimizers/base_optimizer.py",
+)
+def parameters_missing(place: UpdatePlace) -> Any:
+    """The port's optimizer was not given all parameters that Keras trains, so some never change.
+
+    Pass `module.parameters()`, after all layers are made; layers in a plain list are not among
+    these, those in an `nn.ModuleList` are.
+    """
+    missing = set(place.gradients) - updated_variables(place)
+    if not missing:
+        return None
+    still = {name: place.state.weights[name] for name in missing}
+    kept = {
+        name: array * 0  # the ladder shows zeros for what the optimizer does not keep
+        for name, array in place.theirs.state.optimizer.items()
+        if name.partition("/")[2] in missing
+    }
+    return still | kept

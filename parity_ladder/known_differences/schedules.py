@@ -1,0 +1,139 @@
+"""Known differences in schedules of the learning rate: when they are stepped, and from where."""
+
+import inspect
+from typing import Any
+
+from keras.optimizers import schedules
+
+from parity_ladder.known_differences.catalogue import known
+from parity_ladder.known_differences.places import RatePlace
+
+_SOURCE = "keras/src/optimizers/schedules/learning_rate_schedule.py; torch/optim/lr_scheduler.py"
+
+
+def schedule_of(place: RatePlace) -> Any:
+    """Return Keras' schedule; None for a constant rate."""
+    rate: Any = place.optimizer._learning_rate
+    return rate if isinstance(rate, schedules.LearningRateSchedule) else None
+
+
+def has_scheduler(place: RatePlace) -> bool:
+    """Return whether the port has a scheduler."""
+    return bool(place.port._borrowed.schedulers)
+
+
+def _first_rate(place: RatePlace) -> float:
+    """Return the rate that the port's optimizer was made with."""
+    group = place.ports_optimizer.param_groups[0]
+    return float(group.get("initial_lr", group["lr"]))
+
+
+def _default_rate(place: RatePlace) -> float | None:
+    """Return the rate that the class of the port's optimizer has by default."""
+    parameter = inspect.signature(type(place.ports_optimizer)).parameters.get("lr")
+    return parameter.default if parameter and isinstance(parameter.default, float) else None
+
+
+@known(
+    "PyTorch's default rate",
+    rung="learning rate",
+    area="schedules",
+    source="torch/optim/, keras/src/optimizers/: the defaults of each class",
+)
+def default_rate(place: RatePlace) -> Any:
+    """The port was given no learning rate, and the default of its class is another than Keras'.
+
+    RMSprop and Adagrad have 0.01 in PyTorch and 0.001 in Keras, SGD 0.001 and 0.01, Adadelta 1.0
+    and 0.001. Write the rate out.
+    """
+    default = _default_rate(place)
+    is_default = default == _first_rate(place) and not has_scheduler(place)
+    return default if is_default and schedule_of(place) is None else None
+
+
+@known("another constant rate", rung="learning rate", area="schedules", source=_SOURCE)
+def another_rate(place: RatePlace) -> Any:
+    """The port's learning rate is constant, as in Keras, but another number.
+
+    Give the optimizer the `learning_rate` of the Keras model.
+    """
+    rate = _first_rate(place)
+    if schedule_of(place) is not None or has_scheduler(place) or rate == _default_rate(place):
+        return None
+    return rate
+
+
+@known("a constant rate for a schedule", rung="learning rate", area="schedules", source=_SOURCE)
+def constant_rate(place: RatePlace) -> Any:
+    """The port's learning rate stays the same, where Keras has a schedule.
+
+    Take the schedule of the same name from `keras_for_torch`, for example
+    `KerasScheduler(optimizer, CosineDecay(1e-3, decay_steps=10_000))`, and call `scheduler.step()`
+    after every batch.
+    """
+    is_constant = schedule_of(place) is not None and not has_scheduler(place)
+    return _first_rate(place) if is_constant else None
+
+
+@known("a schedule by epochs", rung="learning rate", area="schedules", source=_SOURCE)
+def by_epochs(place: RatePlace) -> Any:
+    """The port steps its scheduler once an epoch; Keras' schedules count updates.
+
+    Call `scheduler.step()` after every batch.
+    """
+    schedule = schedule_of(place)
+    if schedule is None or not has_scheduler(place):
+        return None
+    return float(schedule(place.state.iteration // place.steps_per_epoch))
+
+
+@known("a schedule one update ahead", rung="learning rate", area="schedules", source=_SOURCE)
+def one_ahead(place: RatePlace) -> Any:
+    """The port's scheduler is one update ahead: the first update has the rate of the second.
+
+    Call `scheduler.step()` after `optimizer.step()`, and not once more before the first batch.
+    """
+    schedule = schedule_of(place)
+    if schedule is None or isinstance(schedule, schedules.PiecewiseConstantDecay):
+        return None  # there, the boundaries are meant differently, with the same result
+    return float(schedule(place.state.iteration + 1))
+
+
+@known("a schedule one update behind", rung="learning rate", area="schedules", source=_SOURCE)
+def one_behind(place: RatePlace) -> Any:
+    """The port's scheduler is one update behind: the second update has the rate of the first.
+
+    Keras' rate of an update is that of the number of updates before it, from 0. Call
+    `scheduler.step()` after every batch, the first one too.
+    """
+    schedule = schedule_of(place)
+    if schedule is None or place.state.iteration == 0:
+        return None
+    return float(schedule(place.state.iteration - 1))
+
+
+@known("a rate taken for a factor", rung="learning rate", area="schedules", source=_SOURCE)
+def rate_for_a_factor(place: RatePlace) -> Any:
+    """The port's `LambdaLR` multiplies the optimizer's rate by the schedule's rate.
+
+    What its function returns is a factor. Give the optimizer `lr=1.0`, or take
+    `keras_for_torch.KerasScheduler`, whose functions return rates.
+    """
+    schedule, first = schedule_of(place), _first_rate(place)
+    if schedule is None or not has_scheduler(place) or first == 1.0:
+        return None
+    return first * float(schedule(place.state.iteration))
+
+
+@known("a schedule from another rate", rung="learning rate", area="schedules", source=_SOURCE)
+def from_another_rate(place: RatePlace) -> Any:
+    """The port's scheduler has Keras' shape, but begins at another rate.
+
+    PyTorch's schedulers begin at the optimizer's `lr`: give it the schedule's
+    `initial_learning_rate`.
+    """
+    schedule, first = schedule_of(place), _first_rate(place)
+    start = getattr(schedule, "initial_learning_rate", None)
+    if not start or not has_scheduler(place) or first == start:
+        return None
+    return float(schedule(place.state.iteration)) * first / float(start)
