@@ -46,9 +46,13 @@ def fresh_copy(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimi
             import numpy as np
 
             config["learning_rate"] = float(str(np.float32(config["learning_rate"])))
-        return type(optimizer).from_config(config)
+        copied = type(optimizer).from_config(config)
     except Exception as error:
         raise LadderError(
             f"optimizer = {type(optimizer).__name__}: it cannot be made again from its get_config()"
             f" ({type(error).__name__}: {error}); accepted: an optimizer that can"
         ) from error
+    for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
+        if hasattr(optimizer, name):  # what exclude_from_weight_decay said is not in the config
+            setattr(copied, name, getattr(optimizer, name))
+    return copied
