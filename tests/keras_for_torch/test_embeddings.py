@@ -55,16 +55,14 @@ def theirs(kind: str, settings: dict[str, Any]) -> np.ndarray[Any, Any]:
 
 
 def ours(kind: str, settings: dict[str, Any], *, sparse: bool = True) -> np.ndarray[Any, Any]:
-    embedding = nn.Embedding.from_pretrained(
-        torch.from_numpy(START.copy()), freeze=False, sparse=sparse
-    )
+    embedding = nn.Embedding(TOKENS, FEATURES, _weight=torch.tensor(START), sparse=sparse)
     made = getattr(keras_for_torch, f"Keras{kind}")
     optimizer = made(embedding.parameters(), lr=0.01, **settings)
     for text in torch.from_numpy(TEXT):
         optimizer.zero_grad()
-        torch.tanh(embedding(text) * torch.from_numpy(WEIGHTS)).mean().backward()
+        torch.tanh(embedding(text) * torch.from_numpy(WEIGHTS)).mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    return embedding.weight.detach().numpy()
+    return np.array(embedding.weight.detach())
 
 
 @pytest.mark.parametrize("clipping", CLIPPINGS, ids=lambda given: "".join(given) or "unclipped")
