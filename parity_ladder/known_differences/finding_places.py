@@ -73,9 +73,9 @@ def place_of(
         shown = reference.layer_outputs(state, batch)
         logits = [output for name, output in shown.items() if name.endswith(LOGITS)]
         predictions = theirs.returned[1]
-        return LossPlace(*common, predictions, logits[-1] if logits else None)
+        return LossPlace(*common, predictions, logits[-1] if logits else None, ours)
     if rung == "gradients":
-        return GradientsPlace(*common)
+        return GradientsPlace(*common, ours)
     if rung == "clipped gradients":
         return ClippingPlace(*common, ours)
     if rung == "learning rate":
@@ -87,7 +87,7 @@ def place_of(
 
 def metrics_place(array: str, reference: "KerasSide", steps: Sequence[Step]) -> MetricsPlace:
     """Return the place of a metric that differs."""
-    return MetricsPlace(tuple(steps), reference.epoch_metrics(steps), array)
+    return MetricsPlace(reference, tuple(steps), reference.epoch_metrics(steps), array)
 
 
 def _call_of(array: str, calls: "Sequence[LayerCall]") -> "LayerCall":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from parity_ladder.keras_side import KerasSide
     from parity_ladder.keras_side.watching import LayerCall
+    from parity_ladder.known_differences.loss_terms import Term
     from parity_ladder.pairing import Pairs
     from parity_ladder.torch_side import TorchSide
 
@@ -127,11 +128,23 @@ class LossPlace(Place):
     """What the model returned, as arrays."""
     logits: Array | None
     """What went into the softmax or sigmoid that makes the predictions, if one does."""
+    ours: Arrays
+    """What the port shows on the rung, such as its `loss`."""
+
+    @cached_property
+    def terms(self) -> "list[Term]":
+        """What each output of the model adds to the loss, with its labels and weights."""
+        from parity_ladder.known_differences.loss_terms import terms_of
+
+        return terms_of(self)
 
 
 @dataclass(frozen=True)
 class GradientsPlace(Place):
     """A gradient differs, though the loss agrees. Variants return gradients by name."""
+
+    ours: Arrays
+    """The port's gradients."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +194,7 @@ class ShapesPlace:
 class MetricsPlace:
     """A metric of the epoch differs. Variants return metrics by name."""
 
+    reference: "KerasSide"
     steps: tuple[Step, ...]
     """The reference's steps, with `loss`, `size` and `returned`: (y, predictions, weights)."""
     theirs: Mapping[str, float]
