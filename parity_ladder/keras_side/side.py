@@ -85,6 +85,10 @@ class KerasSide(Side[Batch]):
                 stack.enter_context(exact_constants(self.model))
             yield
 
+    def name_of(self, variable: keras.Variable) -> str:
+        """Return the name of a variable of the model."""
+        return self._names[id(variable)]
+
     # What the ladder asks for
 
     def variable_shapes(self) -> Shapes:

@@ -1,11 +1,17 @@
 """Known differences between any Keras model and its port, each as an entry of a catalogue."""
 
 from parity_ladder.known_differences import (  # noqa: F401 - each enters its own
+    activations,
     adam,
     clipping,
     convolutions,
     initial_state,
     normalizations,
+    occurrences,
+    parameters,
+    pooling,
+    reshaping,
+    resizing,
     rmsprop,
     schedule_shapes,
     schedules,

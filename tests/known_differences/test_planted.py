@@ -3,10 +3,16 @@
 import pytest
 
 from parity_ladder.known_differences import CATALOGUE
-from tests.known_differences import convolutions
+from tests.known_differences import (
+    convolutions,
+    occurrences,
+)
 from tests.known_differences.planting import Planted, climbed
 
-PLANTED = [*convolutions.PLANTED]
+PLANTED = [
+    *convolutions.PLANTED,
+    *occurrences.PLANTED,
+]
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.entry)
