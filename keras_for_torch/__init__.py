@@ -15,8 +15,11 @@ updates in float64. They need torch and NumPy alone, and work in any model.
 
 Keras' argument `weight_decay=` is `decoupled_weight_decay=` here, except in `KerasAdamW`: see
 `keras_for_torch.optimizers.shared_settings`.
+
+`KerasBatchNorm1d`, `2d` and `3d` normalize batches with Keras' defaults and running variance.
 """
 
+from keras_for_torch.batch_norm import KerasBatchNorm1d, KerasBatchNorm2d, KerasBatchNorm3d
 from keras_for_torch.optimizers import (
     KerasAdagrad,
     KerasAdam,
@@ -48,6 +51,9 @@ __all__ = [
     "KerasAdam",
     "KerasAdamW",
     "KerasAdamax",
+    "KerasBatchNorm1d",
+    "KerasBatchNorm2d",
+    "KerasBatchNorm3d",
     "KerasNadam",
     "KerasOptimizer",
     "KerasRMSprop",
