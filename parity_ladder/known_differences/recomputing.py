@@ -1,5 +1,6 @@
 """What entries use to compute a layer again in PyTorch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -25,3 +26,12 @@ def activated(layer: keras.layers.Layer, outputs: NDArray[Any]) -> NDArray[Any]:
     if activation is None:
         return outputs
     return np.array(keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(outputs))))
+
+
+def nearest(ours: NDArray[Any], candidates: Sequence[NDArray[Any]]) -> NDArray[Any] | None:
+    """Return the candidate next to what the port shows; None if none has its shape.
+
+    For a mistake that can be made in several ways.
+    """
+    fitting = [each for each in candidates if each.shape == ours.shape]
+    return min(fitting, key=lambda each: float(np.abs(each - ours).max()), default=None)

@@ -14,6 +14,8 @@ from parity_ladder.pairing.units import Part, Unit
 _RELATED = ({"dense", "conv", "depthwise"}, {""})
 """Kinds that may be paired with each other if the layout fits: a convolution with a window of 1 is
 a dense layer, one with as many groups as channels is a depthwise one."""
+_GROUPED = {"conv", "depthwise"}
+"""Kinds that differ only in the number of groups, which a port may have left out."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def match(
     # Then those of the same kind, whose shapes or variables differ: the ladder says in what.
     for unit in list(open_theirs):
         similar = [each for each in open_ours if unit.kind and unit.kind == each.kind]
+        similar = similar or [each for each in open_ours if {unit.kind, each.kind} == _GROUPED]
         if similar and not unit.because:
             found.append(Match(unit, similar[0], "by order, though shapes or variables differ"))
             open_theirs.remove(unit)

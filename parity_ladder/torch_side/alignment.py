@@ -12,7 +12,7 @@ from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
 from parity_ladder.pairing.matching import Match
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
-from parity_ladder.torch_side.placing import activation_after, follows
+from parity_ladder.torch_side.placing import activation_after, cut_after, follows
 from parity_ladder.torch_side.placing import place as place_by_kind
 from parity_ladder.torch_side.watching import Recorded, Watch
 
@@ -212,10 +212,9 @@ def _by_its_module(
     ends = [each for each in made if any(each is firsts.get(key) for key in names)]
     if not ends:
         return None
-    after = None
+    chosen = cut_after(made, ends[-1], output.size)
     if layer == name and (call is None or _has_activation(call.layer)):
-        after = activation_after(made, ends[-1])
-    chosen = after or ends[-1]
+        chosen = activation_after(made, chosen) or chosen
     first = _is_channels_first(chosen, made)
     return chosen.key, likely_axes(output, chosen.array, channels_first=first)
 

@@ -30,8 +30,10 @@ _ARITHMETIC = {
 }  # fmt: skip
 _ELEMENTWISE = _ACTIVATIONS | _ARITHMETIC
 _ACTIVATION_LAYERS = {"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"}
+_CUTS = {"getitem", "narrow"}
+_BY_AXIS = {*_CUTS, "repeat_interleave"}
 _OPERATIONS: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = (
-    (("Pooling",), frozenset({"mean", "max", "amax", "sum"})),
+    (("Global",), frozenset({"mean", "max", "amax"})),
     (("Resizing", "UpSampling"), frozenset({"interpolate", "upsample", "repeat_interleave"})),
     (("ZeroPadding",), frozenset({"pad"})),
     (("Cropping",), frozenset({"getitem", "narrow", "pad"})),
@@ -73,16 +75,32 @@ def place(
     if layer in _ACTIVATION_LAYERS:
         return _activation(starts, made, taken, names)
     words = [known for parts, known in _OPERATIONS if any(part in layer for part in parts)]
-    if not words:
+    if not words and "Pooling" not in layer:
         return None
 
     def is_its_kind(each: Recorded) -> bool:
         name = operation(each)
-        return name in words[0] or ("Pooling" in layer and "pool" in name)
+        if "Pooling" in layer and "pool" in name:
+            return ("Global" in layer) == ("adaptive" in name)
+        return any(name in known for known in words)
 
     begun = {each.tensor for each in starts} or _roots(made)
     ends = {each.tensor for each in made if each.key.partition("#")[0] in _as_keys(others)}
-    return _first_run(made, begun, ends, lambda each: each.key not in taken and is_its_kind(each))
+    return _first(made, begun, ends, lambda each: each.key not in taken and is_its_kind(each))
+
+
+def cut_after(made: Sequence[Recorded], start: Recorded, size: int) -> Recorded:
+    """Return the operation that cuts an output to this number of values, or the output itself."""
+    last = start
+    for each in made[_position(made, start) + 1 :]:
+        if last.tensor not in each.came_from:
+            continue
+        if operation(each) not in _CUTS or start.array.size == size:
+            break
+        last = each
+        if each.array.size == size:
+            return each
+    return start
 
 
 def activation_after(made: Sequence[Recorded], start: Recorded) -> Recorded | None:
@@ -128,23 +146,25 @@ def _activation(
     return free[-1] if free else None
 
 
-def _first_run(
+def _first(
     made: Sequence[Recorded],
     starts: set[int],
     ends: set[int],
     is_its_kind: Callable[[Recorded], bool],
 ) -> Recorded | None:
-    """Return the last of the first operations of a kind that follow on each other."""
-    reached, last = set(starts), None
+    """Return the first operation of a kind; of one that is repeated axis by axis, the last."""
+    reached, first = set(starts), None
     for each in made:
         if each.tensor in ends or not each.came_from & reached:
             continue
-        if is_its_kind(each):
-            last = each
-        elif last is not None and each.tensor != last.tensor:
-            break
         reached.add(each.tensor)
-    return last
+        if first is None:
+            first = each if is_its_kind(each) else None
+        elif operation(each) == operation(first) and operation(each) in _BY_AXIS:
+            first = each
+        elif each.tensor != first.tensor:
+            break
+    return first
 
 
 def _roots(made: Sequence[Recorded]) -> set[int]:
