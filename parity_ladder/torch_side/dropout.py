@@ -61,7 +61,7 @@ class DropoutCalls:
         shape = (len(inputs) if axes.order[0] == 0 else axes.shape[0], *axes.shape[1:])
         drawn = (shape[0], *(1 for _ in shape[1:-1]), shape[-1]) if by_channel else shape
         kept = np.broadcast_to(kept_values(name, self._iteration, drawn, rate), shape)
-        there = np.ascontiguousarray(axes.to_port(kept, tuple(inputs.shape)))
+        there = np.array(axes.to_port(kept, tuple(inputs.shape)))  # `kept` may be read-only
         return torch.from_numpy(there).to(inputs.device)
 
     def _attention(
