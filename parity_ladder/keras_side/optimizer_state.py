@@ -34,6 +34,12 @@ def slots(
     return found
 
 
+def without_decay(model: keras.Model) -> list[keras.Variable]:
+    """Return the variables that `exclude_from_weight_decay` was told; the config lacks them."""
+    optimizer = model.optimizer
+    return [v for v in model.trainable_variables if not optimizer._use_weight_decay(v.value)]
+
+
 def fresh_copy(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Return an optimizer with the same settings and none of the state.
 
@@ -46,13 +52,9 @@ def fresh_copy(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimi
             import numpy as np
 
             config["learning_rate"] = float(str(np.float32(config["learning_rate"])))
-        copied = type(optimizer).from_config(config)
+        return type(optimizer).from_config(config)
     except Exception as error:
         raise LadderError(
             f"optimizer = {type(optimizer).__name__}: it cannot be made again from its get_config()"
             f" ({type(error).__name__}: {error}); accepted: an optimizer that can"
         ) from error
-    for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
-        if hasattr(optimizer, name):  # what exclude_from_weight_decay said is not in the config
-            setattr(copied, name, getattr(optimizer, name))
-    return copied

@@ -14,7 +14,7 @@ from parity_ladder.dropout_masks import Dropout
 from parity_ladder.keras_side.checks import must_be_climbable
 from parity_ladder.keras_side.exact_constants import exact_constants
 from parity_ladder.keras_side.names import variable_names
-from parity_ladder.keras_side.optimizer_state import fresh_copy, slots
+from parity_ladder.keras_side.optimizer_state import fresh_copy, slots, without_decay
 from parity_ladder.keras_side.precision import floatx, switch_to
 from parity_ladder.keras_side.randomness import as_array, dropout_by_names
 from parity_ladder.keras_side.watching import LayerCall, visible, watching
@@ -52,8 +52,11 @@ class KerasSide(Side[Batch]):
         self._names = {id(variable): name for name, variable in self.variables.items()}
         with floatx(dtype):
             self.optimizer = optimizer = fresh_copy(model.optimizer)
+            excluded = without_decay(model)
             self._switch = switch_to(dtype, model, optimizer)
             with self._switch.on():
+                if excluded:
+                    optimizer.exclude_from_weight_decay(var_list=excluded)
                 optimizer.build(model.trainable_variables)
                 self._slots = slots(optimizer, self._names)
                 self._take_over(model, optimizer)
