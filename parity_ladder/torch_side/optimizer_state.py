@@ -27,13 +27,14 @@ class OptimizerState:
         self._first = _copied(optimizer)
         self._kinds: dict[str, str] = {}
         """By PyTorch's name of a state: `array` in the parameter's shape, `number` or `tensor`."""
+        self._is_read = False
         self._dtype: Any = np.dtype(np.float64)
         self.rate: float | None = None
         """The rate of the latest update; None for that of the parameter groups."""
 
     def initial(self) -> Arrays | None:
         """Return the state before the first update; None until a step has been seen."""
-        if not self._kinds and not self._first:
+        if not self._is_read and not self._first:
             return None
         found: dict[str, NDArray[Any]] = {"iteration": np.array(0)}
         dtype = self._dtype
@@ -90,6 +91,7 @@ class OptimizerState:
 
     def read(self) -> Arrays:
         """Return the present state by Keras' names, in Keras' layout."""
+        self._is_read = True
         names = _names(self._pairs)
         arrays: dict[str, dict[str, NDArray[Any]]] = {}
         numbers: dict[str, NDArray[Any]] = {}
