@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 EXPLAINED = 1e-3
 """A cause leaves at most this part of the difference. Rounding leaves far less, but an optimizer
 that a port has written by hand may differ in a constant's last digits, too."""
+ROUNDED = 2e-7
+"""Relative: constants that one side rounds to float32 and the other does not differ by less."""
 MOST_PLACES = 12
 """The number of places, at most, that are looked at in one port."""
 _UPDATE = ("optimizer state", "updated weights")
@@ -85,9 +87,11 @@ class Search:
             )
         }
         for entry in entries.values():
-            distances = [_left_by(entry, first.array, each) for each in seen]
+            distances = [
+                _left_by(entry, first.array, each, is_first=each is seen[0]) for each in seen
+            ]
             known = [each for each in distances if each is not None]
-            if known:
+            if known and distances[0] is not None:
                 left[entry.name] = max(distance for distance, _ in known)
                 explained[entry.name] = frozenset().union(*(arrays for _, arrays in known))
         near = {name: distance for name, distance in left.items() if distance <= EXPLAINED}
@@ -218,7 +222,9 @@ class _Seen(NamedTuple):
     theirs: Callable[[], Arrays]
 
 
-def _left_by(entry: Entry, array: str, seen: _Seen) -> tuple[float, frozenset[str]] | None:
+def _left_by(
+    entry: Entry, array: str, seen: _Seen, *, is_first: bool
+) -> tuple[float, frozenset[str]] | None:
     """Return which part of the difference an entry leaves, and which arrays it speaks of.
 
     None where it does not apply.
@@ -232,7 +238,8 @@ def _left_by(entry: Entry, array: str, seen: _Seen) -> tuple[float, frozenset[st
     if isinstance(variant, bool):
         return (0.0, frozenset({array})) if variant else None
     values = _by_name(variant, array)
-    return _part_left(values, seen.ours, seen.theirs(), array), frozenset(values)
+    left = _part_left(values, seen.ours, seen.theirs(), array, is_first=is_first)
+    return left, frozenset(values)
 
 
 def _by_name(variant: Any, array: str) -> Mapping[str, Any]:
@@ -242,8 +249,13 @@ def _by_name(variant: Any, array: str) -> Mapping[str, Any]:
     return {array: np.asarray(variant)}
 
 
-def _part_left(variant: Mapping[str, Any], ours: Arrays, theirs: Arrays, array: str) -> float:
-    """Return which part of the differences is left with the variant; infinity without the array."""
+def _part_left(
+    variant: Mapping[str, Any], ours: Arrays, theirs: Arrays, array: str, *, is_first: bool = True
+) -> float:
+    """Return which part of the differences is left with the variant; infinity without the array.
+
+    Where the sides differ by rounding alone, only the array of the first difference counts.
+    """
     if array not in variant:
         return math.inf
     worst = 0.0
@@ -257,7 +269,8 @@ def _part_left(variant: Mapping[str, Any], ours: Arrays, theirs: Arrays, array: 
         apart = compare(mine, theirs[name]).absolute
         scale = max(float(np.abs(mine).max(initial=0.0)), 1e-300)
         allowed = apart if math.isfinite(apart) else scale
-        if left <= 1e-12 * scale:
+        is_judged = is_first and name == array
+        if left <= 1e-12 * scale or (not is_judged and max(left, apart) <= ROUNDED * scale):
             continue
         worst = max(worst, left / allowed if allowed else math.inf)
     return worst
