@@ -28,9 +28,9 @@ _LEFT_OUT = {
 
 def decays(place: Place, name: str) -> bool:
     """Return whether Keras' optimizer lets the weights of a variable decay."""
-    optimizer: Any = place.optimizer
+    optimizer: Any = place.model.optimizer
     variable = place.reference.variables[name]
-    return bool(optimizer.weight_decay) and bool(optimizer._use_weight_decay(variable))
+    return bool(optimizer.weight_decay) and bool(optimizer._use_weight_decay(variable.value))
 
 
 def updated(place: UpdatePlace, *, constrained: bool = True, **changed: Any) -> dict[str, Array]:

@@ -81,9 +81,10 @@ def warm_up_left_out(place: RatePlace) -> Any:
     schedule = schedule_of(place)
     if not isinstance(schedule, schedules.CosineDecay) or schedule.warmup_target is None:
         return None
-    fraction = min(place.state.iteration, schedule.decay_steps) / schedule.decay_steps
+    if place.state.iteration >= schedule.warmup_steps:
+        return None
     top = schedule.warmup_target
-    return _down(top, top * schedule.alpha, fraction)
+    return _down(top, top * schedule.alpha, place.state.iteration / schedule.decay_steps)
 
 
 @known("a decay within the warm-up", rung="learning rate", area="schedules", source=_SCHEDULES)

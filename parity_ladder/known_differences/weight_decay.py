@@ -27,7 +27,8 @@ def _kind(place: Place) -> str:
     """
     theirs, ours = _rates(place), decoupled_decays(place)
     differing = [name for name, rate in theirs.items() if rate != ours[name]]
-    if not differing or isinstance(place.ports_optimizer, optim.AdamW):
+    is_coupled = any(place.port._decay_rates().values()) and not any(ours.values())
+    if not differing or is_coupled or isinstance(place.ports_optimizer, optim.AdamW):
         return ""
     if not any(ours[name] for name in theirs):
         return "left out"
@@ -44,7 +45,7 @@ def _with_decay(
     place: UpdatePlace, decay: Callable[[str, Array, Array], Array]
 ) -> dict[str, Array] | None:
     """Return the weights with another decay, made of name, weights and increment."""
-    without = updated(place, weight_decay=None, constrained=False)
+    without = updated(place, weight_decay=0.0, constrained=False)
     found = {}
     for name in place.gradients:
         weights = place.state.weights[name]
