@@ -72,8 +72,9 @@ class KerasSide(Side[Batch]):
                     mine.assign(as_array(theirs))
 
     def _compile(self) -> None:
-        self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
-        self._compiled_calls = tf.function(self._graph_calls, reduce_retracing=True)
+        settings = {"reduce_retracing": True, "autograph": False}
+        self._compiled_step = tf.function(self._graph_step, **settings)
+        self._compiled_calls = tf.function(self._graph_calls, **settings)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

@@ -1,0 +1,1 @@
+"""Any Keras model and any PyTorch module on the ladder."""

@@ -1,0 +1,1 @@
+"""Random Keras models and their twins in PyTorch, on the ladder."""
