@@ -4,14 +4,38 @@ import pytest
 
 from parity_ladder.known_differences import CATALOGUE
 from tests.known_differences import (
+    adam,
+    clipping,
     convolutions,
+    initial_state,
     occurrences,
+    parameters,
+    pooling,
+    rmsprop,
+    schedule_shapes,
+    schedules,
+    settings,
+    sgd,
+    updates,
+    weight_decay,
 )
 from tests.known_differences.planting import Planted, climbed
 
 PLANTED = [
+    *adam.PLANTED,
+    *clipping.PLANTED,
     *convolutions.PLANTED,
+    *initial_state.PLANTED,
     *occurrences.PLANTED,
+    *parameters.PLANTED,
+    *pooling.PLANTED,
+    *rmsprop.PLANTED,
+    *schedule_shapes.PLANTED,
+    *schedules.PLANTED,
+    *settings.PLANTED,
+    *sgd.PLANTED,
+    *updates.PLANTED,
+    *weight_decay.PLANTED,
 ]
 
 
