@@ -156,8 +156,11 @@ class KerasSide(Side[Batch]):
             tracker = keras.metrics.Mean(name="loss")
             metrics: Mapping[str, Any] = {}
             for step in steps:
-                tracker.update_state(step.loss, sample_weight=step.size)
+                loss = tf.constant(step.loss, self.dtype)  # a Python float would become float32
+                tracker.update_state(loss, sample_weight=step.size)
                 y, predictions, weights = (self._tensors(each) for each in step.returned)
+                if self.model._compile_loss is not None and y is not None:
+                    self.model._compile_loss(y, predictions, weights)  # counts each output's loss
                 metrics = self.model.compute_metrics(None, y, predictions, weights)
             values = {"loss": tracker.result(), **{k: v for k, v in metrics.items() if k != "loss"}}
             return {name: float(value) for name, value in values.items()}

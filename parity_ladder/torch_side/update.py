@@ -81,7 +81,9 @@ def watching_the_update(
         if given is not None and given.rate is not None:
             for group in optimizer.param_groups:
                 group["lr"] = given.rate
-        update.rate = float(optimizer.param_groups[0]["lr"])
+        rate = float(optimizer.param_groups[0]["lr"])
+        in_float32 = torch.get_default_dtype() == torch.float32
+        update.rate = float(np.float32(rate)) if in_float32 else rate
 
     with ExitStack() as stack:
         stack.callback(optimizer.register_step_pre_hook(before).remove)
