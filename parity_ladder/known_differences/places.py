@@ -138,6 +138,12 @@ class LossPlace(Place):
 
         return terms_of(self)
 
+    def nearest(self, candidates: Sequence[Mapping[str, float] | None]) -> Any:
+        """Return the losses next to the port's, for a mistake that can be made in several ways."""
+        known = [each for each in candidates if each is not None and self.array in each]
+        ours = float(self.ours[self.array])
+        return min(known, key=lambda each: abs(each[self.array] - ours), default=None)
+
 
 @dataclass(frozen=True)
 class GradientsPlace(Place):
