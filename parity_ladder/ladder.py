@@ -190,7 +190,12 @@ class _Climb(Generic[B]):
             runs = 2 * (1 + twins)
             with self._bar(runs * len(self._batches), "one-ulp twins") as bar:
                 self._envelope = measure(
-                    self._port, self._reference, self._batches, twins, bar.update
+                    self._port,
+                    self._reference,
+                    self._batches,
+                    twins,
+                    bar.update,
+                    each_step=self._rounding_twin is not None,
                 )
             judge_envelope(self._judge, self._envelope)
         self._judge.report(TRAJECTORY)

@@ -75,10 +75,20 @@ def measure(
     batches: Sequence[B],
     twins: int,
     on_step: Callable[[], object] = lambda: None,
+    *,
+    each_step: bool = False,
 ) -> Envelope:
-    """Run both sides over the batches, each from the reference's start and from `twins` others."""
+    """Run both sides over the batches, each from the reference's start and from `twins` others.
+
+    With `each_step` a twin is moved by one ulp after every step, too. In a network that is not
+    chaotic, the rounding of all steps drives two implementations apart, not that of the start.
+    """
     starts = twin_starts(start_of(reference), twins)
-    paths = [run(side, start, batches, on_step) for side in (port, reference) for start in starts]
+    paths = [
+        run(side, start, batches, on_step, seed=number if each_step and number else None)
+        for side in (port, reference)
+        for number, start in enumerate(starts)
+    ]
     return envelope(snapshots(len(batches)), log_distances(paths))
 
 
@@ -162,13 +172,19 @@ def run(
     state: State,
     batches: Sequence[B],
     on_step: Callable[[], object] = lambda: None,
+    seed: int | None = None,
 ) -> Path:
-    """Return the weights at the snapshots of a free run over the batches, from `state`."""
+    """Return the weights at the snapshots of a free run over the batches, from `state`.
+
+    With a `seed`, the weights are moved by one ulp after each step, in directions that it decides.
+    """
     kept = snapshots(len(batches))
     names = list(state.weights)  # in one order for both sides
     rows = []
     for done, batch in enumerate(batches, start=1):
         state = take_step(side, state, batch).state
+        if seed is not None:
+            state = moved_by_one_ulp(state, seed * len(batches) + done)
         if done in kept:
             rows.append(np.concatenate([state.weights[name].ravel() for name in names]))
         on_step()

@@ -149,7 +149,11 @@ class KerasSide(Side[Batch]):
         ]
 
     def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float]:
-        """Return the loss and the compiled metrics of an epoch, as `fit` reports them."""
+        """Return the loss and the compiled metrics of an epoch, as `fit` reports them.
+
+        The losses of single outputs are left out: whether `fit` averages them by sample or by batch
+        depends on how the data come.
+        """
         with self._computing():
             for metric in self.model.metrics:
                 metric.reset_state()
@@ -159,11 +163,11 @@ class KerasSide(Side[Batch]):
                 loss = tf.constant(step.loss, self.dtype)  # a Python float would become float32
                 tracker.update_state(loss, sample_weight=step.size)
                 y, predictions, weights = (self._tensors(each) for each in step.returned)
-                if self.model._compile_loss is not None and y is not None:
-                    self.model._compile_loss(y, predictions, weights)  # counts each output's loss
                 metrics = self.model.compute_metrics(None, y, predictions, weights)
-            values = {"loss": tracker.result(), **{k: v for k, v in metrics.items() if k != "loss"}}
-            return {name: float(value) for name, value in values.items()}
+            losses = self.model._compile_loss
+            hidden = {"loss", *(each.name for each in (losses.metrics if losses else ()))}
+            values = {name: value for name, value in metrics.items() if name not in hidden}
+            return {"loss": float(tracker.result()), **{n: float(v) for n, v in values.items()}}
 
     def rounding_twin(self) -> "KerasSide":
         """Return this side with constants that Keras does not round to float32."""
