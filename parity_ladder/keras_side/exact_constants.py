@@ -23,6 +23,8 @@ def exact_constants(model: keras.Model) -> Iterator[None]:
     """Compute meanwhile with unrounded constants; what was compiled before keeps the old ones."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(backend.nn, "gelu", _gelu))
+        stack.enter_context(patch.object(backend.nn, "leaky_relu", _leaky_relu))
+        stack.enter_context(patch.object(backend.nn, "hard_sigmoid", _hard_sigmoid))
         stack.enter_context(patch.object(backend.image, "resize", _resize(backend.image.resize)))
         for owner in _owners(model):
             for name, value in list(vars(owner).items()):
@@ -65,8 +67,30 @@ def _gelu(x: Any, approximate: bool = True) -> Any:
     return number(0.5) * x * (1 + tf.math.erf(x / number(np.sqrt(2))))
 
 
+def _leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    x = tf.convert_to_tensor(x)
+    return tf.where(x > 0, x, x * x.dtype.as_numpy_dtype(negative_slope))
+
+
+def _hard_sigmoid(x: Any) -> Any:
+    """Return the hard sigmoid with PyTorch's gradient, which rounds 1 / 6 to float32."""
+    x = tf.convert_to_tensor(x)
+    number = x.dtype.as_numpy_dtype
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def computed(x: Any) -> Any:
+        inside = tf.cast((x > -3) & (x < 3), x.dtype)
+        slope = inside * number(np.float32(1) / np.float32(6))
+        return tf.nn.relu6(x + number(3)) / number(6), lambda upstream: upstream * slope
+
+    return computed(x)
+
+
 def _resize(original: Any) -> Any:
-    """Return Keras' resize, in which bilinear interpolation is computed in the images' dtype."""
+    """Return Keras' resize, which interpolates in the images' dtype.
+
+    For bicubic interpolation, TensorFlow also rounds the places of pixels to 1 / 1024.
+    """
 
     def resize(images: Any, size: Any, interpolation: str = "bilinear", **settings: Any) -> Any:
         plain = not any(
@@ -74,11 +98,11 @@ def _resize(original: Any) -> Any:
             for name in ("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio")
         )
         data_format = settings.get("data_format") or keras.config.image_data_format()
-        if interpolation != "bilinear" or not plain or data_format != "channels_last":
+        if interpolation not in _WEIGHTS or not plain or data_format != "channels_last":
             return original(images, size, interpolation, **settings)
         images = tf.convert_to_tensor(images)
         rows, columns = (
-            tf.constant(_bilinear(int(images.shape[axis - 3]), int(n)), images.dtype)
+            tf.constant(_WEIGHTS[interpolation](int(images.shape[axis - 3]), int(n)), images.dtype)
             for axis, n in enumerate(size)
         )
         return tf.einsum("ph,...hwc,qw->...pqc", rows, images, columns)
@@ -96,3 +120,16 @@ def _bilinear(old: int, new: int) -> np.ndarray[Any, Any]:
         weights[pixel, np.clip(low[pixel], 0, old - 1)] += 1 - share[pixel]
         weights[pixel, np.clip(low[pixel] + 1, 0, old - 1)] += share[pixel]
     return weights
+
+
+def _bicubic(old: int, new: int) -> np.ndarray[Any, Any]:
+    """Return the weights of `old` pixels in each of `new` ones; pixels outside have none."""
+    place = (np.arange(new)[:, None] + 0.5) * old / new - 0.5
+    away = np.abs(place - np.arange(old))
+    near = 1.5 * away**3 - 2.5 * away**2 + 1
+    far = -0.5 * away**3 + 2.5 * away**2 - 4 * away + 2
+    weights = np.where(away <= 1, near, np.where(away < 2, far, 0.0))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+_WEIGHTS = {"bilinear": _bilinear, "bicubic": _bicubic}

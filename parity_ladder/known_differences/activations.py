@@ -47,8 +47,9 @@ def leaky_slope(place: LayerPlace) -> Any:
     values = _before(place, "leaky_relu")
     if values is None:
         return None
-    slopes = [functional.leaky_relu(values, slope).numpy() for slope in (0.01, 0.2, 0.3)]
-    return nearest(place.ours, slopes)
+    own = getattr(place.layer, "negative_slope", 0.2)
+    slopes = {0.01, 0.2, 0.3} - {own}
+    return nearest(place.ours, [functional.leaky_relu(values, each).numpy() for each in slopes])
 
 
 @known(

@@ -12,7 +12,7 @@ from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
 from parity_ladder.pairing.matching import Match
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
-from parity_ladder.torch_side.placing import activation_after, cut_after, follows
+from parity_ladder.torch_side.placing import activation_after, cut_after, users
 from parity_ladder.torch_side.placing import place as place_by_kind
 from parity_ladder.torch_side.watching import Recorded, Watch
 
@@ -175,9 +175,9 @@ def _by_its_kind(
 ) -> tuple[str, Axes] | None:
     """Return the operation of the same kind at the place of a layer without parameters.
 
-    There is none if a layer behind it is found: then the port does without such an operation.
+    There is none if the next layer is found: then the port does without such an operation.
     """
-    following = follows(call, calls)
+    following = users(call, calls)
     if call.layer.weights or any(later.name in found for later in following):
         return None
     last = frozenset({"softmax", "sigmoid"}) if call.logits and not following else None
@@ -190,8 +190,8 @@ def _by_its_kind(
 
 
 def _is_within(call: "LayerCall", calls: "Sequence[LayerCall]", found: Mapping[str, Any]) -> bool:
-    """Return whether layers follow on a layer, and none of them is found."""
-    following = follows(call, calls)
+    """Return whether layers follow on a layer, and none of the next is found."""
+    following = users(call, calls)
     return bool(following) and not any(later.name in found for later in following)
 
 

@@ -42,15 +42,13 @@ _OPERATIONS: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = (
 """By words in the name of the layer's class: PyTorch's functions. Pooling has more, with `pool`."""
 
 
-def follows(call: "LayerCall", calls: "Sequence[LayerCall]") -> "list[LayerCall]":
-    """Return the calls of layers that depend on the output of this one."""
-    arrays = list(call.outputs)
-    found = []
-    for later in calls[calls.index(call) + 1 :]:
-        if any(_is_equal(one, other) for one in later.inputs for other in arrays):
-            found.append(later)
-            arrays += later.outputs
-    return found
+def users(call: "LayerCall", calls: "Sequence[LayerCall]") -> "list[LayerCall]":
+    """Return the calls of the layers that the output of this one goes into."""
+    return [
+        later
+        for later in calls[calls.index(call) + 1 :]
+        if any(_is_equal(one, other) for one in later.inputs for other in call.outputs)
+    ]
 
 
 def place(

@@ -4,6 +4,7 @@ import pytest
 
 from parity_ladder.known_differences import CATALOGUE
 from tests.known_differences import (
+    activations,
     adam,
     clipping,
     convolutions,
@@ -17,6 +18,8 @@ from tests.known_differences import (
     other_normalizations,
     parameters,
     pooling,
+    reshaping,
+    resizing,
     rmsprop,
     schedule_shapes,
     schedules,
@@ -28,6 +31,7 @@ from tests.known_differences import (
 from tests.known_differences.planting import Planted, climbed
 
 PLANTED = [
+    *activations.PLANTED,
     *adam.PLANTED,
     *clipping.PLANTED,
     *convolutions.PLANTED,
@@ -41,6 +45,8 @@ PLANTED = [
     *other_normalizations.PLANTED,
     *parameters.PLANTED,
     *pooling.PLANTED,
+    *reshaping.PLANTED,
+    *resizing.PLANTED,
     *rmsprop.PLANTED,
     *schedule_shapes.PLANTED,
     *schedules.PLANTED,
