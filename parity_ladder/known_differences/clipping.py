@@ -1,5 +1,6 @@
 """Known differences in the clipping of gradients."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -141,15 +142,19 @@ def another_limit(place: ClippingPlace) -> Any:
     Give it the number of `clipnorm`, `global_clipnorm` or `clipvalue` in the Keras model.
     """
     raw, ours = _raw(place), place.ours
-    if _limit(place, "clipvalue"):
-        found = _by_value(raw, _largest(ours))
-    elif _limit(place, "clipnorm"):
-        found = _each_by_its_norm(raw, max(_norm({n: ours[n]}) for n in raw), 0.0)
-    elif _limit(place, "global_clipnorm"):
-        found = _by_one_norm(raw, _norm(ours), 0.0)
+    if theirs := _limit(place, "clipvalue"):
+        limit = _largest(ours)
+        found = _by_value(raw, limit)
+    elif theirs := _limit(place, "clipnorm"):
+        limit = max(_norm({name: ours[name]}) for name in raw)
+        found = _each_by_its_norm(raw, limit, 0.0)
+    elif theirs := _limit(place, "global_clipnorm"):
+        limit = _norm(ours)
+        found = _by_one_norm(raw, limit, 0.0)
     else:
         return None
-    return found if _changes(raw, found) else None
+    is_another = not math.isclose(limit, theirs, rel_tol=1e-4)
+    return found if is_another and _changes(raw, found) else None
 
 
 @known("clipping added", rung="clipped gradients", area="optimizers", source=_SOURCE)

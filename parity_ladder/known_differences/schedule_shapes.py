@@ -5,11 +5,8 @@ from typing import Any
 
 from keras.optimizers import schedules
 
-from parity_ladder.known_differences.catalogue import known
 from parity_ladder.known_differences.places import RatePlace
-from parity_ladder.known_differences.schedules import schedule_of
-
-_SCHEDULES = "keras/src/optimizers/schedules/learning_rate_schedule.py; torch/optim/lr_scheduler.py"
+from parity_ladder.known_differences.rates import known_rate, schedule_of
 
 
 def _cosine(place: RatePlace) -> Any:
@@ -35,7 +32,7 @@ def _down(start: float, end: float, fraction: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 
 
-@known("cosine rises again", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("cosine rises again")
 def cosine_rises_again(place: RatePlace) -> Any:
     """The port's `CosineAnnealingLR` rises again after `T_max` updates.
 
@@ -48,7 +45,7 @@ def cosine_rises_again(place: RatePlace) -> Any:
     return _down(start, start * schedule.alpha, step / schedule.decay_steps)
 
 
-@known("alpha taken for a rate", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("alpha taken for a rate")
 def alpha_for_a_rate(place: RatePlace) -> Any:
     """The port gives Keras' `alpha` to `CosineAnnealingLR` as `eta_min`, which is a rate.
 
@@ -61,7 +58,7 @@ def alpha_for_a_rate(place: RatePlace) -> Any:
     return _down(schedule.initial_learning_rate, schedule.alpha, fraction)
 
 
-@known("cosine down to 0", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("cosine down to 0")
 def cosine_down_to_0(place: RatePlace) -> Any:
     """The port's cosine decay ends at 0, where Keras' `alpha` lets it end above.
 
@@ -71,7 +68,7 @@ def cosine_down_to_0(place: RatePlace) -> Any:
     return _changed(place, kinds, alpha=0.0)
 
 
-@known("warm-up left out", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("warm-up left out")
 def warm_up_left_out(place: RatePlace) -> Any:
     """The port's schedule begins its decay at once, where Keras warms up first.
 
@@ -87,7 +84,7 @@ def warm_up_left_out(place: RatePlace) -> Any:
     return _down(top, top * schedule.alpha, place.state.iteration / schedule.decay_steps)
 
 
-@known("a decay within the warm-up", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("a decay within the warm-up")
 def decay_within_the_warm_up(place: RatePlace) -> Any:
     """The port's cosine decay has begun by the end of its warm-up, `warmup_steps` too far on.
 
@@ -103,7 +100,7 @@ def decay_within_the_warm_up(place: RatePlace) -> Any:
     return _down(top, top * schedule.alpha, min(step, schedule.decay_steps) / schedule.decay_steps)
 
 
-@known("restarts of equal length", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("restarts of equal length")
 def restarts_of_equal_length(place: RatePlace) -> Any:
     """The port's `CosineAnnealingWarmRestarts` restarts after equally many updates each time.
 
@@ -112,7 +109,7 @@ def restarts_of_equal_length(place: RatePlace) -> Any:
     return _changed(place, schedules.CosineDecayRestarts, t_mul=1.0)
 
 
-@known("restarts at full height", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("restarts at full height")
 def restarts_at_full_height(place: RatePlace) -> Any:
     """The port's `CosineAnnealingWarmRestarts` restarts at the first rate each time.
 
@@ -121,7 +118,7 @@ def restarts_at_full_height(place: RatePlace) -> Any:
     return _changed(place, schedules.CosineDecayRestarts, m_mul=1.0)
 
 
-@known("decay_rate at each update", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("decay_rate at each update")
 def decay_rate_at_each_update(place: RatePlace) -> Any:
     """The port's `ExponentialLR` multiplies by `decay_rate` at each update.
 
@@ -131,7 +128,7 @@ def decay_rate_at_each_update(place: RatePlace) -> Any:
     return _changed(place, schedules.ExponentialDecay, decay_steps=1, staircase=False)
 
 
-@known("staircase left out", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("staircase left out")
 def staircase_left_out(place: RatePlace) -> Any:
     """The port's rate decays at each update, where Keras has `staircase=True`.
 
@@ -141,7 +138,7 @@ def staircase_left_out(place: RatePlace) -> Any:
     return _changed(place, kinds, staircase=False)
 
 
-@known("staircase added", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("staircase added")
 def staircase_added(place: RatePlace) -> Any:
     """The port's `StepLR` keeps the rate for `step_size` updates, where Keras has no staircase.
 
@@ -152,7 +149,7 @@ def staircase_added(place: RatePlace) -> Any:
     return _changed(place, kinds, staircase=True)
 
 
-@known("polynomial down to 0", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("polynomial down to 0")
 def polynomial_down_to_0(place: RatePlace) -> Any:
     """The port's `PolynomialLR` ends at 0; Keras' ends at `end_learning_rate`, 0.0001 by default.
 
@@ -161,7 +158,7 @@ def polynomial_down_to_0(place: RatePlace) -> Any:
     return _changed(place, schedules.PolynomialDecay, end_learning_rate=0.0)
 
 
-@known("polynomial of power 1", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("polynomial of power 1")
 def polynomial_of_power_1(place: RatePlace) -> Any:
     """The port's rate falls along a line, where Keras' `PolynomialDecay` has another power.
 
@@ -170,7 +167,7 @@ def polynomial_of_power_1(place: RatePlace) -> Any:
     return _changed(place, schedules.PolynomialDecay, power=1.0)
 
 
-@known("boundaries one update early", rung="learning rate", area="schedules", source=_SCHEDULES)
+@known_rate("boundaries one update early")
 def boundaries_early(place: RatePlace) -> Any:
     """The port's rate changes when as many updates were made as a boundary says.
 

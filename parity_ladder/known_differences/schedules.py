@@ -5,21 +5,8 @@ from typing import Any
 
 from keras.optimizers import schedules
 
-from parity_ladder.known_differences.catalogue import known
 from parity_ladder.known_differences.places import RatePlace
-
-_SOURCE = "keras/src/optimizers/schedules/learning_rate_schedule.py; torch/optim/lr_scheduler.py"
-
-
-def schedule_of(place: RatePlace) -> Any:
-    """Return Keras' schedule; None for a constant rate."""
-    rate: Any = place.optimizer._learning_rate
-    return rate if isinstance(rate, schedules.LearningRateSchedule) else None
-
-
-def has_scheduler(place: RatePlace) -> bool:
-    """Return whether the port has a scheduler."""
-    return bool(place.port._borrowed.schedulers)
+from parity_ladder.known_differences.rates import has_scheduler, known_rate, schedule_of
 
 
 def _first_rate(place: RatePlace) -> float:
@@ -34,10 +21,8 @@ def _default_rate(place: RatePlace) -> float | None:
     return parameter.default if parameter and isinstance(parameter.default, float) else None
 
 
-@known(
+@known_rate(
     "PyTorch's default rate",
-    rung="learning rate",
-    area="schedules",
     source="torch/optim/, keras/src/optimizers/: the defaults of each class",
 )
 def default_rate(place: RatePlace) -> Any:
@@ -51,7 +36,7 @@ def default_rate(place: RatePlace) -> Any:
     return default if is_default and schedule_of(place) is None else None
 
 
-@known("another constant rate", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("another constant rate")
 def another_rate(place: RatePlace) -> Any:
     """The port's learning rate is constant, as in Keras, but another number.
 
@@ -63,7 +48,7 @@ def another_rate(place: RatePlace) -> Any:
     return rate
 
 
-@known("a constant rate for a schedule", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("a constant rate for a schedule")
 def constant_rate(place: RatePlace) -> Any:
     """The port's learning rate stays the same, where Keras has a schedule.
 
@@ -75,7 +60,7 @@ def constant_rate(place: RatePlace) -> Any:
     return _first_rate(place) if is_constant else None
 
 
-@known("a schedule by epochs", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("a schedule by epochs")
 def by_epochs(place: RatePlace) -> Any:
     """The port steps its scheduler once an epoch; Keras' schedules count updates.
 
@@ -87,7 +72,7 @@ def by_epochs(place: RatePlace) -> Any:
     return float(schedule(place.state.iteration // place.steps_per_epoch))
 
 
-@known("a schedule one update ahead", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("a schedule one update ahead")
 def one_ahead(place: RatePlace) -> Any:
     """The port's scheduler is one update ahead: the first update has the rate of the second.
 
@@ -99,7 +84,7 @@ def one_ahead(place: RatePlace) -> Any:
     return float(schedule(place.state.iteration + 1))
 
 
-@known("a schedule one update behind", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("a schedule one update behind")
 def one_behind(place: RatePlace) -> Any:
     """The port's scheduler is one update behind: the second update has the rate of the first.
 
@@ -112,7 +97,7 @@ def one_behind(place: RatePlace) -> Any:
     return float(schedule(place.state.iteration - 1))
 
 
-@known("a rate taken for a factor", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("a rate taken for a factor")
 def rate_for_a_factor(place: RatePlace) -> Any:
     """The port's `LambdaLR` multiplies the optimizer's rate by the schedule's rate.
 
@@ -125,7 +110,7 @@ def rate_for_a_factor(place: RatePlace) -> Any:
     return first * float(schedule(place.state.iteration))
 
 
-@known("a schedule from another rate", rung="learning rate", area="schedules", source=_SOURCE)
+@known_rate("a schedule from another rate")
 def from_another_rate(place: RatePlace) -> Any:
     """The port's scheduler has Keras' shape, but begins at another rate.
 

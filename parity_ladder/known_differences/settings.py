@@ -3,12 +3,15 @@
 from typing import Any
 
 import keras
+from torch import optim
 
 from parity_ladder.known_differences.catalogue import known
 from parity_ladder.known_differences.places import UpdatePlace
 from parity_ladder.known_differences.port_settings import differing_setting
 from parity_ladder.known_differences.replaying import only, updated
 
+_ELSEWHERE = (optim.Adam, optim.RMSprop, optim.Adagrad)
+"""PyTorch's optimizers whose epsilon has another place than Keras'."""
 _WITH_BETAS = (keras.optimizers.Adam, keras.optimizers.Nadam, keras.optimizers.Adamax)
 
 
@@ -79,7 +82,9 @@ def another_epsilon(place: UpdatePlace) -> Any:
     Give it the epsilon of the Keras model; Keras' default is 1e-7 in all its optimizers.
     """
     epsilon = differing_setting(place, "epsilon")
-    return None if epsilon is None else updated(place, epsilon=epsilon)
+    if epsilon is None or isinstance(place.ports_optimizer, _ELSEWHERE):
+        return None
+    return updated(place, epsilon=epsilon)
 
 
 @known(
