@@ -79,11 +79,24 @@ def verdict_of(result: Result, label: str = "", of_what: str = "") -> Verdict:
         sentences = [result.first_difference, *(str(cause) for cause in result.causes)]
         if not result.causes and result.explanation is not None:
             sentences.append(result.explanation)
+        sentences += _said_besides(result)
         return Verdict(label, of_what, False, f"First difference: {failed}", sentences)
     left = result.not_judged
     heading = "Every rung that was judged holds" if left else "Every rung holds"
     sentences = [f"Not judged: {rung.rung}{rung.reason}." for rung in left]
-    return Verdict(label, of_what, True, heading, sentences)
+    return Verdict(label, of_what, True, heading, [*sentences, *_said_besides(result)])
+
+
+def _said_besides(result: Result) -> list[str]:
+    """Return what was not compared, what differs by rounding alone, and the notes."""
+    left = [f"Not compared: {each}." for each in result.not_compared]
+    rounding = [
+        f"On {rung.rung}, {len(rung.rounding)} arrays differ by more than the tolerance, as far as"
+        f" rounding drives the reference from itself: {', '.join(rung.rounding)}."
+        for rung in result.rungs
+        if rung.rounding
+    ]
+    return [*left, *rounding, *(f"Note: {note}." for note in result.notes)]
 
 
 def ladder_table(result: Result, caption: str) -> Table:

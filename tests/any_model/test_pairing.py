@@ -1,0 +1,219 @@
+"""What goes with what: by class, shape and order, by activations, and by hand over everything."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from parity_ladder import LadderError, Pairs, TorchSide, pair
+from tests.any_model.small_models import L, climbed, regression, sgd_port, stepping
+
+
+def carried(pairs: Pairs) -> dict[str, str]:
+    """The Keras variables with the tensors that they are paired with."""
+    return {each.theirs.name: str(each.ours) for each in pairs.variables}
+
+
+def many_layers() -> tuple[keras.Model, nn.Module]:
+    """A layer of every kind that is known, and the modules that correspond to them."""
+    images, text = keras.Input((8, 8, 3)), keras.Input((6,), dtype="int32")
+    x = L.Conv2D(4, 3)(images)
+    x = L.DepthwiseConv2D(2, depth_multiplier=2)(x)
+    x = L.SeparableConv2D(5, 2)(x)
+    x = L.Conv2DTranspose(2, 2)(x)
+    x = L.PReLU(shared_axes=(1, 2))(x)
+    x = L.GroupNormalization(1)(L.BatchNormalization()(x))
+    y = L.Embedding(7, 4)(text)
+    y = L.Bidirectional(L.LSTM(3, return_sequences=True))(y)
+    y = L.GRU(4, return_sequences=True)(y)
+    y = L.SimpleRNN(4, return_sequences=True)(y)
+    y = L.Conv1D(4, 2)(L.MultiHeadAttention(2, 2)(y, y))
+    y = L.RMSNormalization()(L.LayerNormalization()(y))
+    outputs = L.Dense(2)(L.Concatenate()([L.Flatten()(x), L.Flatten()(y)]))
+    model = keras.Model([images, text], outputs)
+    model.compile("sgd", "mse")
+    module = nn.ModuleDict(
+        {
+            "conv": nn.Conv2d(3, 4, 3),
+            "depthwise": nn.Conv2d(4, 8, 2, groups=4),
+            "separable": nn.Conv2d(8, 8, 2, groups=8, bias=False),
+            "pointwise": nn.Conv2d(8, 5, 1),
+            "transposed": nn.ConvTranspose2d(5, 2, 2),
+            "prelu": nn.PReLU(2),
+            "batch": nn.BatchNorm2d(2),
+            "group": nn.GroupNorm(1, 2),
+            "embedding": nn.Embedding(7, 4),
+            "lstm": nn.LSTM(4, 3, bidirectional=True, batch_first=True),
+            "gru": nn.GRU(6, 4, batch_first=True),
+            "rnn": nn.RNN(4, 4, batch_first=True),
+            "attention": nn.MultiheadAttention(4, 2, batch_first=True),
+            "conv1": nn.Conv1d(4, 4, 2),
+            "norm": nn.LayerNorm(4),
+            "rms": nn.RMSNorm(4),
+            "head": nn.Linear(model.layers[-1].kernel.shape[0], 2),
+        }
+    )
+    return model, module
+
+
+def test_every_kind_of_layer_is_paired_and_its_layout_can_be_undone() -> None:
+    model, module = many_layers()
+    pairs = pair(model, module, quiet=True)
+    assert pairs.unpaired_theirs == pairs.unpaired_ours == []
+    assert all(each.layout is not None for each in pairs.variables)
+    source = np.random.default_rng(0)
+    theirs = {name: source.normal(size=shape) for name, shape in pairs.shapes.items()}
+    ours = pairs.to_torch(theirs)
+    back = pairs.to_keras(ours, added=True)
+    assert back.keys() == theirs.keys()
+    assert all(np.array_equal(back[name], theirs[name]) for name in theirs)
+
+
+def test_the_table_names_both_sides_shapes_layout_and_what_is_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = regression(L.Dense(3), L.Activation("tanh"))
+    pairs = pair(model, nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 1), nn.Linear(9, 9)))
+    table = str(pairs)
+    assert table in capsys.readouterr().out
+    assert "0.weight" in table
+    assert "(in, out) -> (out, in)" in table
+    assert "by order" in table
+    assert "not paired, PyTorch: 2.weight: no layer is left in the model" in table
+
+
+def test_a_square_kernel_is_never_taken_as_it_is() -> None:
+    model = regression(L.Dense(4))
+    pairs = pair(model, nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1)), quiet=True)
+    kernel = np.arange(16.0).reshape(4, 4)
+    name = next(iter(pairs.shapes))
+    assert np.array_equal(pairs.to_torch({name: kernel})["0.weight"], kernel.T)
+
+
+class InAnotherOrder(nn.Module):
+    """Three layers of one shape, registered in another order than they are called in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.third, self.first, self.second = (nn.Linear(4, 4) for _ in range(3))
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the prediction, by the layers in the order of their names."""
+        x = functional.relu(self.first(x))
+        x = torch.tanh(self.second(x))
+        outputs: Tensor = self.head(torch.sigmoid(self.third(x)))
+        return outputs
+
+
+def three_of_a_shape() -> keras.Model:
+    layers = [L.Dense(4, activation=name) for name in ("relu", "tanh", "sigmoid")]
+    return regression(*layers)
+
+
+def test_layers_in_another_order_are_found_by_their_activations() -> None:
+    model, net = three_of_a_shape(), InAnotherOrder()
+    port = sgd_port(model, net)
+    result = climbed(model, port)
+    assert result.holds, str(result)
+    modules = [tensor.removesuffix(".weight") for tensor in carried(port.pairs).values()]
+    assert [m for m in modules if "." not in m] == ["first", "second", "third", "head"]
+    assert any(note.startswith("paired by activations: ") for note in result.notes)
+
+
+def test_a_wrong_layer_keeps_the_order_and_is_the_first_difference() -> None:
+    class Wrong(InAnotherOrder):
+        def forward(self, x: Tensor) -> Tensor:
+            """Return the prediction, in the order of registration."""
+            x = functional.relu(self.third(x))
+            x = functional.relu(self.first(x))  # not tanh
+            outputs: Tensor = self.head(torch.sigmoid(self.second(x)))
+            return outputs
+
+    result = climbed(model := three_of_a_shape(), sgd_port(model, Wrong()))
+    assert not result.holds
+    second = model.layers[1].name
+    assert f"layer outputs, step 0: {second}[" in str(result.first_difference)
+
+
+def test_what_is_said_by_hand_wins() -> None:
+    model, net = three_of_a_shape(), InAnotherOrder()
+    pairs = pair(model, net, quiet=True)
+    for layer, module in zip(model.layers, (net.first, net.second, net.third), strict=False):
+        pairs[layer.name] = module
+    assert [match.how for match in pairs.matches[:3]] == ["by hand"] * 3
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    port = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs)
+    assert climbed(model, port).holds
+
+    pairs[model.layers[0].name] = net.third  # wrong, and still it wins
+    pairs[model.layers[2].name] = net.first
+    assert not climbed(model, port).holds
+    assert "by hand" in str(pairs)
+
+
+def test_variables_can_be_paired_by_hand() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix = nn.Parameter(torch.zeros(1, 4))
+            self.shift = nn.Parameter(torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.linear(x, self.matrix, self.shift)
+
+    model, net = regression(), Own()
+    pairs = pair(model, net, quiet=True)
+    assert not list(pairs.variables)
+    kernel, bias = pairs.shapes
+    pairs[kernel] = net.matrix
+    pairs[bias] = "shift"
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    port = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs)
+    result = climbed(model, port)
+    assert result.holds, str(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "sentence"),
+    [
+        ("none", "0", "no such layer in the model; accepted: dense"),
+        ("dense", nn.Linear(4, 1), "it is no part of the module; accepted: 0"),
+        ("dense/none", torch.zeros(1), "no such variable in the model; accepted: dense/kernel"),
+        ("dense/kernel", torch.zeros(1), "it is no tensor of the module; accepted: 0.weight"),
+    ],
+)
+def test_a_name_that_is_not_there_is_refused(name: str, module: Any, sentence: str) -> None:
+    model = keras.Sequential([keras.Input((4,)), L.Dense(1, name="dense")])
+    pairs = pair(model, nn.Sequential(nn.Linear(4, 1)), quiet=True)
+    with pytest.raises(LadderError, match=sentence):
+        pairs[name] = module
+
+
+def test_what_has_no_counterpart_says_why() -> None:
+    model = keras.Sequential([keras.Input((3, 4)), L.GRU(2, reset_after=False), L.Dense(1)])
+    model.compile("sgd", "mse")
+    net = nn.Sequential(nn.GRU(4, 2), nn.Linear(2, 1))
+    pairs = pair(model, net, quiet=True)
+    assert "PyTorch has no GRU that resets before the product" in str(pairs)
+    batches = [(np.zeros((2, 3, 4)), np.zeros((2, 1)))]
+    result = climbed(model, sgd_port(model, net), batches)
+    assert not result.holds
+    assert str(result.first_difference).startswith("parameter counts and shapes")
+
+
+def test_a_model_that_is_not_built_is_refused() -> None:
+    with pytest.raises(LadderError, match="has no variables yet"):
+        pair(keras.Sequential([L.Dense(1)]), nn.Linear(4, 1))
+    with pytest.raises(LadderError, match="module is of type str"):
+        pair(regression(), "net")  # type: ignore[arg-type]
+
+
+def test_shapes_that_differ_are_the_first_difference() -> None:
+    model = regression(L.Dense(3))
+    result = climbed(model, sgd_port(model, nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 1))))
+    assert "has shape (2, 4), not (4, 3)" in str(result.first_difference)
