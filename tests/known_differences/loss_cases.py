@@ -21,12 +21,12 @@ Labels = Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]
 
 def classes(source: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return the numbers of classes."""
-    return np.asarray(source.integers(0, shape[-1], shape[:-1]))
+    return np.asarray(source.integers(0, shape[-1], shape[:-1]), np.int64)
 
 
 def one_hot(source: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return one-hot labels."""
-    return np.eye(shape[-1])[classes(source, shape)]
+    return np.asarray(np.eye(shape[-1])[classes(source, shape)])
 
 
 def zeros_and_ones(source: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
