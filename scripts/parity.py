@@ -1,11 +1,12 @@
-"""Climb the parity ladder: compare the PyTorch port with Keras, and name the first difference.
+"""Climb the parity ladder: compare a PyTorch port with Keras, and name the first difference.
 
     python scripts/parity.py --preset article-3-addendum --dtype float64 --steps 200
     python scripts/parity.py --mutant "rho 0.99" --steps 6
     python scripts/parity.py --list-mutants
+    python scripts/parity.py --reference mine:keras_model --port mine:port --batches mine:batches
 
 Prints a line for each rung (each comparison), and writes parity.json into --out. Exits with 0 only
-if every rung holds, else with 1 and a sentence that names the first difference and its cause.
+if every judged rung holds. The last form takes your own model and port, here from mine.py.
 """
 
 import argparse
@@ -21,11 +22,11 @@ from cnn_experiment.command_line import (
     parser_of,
 )
 from parity_ladder.tolerances import TWINS
-from parity_tests import parity_run
+from parity_tests import own_port_run, parity_run
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line without loading a framework."""
+def parser_of_options() -> argparse.ArgumentParser:
+    """Return the command line's options; this loads no framework."""
     parser = parser_of(__doc__)
     add = parser.add_argument
     add_experiment_options(parser, "article-3-addendum")
@@ -39,17 +40,20 @@ def arguments() -> argparse.Namespace:
     add("--list-mutants", action="store_true", help="list the known differences")
     add("--out", type=folder, metavar="DIR", help="folder for parity.json")
     add("--report", action="store_true", help="write the climb as a page, report.html, there too")
-    return parser.parse_args()
+    own_port_run.add_options(parser)
+    return parser
 
 
 def main() -> None:
     """Climb as the command line says."""
-    options = arguments()
+    parser = parser_of_options()
+    options = parser.parse_args()
     with errors_as_one_sentence():
         if options.list_mutants:
             parity_run.list_mutants()
         else:
-            sys.exit(climb(options))
+            is_own = own_port_run.is_asked_for(options)
+            sys.exit(own_port_run.climb(options, parser) if is_own else climb(options))
 
 
 def climb(options: argparse.Namespace) -> int:
