@@ -61,7 +61,7 @@ def rich_batches() -> list[Any]:
     return found
 
 
-class AsFitDeals(keras.utils.PyDataset):
+class AsFitDeals(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches in their order, as a dataset of `fit`."""
 
     def __init__(self, batches: list[Any]) -> None:
@@ -119,7 +119,7 @@ def test_a_climb_goes_on_from_the_optimizers_state() -> None:
 
 
 def test_layers_of_a_subclassed_model_are_seen_each_call_by_itself() -> None:
-    class Twice(keras.Model):
+    class Twice(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.dense = L.Dense(4, activation="tanh")
@@ -174,7 +174,7 @@ def test_a_model_without_variables_is_refused() -> None:
 
 
 def test_a_train_step_of_its_own_is_refused() -> None:
-    class Own(keras.Sequential):
+    class Own(keras.Sequential):  # type: ignore[misc]
         def train_step(self, data: Any) -> Any:
             return super().train_step(data)
 
@@ -222,4 +222,4 @@ def test_dropout_drops_what_the_masks_say_and_the_same_again() -> None:
     assert np.array_equal(first, again)
     kept = first != 0
     assert 0.45 < kept.mean() < 0.55
-    assert_close(first[kept], np.float64(batch[0])[kept] * 2, 0)
+    assert_close(first[kept], batch[0].astype(np.float64)[kept] * 2, 0)

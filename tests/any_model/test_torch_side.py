@@ -95,10 +95,11 @@ def test_functional_calls_and_modules_in_plain_lists_are_seen() -> None:
 
 def test_a_part_that_is_left_unpaired_never_holds() -> None:
     model = regression()
-    net = nn.Sequential(nn.Linear(4, 1), nn.Linear(1, 1))
+    identity = nn.Linear(1, 1)  # outputs and loss agree
+    net = nn.Sequential(nn.Linear(4, 1), identity)
     with torch.no_grad():
-        net[1].weight.fill_(1)
-        net[1].bias.zero_()  # an identity: outputs and loss agree
+        identity.weight.fill_(1)
+        identity.bias.zero_()
     result = climbed(model, sgd_port(model, net))
     assert not result.holds
     assert "1.weight is missing in theirs" in str(result.first_difference)
@@ -184,7 +185,7 @@ def test_sample_weights_and_several_inputs_reach_the_step() -> None:
     def step(x: tuple[Tensor, Tensor], y: Tensor, weights: Tensor) -> None:
         optimizer.zero_grad()
         errors = (net(torch.cat(x, 1)) - y).square().mean(1)
-        (errors * weights).mean().backward()  # type: ignore[no-untyped-call]
+        (errors * weights).mean().backward()
         optimizer.step()
 
     source = np.random.default_rng(0)
@@ -211,7 +212,7 @@ def test_losses_that_the_step_returns_are_compared_by_themselves() -> None:
         optimizer.zero_grad()
         data_loss = functional.mse_loss(net(x), y)
         penalty = 0.02 * net.weight.square().sum()  # twice as much as Keras'
-        (data_loss + penalty).backward()
+        (data_loss + penalty).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return {"data loss": data_loss.item(), "penalty": penalty.item()}
 
@@ -242,12 +243,13 @@ def test_metrics_of_the_epoch_are_compared_if_the_port_makes_them() -> None:
 
 def test_dropout_drops_the_same_values_on_both_sides() -> None:
     model = regression(L.Dense(8, activation="relu"), L.Dropout(0.5))
-    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 1))
+    drop = nn.Dropout(0.5)
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), drop, nn.Linear(8, 1))
     result = climbed(model, sgd_port(model, net))
     assert result.holds, str(result)
     assert any("dropped the same values" in note for note in result.notes)
 
-    net[2].p = 0.4
+    drop.p = 0.4
     assert not climbed(model, sgd_port(model, net)).holds
     off = sgd_port(model, net, dropout="off")
     assert climbed(model, off, dropout="off").holds

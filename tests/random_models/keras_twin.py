@@ -13,7 +13,7 @@ CLASSES = 3
 
 def keras_twin(recipe: Recipe) -> keras.Model:
     """Return the compiled model; a layer that does not fit the shape before it is left out."""
-    shape = (recipe.length,) if recipe.tokens else (recipe.length, recipe.channels)
+    shape: tuple[int, ...] = (recipe.length,) if recipe.tokens else (recipe.length, recipe.channels)
     if not recipe.sequence:
         shape = (recipe.length, recipe.length, recipe.channels)
     inputs = x = keras.Input(shape, dtype="int32" if recipe.tokens else None)
@@ -92,7 +92,7 @@ def _on_sequences(
     return L.Dense(piece.size, **common)
 
 
-class SelfAttention(L.Layer):
+class SelfAttention(keras.layers.Layer):  # type: ignore[misc]
     """Attention of a sequence to itself, so that a layer has one input."""
 
     def __init__(self, heads: int, size: int) -> None:

@@ -126,8 +126,8 @@ class ImageBlock(nn.Module):
             case "transposed":
                 outputs = self.layer(x)
                 return activation(outputs)
-        outputs = self.layer(x)
-        return outputs
+        last: Tensor = self.layer(x)
+        return last
 
 
 class SequenceBlock(nn.Module):
@@ -179,8 +179,8 @@ class SequenceBlock(nn.Module):
             case "dense":
                 outputs = self.layer(x)
                 return activation(outputs)
-        outputs = self.layer(x)
-        return outputs
+        last: Tensor = self.layer(x)
+        return last
 
 
 class Attention(nn.Module):
@@ -198,7 +198,8 @@ class Attention(nn.Module):
         """Return the outputs in the shape of `x` (batch, steps, features)."""
 
         def split(projected: Tensor) -> Tensor:
-            return projected.unflatten(-1, (self.heads, self.size)).transpose(1, 2)
+            batch, steps, _ = projected.shape
+            return projected.view(batch, steps, self.heads, self.size).transpose(1, 2)
 
         query, key, value = split(self.query(x)), split(self.key(x)), split(self.value(x))
         weights = (query @ key.transpose(-1, -2) / self.size**0.5).softmax(-1)
