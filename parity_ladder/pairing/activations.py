@@ -44,11 +44,15 @@ def len_first(array: Array, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def axes_between(theirs: Array, ours: Array) -> Axes | None:
-    """Return how `ours` becomes `theirs`; None if they are not the same in any order of axes."""
+    """Return how `ours` becomes `theirs`; None if they are not the same in any order of axes.
+
+    None, too, if `theirs` is nothing but zeros, as behind a ReLU that passes nothing on: what goes
+    into an activation would be the same as what comes out.
+    """
     if theirs.size != ours.size or not theirs.size or ours.ndim > 5:
         return None
     scale = float(np.abs(theirs).max())
-    if not math.isfinite(scale) or abs(np.abs(ours).max() - scale) > SAME * scale:
+    if scale == 0 or not math.isfinite(scale) or abs(np.abs(ours).max() - scale) > SAME * scale:
         return None
     for order in itertools.permutations(range(ours.ndim)):
         there = ours.transpose(order).reshape(theirs.shape)

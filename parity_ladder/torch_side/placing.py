@@ -30,6 +30,8 @@ _ARITHMETIC = {
 }  # fmt: skip
 _ELEMENTWISE = _ACTIVATIONS | _ARITHMETIC
 _ACTIVATION_LAYERS = {"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"}
+_MOVES = {"transpose", "permute", "movedim", "moveaxis", "swapaxes", "contiguous"}
+"""Operations that only change the order of axes."""
 _CUTS = {"getitem", "narrow"}
 _BY_AXIS = {*_CUTS, "repeat_interleave"}
 _OPERATIONS: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = (
@@ -116,6 +118,8 @@ def activation_after(made: Sequence[Recorded], start: Recorded) -> Recorded | No
         if operation(each) in _ELEMENTWISE and not each.came_from & (others - reached):
             reached.add(each.tensor)
             last = each
+        elif operation(each) in _MOVES:
+            reached.add(each.tensor)
         elif each.tensor not in reached:
             break
     return last
