@@ -169,6 +169,19 @@ class KerasSide(Side[Batch]):
             values = {name: value for name, value in metrics.items() if name not in hidden}
             return {"loss": float(tracker.result()), **{n: float(v) for n, v in values.items()}}
 
+    def occurrences(self, state: State, batch: Batch) -> tuple[Arrays, Arrays]:
+        """Return the sparse gradients before and after clipping, by the variable's name.
+
+        The gradient of an embedding is sparse: (occurrences, features), with a row for each
+        occurrence of a token in the batch.
+        """
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        with self._computing():
+            self._load(state)
+            shown = self._compiled_step(*(self._tensors(each) for each in (x, y, weights)))
+            raw, clipped = keras.tree.map_structure(as_array, shown["occurrences"])
+        return raw, clipped
+
     def rounding_twin(self) -> "KerasSide":
         """Return this side with constants that Keras does not round to float32."""
         if self._twin is None:
@@ -246,6 +259,7 @@ class KerasSide(Side[Batch]):
         after = [None if gradient is None else next(clipped) for gradient in gradients]
         optimizer.apply(gradients, variables)
         return {
+            "occurrences": (self._sparse(gradients), self._sparse(after)),
             "loss": loss,
             "data_loss": loss - penalty if penalties else loss,
             "penalty": penalty,
@@ -254,6 +268,13 @@ class KerasSide(Side[Batch]):
             "clipped": _dense(after, variables),
             "rate": rate,
             "predictions": predictions,
+        }
+
+    def _sparse(self, gradients: Sequence[Any]) -> dict[str, Any]:
+        return {
+            name: gradient.values
+            for name, gradient in zip(self._trained(), gradients, strict=True)
+            if isinstance(gradient, tf.IndexedSlices)
         }
 
     def _graph_calls(self, x: Any) -> list[tuple[list[Any], list[Any], list[Any]]]:

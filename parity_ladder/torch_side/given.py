@@ -5,7 +5,7 @@ the reference's value in that place, and goes on from there with its own computa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ class Values:
     gradients: Arrays | None
     clipped: Arrays | None
     rate: float | None
+    occurrences: Arrays = field(default_factory=dict)
+    """Of `gradients` that are sparse: a row for each occurrence of a token."""
+    clipped_occurrences: Arrays = field(default_factory=dict)
 
     def replacing(self, alignment: Alignment) -> Callable[[str, Tensor], Tensor]:
         """Return a function that replaces the outputs of some operations, by the operation's key.
@@ -73,9 +76,12 @@ class Given:
         if not (self.gradients or self.rate):
             return Values(outputs, None, None, None)
         step = self.reference.step(state, batch)
+        show = getattr(self.reference, "occurrences", None)
+        occurrences = ({}, {}) if show is None else show(state, batch)
         return Values(
             outputs,
             step.gradients if self.gradients else None,
             step.clipped_gradients if self.clipped else None,
             step.learning_rate if self.rate else None,
+            *occurrences,
         )

@@ -67,13 +67,14 @@ def watching_the_update(
         return {name: array - decay.get(name, 0.0) for name, array in there.items()}
 
     clipped = {} if given is None else without_decay(given.clipped)
+    rows = _by_tensor(pairs, {} if given is None else given.occurrences, decay)
+    clipped_rows = _by_tensor(pairs, {} if given is None else given.clipped_occurrences, decay)
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
         update.count += 1
         for name, array in clipped.items():
             tensor = named_tensors(module)[name]
-            values = torch.from_numpy(np.ascontiguousarray(array))
-            tensor.grad = values.to(tensor.device, tensor.dtype)
+            tensor.grad = _like_its_own(tensor, array, clipped_rows.get(name))
         for name, tensor in named_tensors(module).items():
             if isinstance(tensor, nn.Parameter):
                 gradient = torch.zeros_like(tensor) if tensor.grad is None else dense(tensor.grad)
@@ -88,22 +89,49 @@ def watching_the_update(
     with ExitStack() as stack:
         stack.callback(optimizer.register_step_pre_hook(before).remove)
         if given is not None and given.gradients is not None:
-            for hook in _replacing_gradients(module, watch, without_decay(given.gradients)):
+            gradients = without_decay(given.gradients)
+            for hook in _replacing_gradients(module, watch, gradients, rows):
                 stack.callback(hook.remove)
         yield update
 
 
+def _by_tensor(
+    pairs: Pairs, rows: Arrays, decay: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Return the rows of sparse gradients by the name of the tensor that they are whole for."""
+    return {
+        each.ours.name: rows[each.theirs.name]
+        for each in pairs.variables
+        if each.theirs.name in rows and each.ours.block is None and each.ours.name not in decay
+    }
+
+
+def _like_its_own(
+    parameter: torch.Tensor, gradient: NDArray[Any], rows: NDArray[Any] | None
+) -> torch.Tensor:
+    """Return a given gradient, as sparse as the parameter's own: Keras' rows with its tokens."""
+    own = parameter.grad
+    if rows is not None and own is not None and own.is_sparse and own._nnz() == len(rows):
+        values = torch.from_numpy(np.array(rows)).to(parameter.device, parameter.dtype)
+        tokens = own._indices()
+        return torch.sparse_coo_tensor(tokens, values, own.shape, check_invariants=True)
+    values = torch.from_numpy(np.array(gradient))
+    return values.to(parameter.device, parameter.dtype)
+
+
 def _replacing_gradients(
-    module: nn.Module, watch: Watch, gradients: Mapping[str, NDArray[Any]]
+    module: nn.Module,
+    watch: Watch,
+    gradients: Mapping[str, NDArray[Any]],
+    rows: Mapping[str, NDArray[Any]],
 ) -> Iterator[Any]:
     """Put each given gradient in the place of the one that the backward pass made."""
     for name, tensor in named_tensors(module).items():
         if name not in gradients or not tensor.requires_grad:
             continue
-        values = torch.from_numpy(np.ascontiguousarray(gradients[name])).to(tensor.device)
 
-        def put(parameter: torch.Tensor, values: torch.Tensor = values) -> None:
-            parameter.grad = values.to(parameter.dtype).clone()
-            watch.gradients[id(parameter)] = parameter.grad.clone()
+        def put(parameter: torch.Tensor, name: str = name) -> None:
+            parameter.grad = _like_its_own(parameter, gradients[name], rows.get(name))
+            watch.gradients[id(parameter)] = dense(parameter.grad)
 
         yield tensor.register_post_accumulate_grad_hook(put)  # type: ignore[no-untyped-call]
