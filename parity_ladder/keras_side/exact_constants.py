@@ -30,6 +30,8 @@ def exact_constants(model: keras.Model) -> Iterator[None]:
             for name, value in list(vars(owner).items()):
                 if type(value) is float:
                     stack.enter_context(_changed(owner, name, np.float64(value)))
+                elif isinstance(value, tf.Tensor) and value.dtype == tf.float32:
+                    stack.enter_context(_changed(owner, name, tf.cast(value, tf.float64)))
                 elif isinstance(value, list | tuple) and {type(each) for each in value} == {float}:
                     exact = [np.float64(each) for each in value]
                     stack.enter_context(_changed(owner, name, exact))

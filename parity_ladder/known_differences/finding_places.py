@@ -91,9 +91,15 @@ def metrics_place(array: str, reference: "KerasSide", steps: Sequence[Step]) -> 
 
 
 def _call_of(array: str, calls: "Sequence[LayerCall]") -> "LayerCall":
-    """Return the call of the layer that an output or a variable belongs to."""
+    """Return the call of the layer that an output or a variable belongs to.
+
+    A variable may belong to a part of it that is not called by itself, such as an LSTM's cell.
+    """
     name = array.removesuffix(LOGITS).partition("[")[0]
-    return next(call for call in calls if call.name == name)
+    by_name = {call.name: call for call in reversed(calls)}
+    while name not in by_name and "/" in name:
+        name = name.rpartition("/")[0]
+    return by_name[name]
 
 
 def _module(array: str, port: "TorchSide") -> nn.Module | None:

@@ -51,6 +51,17 @@ def keras_units(model: keras.Model, names: Mapping[int, str]) -> list[Unit]:
     return found
 
 
+def adapted_variables(model: keras.Model, names: Mapping[int, str]) -> list[str]:
+    """Return the variables of normalizing layers, which `adapt` sets and training never changes."""
+    return [
+        names[id(variable)]
+        for layer in model._flatten_layers()
+        if isinstance(layer, _L.Normalization)
+        for variable in layer.variables
+        if id(variable) in names
+    ]
+
+
 def _in_order(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     """Yield a layer and all within it; those of a model in the order of the model."""
     yield layer

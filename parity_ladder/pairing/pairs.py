@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from parity_ladder.errors import LadderError
-from parity_ladder.pairing.keras_units import keras_units
+from parity_ladder.pairing.keras_units import adapted_variables, keras_units
 from parity_ladder.pairing.layouts import Layout, layout_of
 from parity_ladder.pairing.matching import Match, fits, match, split_attention
 from parity_ladder.pairing.torch_units import (
@@ -66,6 +66,7 @@ def pair(model: "keras.Model", module: nn.Module, *, quiet: bool = False) -> "Pa
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     trainable = [names[id(variable)] for variable in model.trainable_variables]
     pairs = Pairs(keras_units(model, names), shapes, module, trainable)
+    pairs.adapted = [name for name in adapted_variables(model, names) if name in shapes]
     if not quiet:
         tqdm.write(str(pairs))
     return pairs
@@ -84,6 +85,8 @@ class Pairs:
         self.module = module
         self.trainable = list(trainable)
         """The names of the Keras variables that have gradients."""
+        self.adapted: list[str] = []
+        """Those that `adapt` sets before training, and that never change in it."""
         self._theirs, self._shapes = list(theirs), dict(shapes)
         self._ours = torch_units(module)
         self._by_hand: list[Match] = []

@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ class Borrowed:
         self.module, self.optimizer, self.schedulers = module, optimizer, schedulers
         self._first = self.settings()
         self._by_iteration: dict[int, Any] = {}
+        self.adds_to_gradients = False
+        """Whether the step adds its gradients to those that the step before has left."""
+        self._left: dict[int, dict[int, Tensor]] = {0: {}}
 
     def settings(self) -> Any:
         """Return the settings of the parameter groups and the state of the schedulers."""
@@ -65,6 +68,30 @@ class Borrowed:
     def keep_settings(self, iteration: int) -> None:
         """Keep the present settings as those after so many updates."""
         self._by_iteration.setdefault(iteration, self.settings())
+
+    def gradients(self) -> dict[int, Tensor]:
+        """Return the gradients that a step has left, by the `id` of the optimizer's parameter."""
+        return {
+            id(parameter): parameter.grad.detach().clone()
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        }
+
+    def load_gradients(self, gradients: Mapping[int, Tensor]) -> None:
+        """Go on from such gradients."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                if id(parameter) in gradients:
+                    parameter.grad = gradients[id(parameter)].clone()
+
+    def keep_gradients(self, iteration: int) -> None:
+        """Keep the present gradients as those that are left after so many updates."""
+        self._left.setdefault(iteration, self.gradients())
+
+    def gradients_after(self, iteration: int) -> dict[int, Tensor]:
+        """Return the gradients that were left after so many updates."""
+        return self._left.get(iteration, {})
 
     @contextmanager
     def on(self, dtype: torch.dtype, dropout: Dropout) -> Iterator[None]:

@@ -24,7 +24,7 @@ from parity_ladder.torch_side.optimizer_names import clips_by_itself, couples_we
 from parity_ladder.torch_side.optimizer_state import OptimizerState
 from parity_ladder.torch_side.trial import as_trial, must_be_repeatable, randomised
 from parity_ladder.torch_side.update import watching_the_update
-from parity_ladder.torch_side.watching import Watch, watching
+from parity_ladder.torch_side.watching import Watch, dense, watching
 
 Batch = tuple[Any, ...]
 TrainingStep = Callable[..., Any]
@@ -97,15 +97,24 @@ class TorchSide(Side[Batch]):
         must_be_repeatable(alone, state, batch)
         show = getattr(undropped, "layer_calls", None)
         calls = show(state, batch) if show is not None else ()
+        before = self._alignment.shown.keys()
         self._alignment = align(alone, self.pairs, theirs, calls, state, batch)
+        if self._given is not None and self._given.layers & (self._alignment.shown.keys() - before):
+            # A layer that is to be given was found just now: what follows on it can be found, too.
+            alone._alignment = self._alignment
+            self._alignment = align(alone, self.pairs, theirs, calls, state, batch)
 
     def step(self, state: State, batch: Batch) -> Step:
         """Load `state`, and take the port's own training step."""
         with self._on(state):
             settings = self._borrowed.settings_after(state.iteration)
             self._borrowed.load_settings(settings)
+            if self._borrowed.adds_to_gradients:
+                self._borrowed.load_gradients(self._borrowed.gradients_after(state.iteration))
             step, watch = self.taken(state, batch, frozenset(self._alignment.keys))
             self._borrowed.keep_settings(state.iteration + 1)
+            if self._borrowed.adds_to_gradients:
+                self._borrowed.keep_gradients(state.iteration + 1)
         self._latest = state, batch, self._alignment.outputs(watch)
         return step
 
@@ -132,7 +141,9 @@ class TorchSide(Side[Batch]):
         if rung == "layer outputs":
             return self._alignment.missing
         if rung == "parameter counts and shapes":
-            return self._constants()
+            return {**self._constants(), **self._adapted()}
+        if rung in {"statistics", "updated weights"}:
+            return self._adapted()
         return {}
 
     def without_dropout(self) -> "TorchSide":
@@ -171,6 +182,19 @@ class TorchSide(Side[Batch]):
         other = copy(self)
         other._given, other._latest = values, None
         return other
+
+    def gradients_left(self, iteration: int) -> Arrays:
+        """Return the gradients that were left after so many updates and are added to the next.
+
+        Empty for a port that clears them, as it is to do.
+        """
+        left = self._borrowed.gradients_after(iteration)
+        arrays = {
+            name: _array(dense(left[id(tensor)]))
+            for name, tensor in named_tensors(self.module).items()
+            if id(tensor) in left
+        }
+        return self.pairs.to_keras(arrays, added=False)
 
     # One step
 
@@ -213,6 +237,7 @@ class TorchSide(Side[Batch]):
 
         after = {name: _array(tensor) for name, tensor in named_tensors(self.module).items()}
         weights = self.pairs.to_keras(after, added=True)
+        weights |= {name: state.weights[name] for name in self._adapted()}
         trained = self.pairs.trainable
         raw = _plus(update.raw_gradients(watch), decay)
         clipped = _plus(update.gradients, decay)
@@ -276,6 +301,11 @@ class TorchSide(Side[Batch]):
         elif tensor.dtype is not torch.bool:
             tensor = tensor.long()
         return tensor.to(next(iter(named_tensors(self.module).values())).device)
+
+    def _adapted(self) -> dict[str, str]:
+        """Return the Keras variables that never change, and that the port has no tensor for."""
+        reason = "adapt() has set it, training never changes it, and the port has no such tensor"
+        return {n: reason for n in self.pairs.adapted if n in self.pairs.unpaired_theirs}
 
     def _constants(self) -> dict[str, str]:
         """Return the tensors that have no counterpart and do not train."""

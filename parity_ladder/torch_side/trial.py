@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from parity_ladder.errors import Float32OnlyError, LadderError
 from parity_ladder.side import State
@@ -47,11 +48,14 @@ def as_trial(side: "TorchSide") -> "TorchSide":
 def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
     """Raise `LadderError` unless two steps from the same state with the same batch are equal.
 
-    Raises `Float32OnlyError` for a port that cannot compute in float64.
+    The second one begins with the gradients that the first one has left, and it is noted if they
+    are in its own. Raises `Float32OnlyError` for a port that cannot compute in float64.
     """
     steps = []
+    left: dict[int, Tensor] = {}
     for _ in range(2):
         with side._on(state):
+            side._borrowed.load_gradients(left)
             try:
                 step, watch = side.taken(state, batch, None)
             except RuntimeError as error:
@@ -61,11 +65,19 @@ def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
                     ) from error
                 raise
             steps.append(step)
+            left = side._borrowed.gradients()
         lower = [each.key for each in watch.outputs if each.array.dtype == np.float32]
         if lower and any(a.dtype == np.float64 for a in state.weights.values()):
             raise Float32OnlyError(f"the port computes {lower[0].partition('#')[0]} in float32")
 
     first, second = steps
+    side._borrowed.adds_to_gradients = not all(
+        np.allclose(
+            array, (first.gradients or {})[name], rtol=1e-3, atol=1e-3 * np.abs(array).max()
+        )
+        for name, array in (second.gradients or {}).items()
+        if array.size
+    )
     for what, one, other in (
         ("its loss", first.loss, second.loss),
         ("its learning rate", first.learning_rate, second.learning_rate),

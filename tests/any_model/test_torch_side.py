@@ -115,6 +115,29 @@ def test_a_part_that_is_frozen_and_unpaired_is_listed() -> None:
     assert "does not train" in left[0]
 
 
+def test_a_normalization_whose_constants_are_written_into_the_port_is_listed() -> None:
+    normalization = L.Normalization(name="scaling")
+    normalization.adapt(np.concatenate([x for x, _ in numbers()]))
+    model = keras.Sequential([keras.Input((4,)), normalization, L.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+    mean, variance = (torch.tensor(np.array(v)).double() for v in normalization.variables[:2])
+
+    class Scaled(nn.Module):
+        def __init__(self, mean: Tensor) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 1)
+            self.mean = mean
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: Tensor = self.head((x - self.mean) / variance.sqrt())
+            return outputs
+
+    result = climbed(model, sgd_port(model, Scaled(mean)))
+    assert result.holds, str(result)
+    assert any("scaling/mean" in each for each in result.not_compared)
+    assert not climbed(model, sgd_port(model, Scaled(mean * 1.01))).holds
+
+
 def test_a_layer_that_cannot_be_seen_is_listed_and_the_rest_is_judged() -> None:
     model = keras.Sequential(
         [keras.Input((3, 4)), L.LSTM(2, return_sequences=True), L.LSTM(2), L.Dense(1)]
