@@ -5,6 +5,7 @@ from parity_ladder.known_differences import (  # noqa: F401 - each enters its ow
     adam,
     clipping,
     convolutions,
+    gradients,
     initial_state,
     loss_reductions,
     losses_of_classes,
