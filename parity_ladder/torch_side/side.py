@@ -343,7 +343,8 @@ def _detached(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _detached(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(_detached(each) for each in value)
+        parts = [_detached(each) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
 
 
