@@ -12,6 +12,7 @@ from parity_ladder.known_differences import (  # noqa: F401 - each enters its ow
     losses_of_directions,
     losses_of_probabilities,
     losses_of_values,
+    metrics,
     normalizations,
     occurrences,
     other_normalizations,

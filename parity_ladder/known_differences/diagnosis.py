@@ -198,17 +198,18 @@ class Search:
         return None
 
     def _of_metrics(self, first: FirstDifference, epoch: Sequence[Step]) -> list[Cause]:
-        place = metrics_place(first.array, self.reference, epoch)
         ours = EPOCH_METRICS.show(self.port, self.our_epoch) or {}
+        place = metrics_place(first.array, self.reference, epoch, ours)
         theirs = {name: np.array(value) for name, value in place.theirs.items()}
+        if first.array not in ours or first.array not in theirs:
+            return []
+        seen = _Seen(place, ours, lambda: theirs)
+        near = []
         for entry in entries_on("epoch metrics"):
-            variant = entry.variant(place)
-            if variant is None:
-                continue
-            values = {name: np.array(float(value)) for name, value in variant.items()}
-            if _part_left(values, ours, theirs, first.array) <= EXPLAINED:
-                return [Cause(name=entry.name, sentence=entry.sentence)]
-        return []
+            known = _left_by(entry, first.array, seen, is_first=True)
+            if known is not None and known[0] <= EXPLAINED:
+                near.append((known[0], Cause(name=entry.name, sentence=entry.sentence)))
+        return [min(near, key=lambda each: each[0])[1]] if near else []
 
     our_epoch: Sequence[Step] = ()
     """The port's teacher-forced steps of the epoch, for its metrics."""

@@ -85,9 +85,13 @@ def place_of(
     return None
 
 
-def metrics_place(array: str, reference: "KerasSide", steps: Sequence[Step]) -> MetricsPlace:
+def metrics_place(
+    array: str, reference: "KerasSide", steps: Sequence[Step], ours: Arrays
+) -> MetricsPlace:
     """Return the place of a metric that differs."""
-    return MetricsPlace(reference, tuple(steps), reference.epoch_metrics(steps), array)
+    theirs = reference.epoch_metrics(steps)
+    mine = {name: float(value) for name, value in ours.items()}
+    return MetricsPlace(reference, tuple(steps), theirs, mine, array)
 
 
 def _call_of(array: str, calls: "Sequence[LayerCall]") -> "LayerCall":

@@ -204,4 +204,10 @@ class MetricsPlace:
     steps: tuple[Step, ...]
     """The reference's steps, with `loss`, `size` and `returned`: (y, predictions, weights)."""
     theirs: Mapping[str, float]
+    ours: Mapping[str, float]
     array: str
+
+    @cached_property
+    def by_batch(self) -> list[Mapping[str, float]]:
+        """What Keras would report of each batch alone."""
+        return [self.reference.epoch_metrics([step]) for step in self.steps]
