@@ -7,6 +7,7 @@ from parity_ladder.known_differences import (  # noqa: F401 - each enters its ow
     convolutions,
     gradients,
     initial_state,
+    inputs,
     loss_reductions,
     losses_of_classes,
     losses_of_directions,
