@@ -47,6 +47,8 @@ class KerasSide(Side[Batch]):
         self._is_exact = False
         self._droppers: set[str] = set()
         self._twin: KerasSide | None = None
+        self._undropped: KerasSide | None = None
+        self._was_called = False
         self.variables = variable_names(model)
         """The model's variables by their names, seeds left out."""
         self._names = {id(variable): name for name, variable in self.variables.items()}
@@ -191,11 +193,14 @@ class KerasSide(Side[Batch]):
         return self._twin
 
     def without_dropout(self) -> "KerasSide":
-        """Return this side with dropout turned off."""
-        other = copy(self)
-        other.dropout = "off"
-        other._compile()
-        return other
+        """Return this side with dropout turned off; itself if it was seen to have none."""
+        if self.dropout == "off" or (self._was_called and not self._droppers):
+            return self
+        if self._undropped is None:
+            self._undropped = copy(self)
+            self._undropped.dropout = "off"
+            self._undropped._compile()
+        return self._undropped
 
     def in_dtype(self, dtype: Precision) -> Self:
         """Return a side of the same model that computes in `dtype`."""
@@ -280,6 +285,7 @@ class KerasSide(Side[Batch]):
     def _graph_calls(self, x: Any) -> list[tuple[list[Any], list[Any], list[Any]]]:
         with watching(self.model) as calls:
             self.model(x, training=True)
+        self._was_called = True
         self._calls = [call for call in calls if all(map(visible, call.inputs + call.outputs))]
         return [(call.inputs, call.outputs, call.logits) for call in self._calls]
 

@@ -33,7 +33,9 @@ that a port has written by hand may differ in a constant's last digits, too."""
 ROUNDED = 2e-7
 """Relative: constants that one side rounds to float32 and the other does not differ by less."""
 MOST_PLACES = 12
-"""The number of places, at most, that are looked at in one port."""
+"""The number of places, at most, that are looked at in one port, besides those of a mistake that was
+found at another place already: a mistake in all layers of a kind has as many places."""
+MOST_REPETITIONS = 60
 _UPDATE = ("optimizer state", "updated weights")
 _LOSSES = ("data loss", "penalty", "loss")
 
@@ -59,10 +61,14 @@ class Search:
             return []
         found: list[Cause] = []
         current: FirstDifference | None = first
-        for _ in range(MOST_PLACES):
-            if current is None:
-                break
-            entry, arrays = self._entry_at(current)
+        places = repetitions = 0
+        while current is not None and places < MOST_PLACES and repetitions < MOST_REPETITIONS:
+            entry, arrays = self._found_before(current, found)
+            if entry is None:
+                entry, arrays = self._entry_at(current)
+                places += 1
+            else:
+                repetitions += 1
             self._go_behind(current, arrays)
             following = self._next_difference() if current.step is not None else None
             if entry is not None:
@@ -71,6 +77,22 @@ class Search:
             current = following
         return _each_once(found)
 
+    def _found_before(
+        self, first: FirstDifference, found: Sequence[Cause]
+    ) -> tuple[Entry | None, frozenset[str]]:
+        """Return the entry of an earlier cause that explains this difference, too, in one step."""
+        names = {cause.name for cause in found}
+        entries = [each for each in entries_on(first.rung.name) if each.name in names]
+        if not entries:
+            return None, frozenset()
+        forced = next((f for f in self.forced if f.number == first.step), self.forced[0])
+        seen = self._seen(first, forced)
+        for entry in entries:
+            known = _left_by(entry, first.array, seen, is_first=True)
+            if known is not None and known[0] <= EXPLAINED:
+                return entry, known[1]
+        return None, frozenset()
+
     def _entry_at(self, first: FirstDifference) -> tuple[Entry | None, frozenset[str]]:
         """Return the entry that explains a difference best, with all arrays that it explains.
 
@@ -78,6 +100,8 @@ class Search:
         """
         rung = first.rung.name
         seen = [self._seen(first, forced) for forced in self.forced]
+        numbers = [forced.number for forced in self.forced]
+        at = numbers.index(first.step) if first.step in numbers else 0
         left: dict[str, float] = {}
         explained: dict[str, frozenset[str]] = {}
         entries = {
@@ -88,10 +112,10 @@ class Search:
         }
         for entry in entries.values():
             distances = [
-                _left_by(entry, first.array, each, is_first=each is seen[0]) for each in seen
+                _left_by(entry, first.array, each, is_first=each is seen[at]) for each in seen
             ]
             known = [each for each in distances if each is not None]
-            if known and distances[0] is not None:
+            if known and distances[at] is not None:
                 left[entry.name] = max(distance for distance, _ in known)
                 explained[entry.name] = frozenset().union(*(arrays for _, arrays in known))
         near = {name: distance for name, distance in left.items() if distance <= EXPLAINED}
@@ -122,7 +146,8 @@ class Search:
             return rung.show(self.port) or {}
         step = take_step(self.port, forced.state, forced.batch)
         if rung.name in _UPDATE:
-            return {**step.state.optimizer, **step.state.weights}
+            arrays = {**step.state.optimizer, **step.state.weights}
+            return {n: a for n, a in arrays.items() if (rung.name, n) not in self.skipped}
         return rung.show(self.port, forced, step) or {}
 
     def _theirs(self, rung: str, forced: Forced[Any]) -> Arrays:
@@ -159,10 +184,27 @@ class Search:
             self.skipped.add((rung, None))
             given = replace(given, rate=True)
         elif rung in _UPDATE:
-            self.skipped |= {(name, None) for name in _UPDATE}
+            self.skipped |= self._behind_an_update(explained)
         else:
             self.skipped.add((rung, array))
         self.port = self.port.given(given)
+
+    def _behind_an_update(self, explained: frozenset[str]) -> set[tuple[str, str | None]]:
+        """Return what is explained of an update: all of the variables that the entry speaks of.
+
+        The others may differ for another reason. Without an entry, none is looked for.
+        """
+        variables = self.reference.variables.keys()
+        of = {name if name in variables else name.partition("/")[2] for name in explained}
+        if not of or not of <= variables:
+            return {(name, None) for name in _UPDATE}
+        arrays = self._theirs(_UPDATE[0], self.forced[0])
+        return {
+            (rung, name)
+            for rung in _UPDATE
+            for name in arrays
+            if name in of or name.partition("/")[2] in of
+        }
 
     def _next_difference(self) -> FirstDifference | None:
         """Return the first difference that is not skipped, in a few steps."""

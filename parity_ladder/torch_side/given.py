@@ -4,7 +4,7 @@ Behind a first difference everything differs. To see whether there is another fa
 the reference's value in that place, and goes on from there with its own computation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from parity_ladder.side import Arrays, Side, State
+from parity_ladder.side import Arrays, Side, State, Step
 from parity_ladder.torch_side.alignment import Alignment
 
 
@@ -66,22 +66,63 @@ class Given:
     gradients: bool = False
     clipped: bool = False
     rate: bool = False
+    memory: list["_Known"] = field(default_factory=list, compare=False, repr=False)
+    """What the reference showed of the steps so far."""
 
     def values(self, state: State, batch: Any) -> Values:
         """Return the reference's values of one step."""
-        outputs: Mapping[str, NDArray[Any]] = {}
-        if self.layers:
-            shown = self.reference.layer_outputs(state, batch) or {}
-            outputs = {name: shown[name] for name in self.layers if name in shown}
+        known = self._known(state, batch)
+        outputs = {name: known.outputs[name] for name in self.layers if name in known.outputs}
         if not (self.gradients or self.rate):
             return Values(outputs, None, None, None)
-        step = self.reference.step(state, batch)
-        show = getattr(self.reference, "occurrences", None)
-        occurrences = ({}, {}) if show is None else show(state, batch)
         return Values(
             outputs,
-            step.gradients if self.gradients else None,
-            step.clipped_gradients if self.clipped else None,
-            step.learning_rate if self.rate else None,
-            *occurrences,
+            known.step.gradients if self.gradients else None,
+            known.step.clipped_gradients if self.clipped else None,
+            known.step.learning_rate if self.rate else None,
+            *known.occurrences,
         )
+
+    def rate_before(self, state: State) -> float | None:
+        """Return the rate that was given in the update before this state; None for the own."""
+        if not self.rate:
+            return None
+        steps = (k.step for k in self.memory if k.state.iteration == state.iteration - 1)
+        return next((step.learning_rate for step in steps), None)
+
+    def _known(self, state: State, batch: Any) -> "_Known":
+        """Return all that the reference shows of a step; it is computed once."""
+        dropout = getattr(self.reference, "dropout", None)  # off in a step that is only tried
+        for known in self.memory:
+            is_same = known.batch is batch and known.dropout == dropout
+            if is_same and _are_equal(known.state, state):
+                return known
+        show = getattr(self.reference, "occurrences", None)
+        known = _Known(
+            state,
+            batch,
+            dropout,
+            self.reference.layer_outputs(state, batch) or {},
+            self.reference.step(state, batch),
+            ({}, {}) if show is None else show(state, batch),
+        )
+        self.memory.append(known)
+        return known
+
+
+def _are_equal(one: State, other: State) -> bool:
+    return one.iteration == other.iteration and all(
+        np.array_equal(array, other.weights[name]) for name, array in one.weights.items()
+    )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the reference shows of one step."""
+
+    state: State
+    batch: Any
+    dropout: str | None
+    outputs: Arrays
+    step: Step
+    occurrences: tuple[Any, Any]

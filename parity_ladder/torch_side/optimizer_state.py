@@ -52,15 +52,18 @@ class OptimizerState:
                 found[slot] = np.asarray(INITIAL.get(slot, 0.0), dtype)
         return found
 
-    def load(self, state: State, settings: Any) -> None:
-        """Give the optimizer the state of Keras; `settings` are the groups of the latest update."""
+    def load(self, state: State, settings: Any, given: float | None = None) -> None:
+        """Give the optimizer the state of Keras; `settings` are the groups of the latest update.
+
+        `given` is the rate of the latest update, if it is not the one of its group.
+        """
         self._dtype = np.dtype(str(torch.get_default_dtype()).removeprefix("torch."))
         if state.iteration == 0 and not self._first:
             return
         groups = settings[0]
         names = _names(self._pairs)
         for group, values in zip(self._optimizer.param_groups, groups, strict=True):
-            rate = float(values["lr"])
+            rate = float(values["lr"]) if given is None else given
             for parameter in group["params"]:
                 if id(parameter) in names:
                     self._load_one(parameter, names[id(parameter)], state, rate)

@@ -94,7 +94,8 @@ class TorchSide(Side[Batch]):
         undropped = other.without_dropout() or other
         if undropped is not other:
             theirs = undropped.layer_outputs(state, batch) or {}
-        must_be_repeatable(alone, state, batch)
+        if self._given is None:
+            must_be_repeatable(alone, state, batch)
         show = getattr(undropped, "layer_calls", None)
         calls = show(state, batch) if show is not None else ()
         before = self._alignment.shown.keys()
@@ -211,7 +212,9 @@ class TorchSide(Side[Batch]):
         tensors = named_tensors(self.module)
         for name, array in self.pairs.to_torch(state.weights).items():
             tensors[name].copy_(torch.from_numpy(np.ascontiguousarray(array)))
-        self._state.load(state, self._borrowed.settings_after(max(state.iteration - 1, 0)))
+        settings = self._borrowed.settings_after(max(state.iteration - 1, 0))
+        rate = None if self._given is None else self._given.rate_before(state)
+        self._state.load(state, settings, rate)
 
     def taken(
         self, state: State, batch: Batch, wanted: frozenset[str] | None
