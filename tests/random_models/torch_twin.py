@@ -83,7 +83,10 @@ class ImageBlock(nn.Module):
             case "conv":
                 self.layer = nn.Conv2d(channels, size, window, stride, bias=bias)
             case "transposed":
-                self.layer = nn.ConvTranspose2d(channels, size, window, stride, bias=bias)
+                beyond = max(stride - window, 0)  # Keras' outputs are a multiple of the stride
+                self.layer = nn.ConvTranspose2d(
+                    channels, size, window, stride, output_padding=beyond, bias=bias
+                )
             case "depthwise":
                 self.layer = nn.Conv2d(
                     channels, channels * size, window, stride, groups=channels, bias=bias
