@@ -33,5 +33,5 @@ def added_up(place: UpdatePlace) -> Any:
     return {
         name: array
         for name, array in updated(place).items()
-        if any(name == each or name.endswith(f"/{each}") for each in embeddings)
+        if name not in place.gradients and name.partition("/")[2] in embeddings
     }
