@@ -6,7 +6,7 @@ float32. A port with the unrounded constants is not wrong. So the reference's *r
 computes with them, and its distance from the reference is what a port is allowed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 from keras.src import backend
 from keras.src.optimizers.schedules.learning_rate_schedule import LearningRateSchedule
+
+from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS
 
 
 @contextmanager
@@ -36,6 +38,33 @@ def exact_constants(model: keras.Model) -> Iterator[None]:
                     exact = [np.float64(each) for each in value]
                     stack.enter_context(_changed(owner, name, exact))
         yield
+
+
+def with_noise(gradients: Sequence[Any]) -> list[Any]:
+    """Return gradients with a few ulps of the largest one as noise in each, as rounding makes it.
+
+    A gradient that is zero in theory is nothing else, and Adam makes updates of it.
+    """
+    dense = [each.values if isinstance(each, tf.IndexedSlices) else each for each in gradients]
+    shown = [each for each in dense if each is not None]
+    if not shown:
+        return list(gradients)
+    largest = tf.reduce_max([tf.reduce_max(tf.abs(each)) for each in shown if each.shape != (0,)])
+    size = largest * ALWAYS_ALLOWED_ULPS * np.finfo(largest.dtype.as_numpy_dtype).eps
+
+    def noisy(place: int, gradient: Any) -> Any:
+        if gradient is None:
+            return None
+        is_sparse = isinstance(gradient, tf.IndexedSlices)
+        values = gradient.values if is_sparse else gradient
+        shape = tf.shape(values)
+        noise = tf.random.stateless_uniform(shape, (place, 0), -1, 1, dtype=values.dtype)
+        values = values + size * noise
+        if is_sparse:
+            return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
+        return values
+
+    return [noisy(place, gradient) for place, gradient in enumerate(gradients)]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from parity_ladder.dropout_masks import Dropout
 from parity_ladder.keras_side.checks import must_be_climbable
-from parity_ladder.keras_side.exact_constants import exact_constants
+from parity_ladder.keras_side.exact_constants import exact_constants, with_noise
 from parity_ladder.keras_side.names import variable_names
 from parity_ladder.keras_side.optimizer_state import fresh_copy, slots, without_decay
 from parity_ladder.keras_side.precision import floatx, switch_to
@@ -257,6 +257,8 @@ class KerasSide(Side[Batch]):
         penalty = tf.add_n(penalties) if penalties else tf.zeros((), loss.dtype)
         variables = model.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
+        if self._is_exact:
+            gradients = with_noise(gradients)
         optimizer = model.optimizer
         rate = optimizer.learning_rate * 1
 

@@ -79,7 +79,8 @@ def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
         full = name if not called else f"{name}#{called + 1}"
         flat = keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs)
         inputs, results = ([each for each in tensors if tf.is_tensor(each)] for tensors in flat)
-        logits = [e._keras_logits for e in results if getattr(e, "_keras_logits", None) is not None]
+        made = [each for each in results if all(each is not given for given in inputs)]
+        logits = [e._keras_logits for e in made if getattr(e, "_keras_logits", None) is not None]
         watch.calls.append(LayerCall(full, layer, inputs, results, logits))
         return outputs
 
