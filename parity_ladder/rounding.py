@@ -2,9 +2,10 @@
 
 A fixed tolerance is relative to the magnitude of an array. That is too strict where an array is
 nothing but rounding: the gradient of a bias before a BatchNorm is zero in theory. There, a few ulps
-of the largest number of the step are no difference. A tolerance is also too strict behind an operation that the reference computes in lower precision than the rest. So a
-difference above the tolerance is compared with that between the reference and its *rounding twin*:
-the same side, from weights that are one ulp away.
+of the largest number of the step are no difference. A tolerance is also too strict behind an
+operation that the reference computes in lower precision than the rest. So a difference above the
+tolerance is compared with that between the reference and its *rounding twin*: the same side, from
+weights that are one ulp away.
 """
 
 from typing import Any, Generic

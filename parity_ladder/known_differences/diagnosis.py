@@ -33,8 +33,8 @@ that a port has written by hand may differ in a constant's last digits, too."""
 ROUNDED = 2e-7
 """Relative: constants that one side rounds to float32 and the other does not differ by less."""
 MOST_PLACES = 12
-"""The number of places, at most, that are looked at in one port, besides those of a mistake that was
-found at another place already: a mistake in all layers of a kind has as many places."""
+"""The number of places, at most, that are looked at in one port. Those of a mistake that was found
+at another place already do not count: one in all layers of a kind has as many places."""
 MOST_REPETITIONS = 60
 _UPDATE = ("optimizer state", "updated weights")
 _LOSSES = ("data loss", "penalty", "loss")

@@ -140,7 +140,12 @@ def test_a_normalization_whose_constants_are_written_into_the_port_is_listed() -
 
 def test_a_layer_that_cannot_be_seen_is_listed_and_the_rest_is_judged() -> None:
     model = keras.Sequential(
-        [keras.Input((3, 4)), L.LSTM(2, return_sequences=True), L.LSTM(2), L.Dense(1)]
+        [
+            keras.Input((3, 4)),
+            L.LSTM(2, return_sequences=True, name="first"),
+            L.LSTM(2, name="second"),
+            L.Dense(1),
+        ]
     )
     model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
 
@@ -161,7 +166,7 @@ def test_a_layer_that_cannot_be_seen_is_listed_and_the_rest_is_judged() -> None:
     batches = [(source.normal(size=(5, 3, 4)), source.normal(size=(5, 1))) for _ in range(3)]
     result = climbed(model, sgd_port(model, Stacked()), batches)
     assert result.holds, str(result)
-    assert [each.split(":")[1].strip() for each in result.not_compared] == ["lstm"]
+    assert [each.split(":")[1].strip() for each in result.not_compared] == ["first"]
     assert "layer outputs" in judged(result)
 
 
