@@ -99,10 +99,41 @@ def _with_attentions_split(
     counts = [sum(unit.kind == "attention" for unit in units) for units in (theirs, ours)]
     if counts[0] == counts[1]:
         return list(theirs), list(ours)
-    return (
-        [part for unit in theirs for part in split_attention(unit)],
-        [part for unit in ours for part in split_attention(unit)],
-    )
+    split = [part for unit in theirs for part in split_attention(unit)]
+    return split, [
+        part
+        for unit in ours
+        for each in split_attention(unit)
+        for part in (_thirds(each) if _holds_three(each, split) else [each])
+    ]
+
+
+def _holds_three(unit: Unit, theirs: Sequence[Unit]) -> bool:
+    """Return whether a dense layer fits no unit of Keras, but each of its three thirds does.
+
+    So do many ports compute query, key and value by one matrix.
+    """
+    if unit.kind != "dense" or unit.parts["kernel"].shape[0] % 3:
+        return False
+    if any(fits(each, unit) for each in theirs):
+        return False
+    return all(any(fits(each, third) for each in theirs) for third in _thirds(unit))
+
+
+def _thirds(unit: Unit) -> list[Unit]:
+    """Return a dense layer as three, each with a third of its outputs."""
+    size = unit.parts["kernel"].shape[0] // 3
+    return [
+        replace(
+            unit,
+            name=f"{unit.name}[{number * size}:{(number + 1) * size}]",
+            parts={
+                role: replace(part, shape=(size, *part.shape[1:]), first=number * size)
+                for role, part in unit.parts.items()
+            },
+        )
+        for number in range(3)
+    ]
 
 
 def split_attention(unit: Unit) -> list[Unit]:

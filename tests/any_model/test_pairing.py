@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from parity_ladder import LadderError, Pairs, TorchSide, pair
 from tests.any_model.small_models import L, climbed, regression, sgd_port, stepping
+from tests.random_models.keras_twin import SelfAttention
 
 
 def carried(pairs: Pairs) -> dict[str, str]:
@@ -217,3 +218,31 @@ def test_shapes_that_differ_are_the_first_difference() -> None:
     model = regression(L.Dense(3))
     result = climbed(model, sgd_port(model, nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 1))))
     assert "has shape (2, 4), not (4, 3)" in str(result.first_difference)
+
+
+def test_query_key_and_value_may_be_one_matrix() -> None:
+    model = keras.Sequential([keras.Input((5, 4)), SelfAttention(2, 2), L.Flatten(), L.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+
+    class Fused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv, self.out, self.head = nn.Linear(4, 12), nn.Linear(4, 4), nn.Linear(20, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Return the prediction from texts (batch, 5, 4)."""
+            query, key, value = (
+                part.view(-1, 5, 2, 2).transpose(1, 2) for part in self.qkv(x).chunk(3, -1)
+            )
+            heads = functional.scaled_dot_product_attention(query, key, value)
+            outputs: Tensor = self.head(self.out(heads.transpose(1, 2).flatten(2)).flatten(1))
+            return outputs
+
+    source = np.random.default_rng(0)
+    batches = [(source.normal(size=(3, 5, 4)), source.normal(size=(3, 1))) for _ in range(3)]
+    port = sgd_port(model, Fused())
+    result = climbed(model, port, batches)
+    assert result.holds, str(result)
+    assert [each for each in carried(port.pairs).values() if "qkv.weight" in each] == [
+        "qkv.weight[0:4]", "qkv.weight[4:8]", "qkv.weight[8:12]",
+    ]  # fmt: skip
