@@ -1,4 +1,4 @@
-"""Known differences in cross-entropies, in how they get their probabilities."""
+"""Known differences in cross-entropies of probabilities."""
 
 from typing import Any
 
@@ -7,22 +7,12 @@ import torch
 from torch.nn import functional
 
 from parity_ladder.known_differences.catalogue import known
-from parity_ladder.known_differences.loss_terms import Array, Term, with_terms
+from parity_ladder.known_differences.loss_terms import Array, Term
+from parity_ladder.known_differences.losses_of_logits import BINARY, ENTROPIES, cross_entropy
 from parity_ladder.known_differences.places import LossPlace
+from parity_ladder.known_differences.whole_loss import with_terms
 
 _KERAS = "keras/src/losses/losses.py; keras/src/backend/tensorflow/nn.py"
-ENTROPIES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
-_BINARY = "binary_crossentropy"
-
-
-def cross_entropy(term: Term, logarithms: Array) -> Array:
-    """Return the cross-entropy of each sample, from the logarithms of its probabilities."""
-    return np.asarray(-(term.targets * logarithms).sum(-1))
-
-
-def softmax(scores: Array) -> Array:
-    """Return the softmax over the last axis."""
-    return torch.softmax(torch.from_numpy(scores), -1).numpy()
 
 
 def _is_sigmoid(term: Term) -> bool:
@@ -34,98 +24,7 @@ def _is_sigmoid(term: Term) -> bool:
 
 def _is_of_its_kind(term: Term) -> bool:
     """Return whether logits come from a softmax for a categorical loss, a sigmoid for a binary."""
-    return term.logits is None or (term.kind == _BINARY) == _is_sigmoid(term)
-
-
-@known(
-    "softmax applied twice",
-    rung="loss",
-    area="losses",
-    source=f"{_KERAS}; torch/nn/modules/loss.py (CrossEntropyLoss)",
-)
-def softmax_twice(place: LossPlace) -> Any:
-    """The port gives the probabilities of a softmax to `F.cross_entropy`, which takes logits.
-
-    PyTorch's cross-entropy has the softmax in it, so there are two. Leave the softmax out of the
-    network: `F.cross_entropy(logits, labels)`.
-    """
-
-    def wrong(term: Term) -> Array | None:
-        if term.kind not in ENTROPIES or term.scores is None:
-            return None
-        logarithms = functional.log_softmax(torch.from_numpy(softmax(term.scores)), -1)
-        return cross_entropy(term, logarithms.numpy())
-
-    return with_terms(place, wrong)
-
-
-@known(
-    "sigmoid applied twice",
-    rung="loss",
-    area="losses",
-    source=f"{_KERAS}; torch/nn/modules/loss.py (BCEWithLogitsLoss)",
-)
-def sigmoid_twice(place: LossPlace) -> Any:
-    """The port gives the probabilities of a sigmoid to a loss that has a sigmoid in it.
-
-    `F.binary_cross_entropy_with_logits` takes logits. Leave the sigmoid out of the network:
-    `F.binary_cross_entropy_with_logits(logits, labels)`.
-    """
-
-    def wrong(term: Term) -> Array | None:
-        if term.kind != _BINARY or term.scores is None:
-            return None
-        probabilities = torch.sigmoid(torch.from_numpy(term.scores))
-        targets = torch.from_numpy(term.targets)
-        losses = functional.binary_cross_entropy_with_logits(
-            probabilities, targets, reduction="none"
-        )
-        return losses.mean(-1).numpy()
-
-    return with_terms(place, wrong)
-
-
-@known(
-    "logarithm left out before nll_loss",
-    rung="loss",
-    area="losses",
-    source=f"{_KERAS}; torch/nn/modules/loss.py (NLLLoss)",
-)
-def logarithm_left_out(place: LossPlace) -> Any:
-    """The port gives probabilities to `F.nll_loss`, which takes their logarithms.
-
-    So its loss is minus the mean probability of the right class. Leave the softmax out of the
-    network and write `F.cross_entropy(logits, labels)`, or put `log_softmax` in its place.
-    """
-    return with_terms(
-        place,
-        lambda term: (
-            cross_entropy(term, softmax(term.scores))
-            if term.kind in ENTROPIES and term.scores is not None
-            else None
-        ),
-    )
-
-
-@known(
-    "softmax left out before nll_loss",
-    rung="loss",
-    area="losses",
-    source=f"{_KERAS}; torch/nn/modules/loss.py (NLLLoss)",
-)
-def softmax_left_out(place: LossPlace) -> Any:
-    """The port gives logits to `F.nll_loss`, which takes the logarithms of probabilities.
-
-    So its loss has no lower bound. Write `F.cross_entropy(logits, labels)`.
-    """
-    return with_terms(
-        place,
-        lambda term: (
-            cross_entropy(term, term.scores)
-            if term.kind in ENTROPIES and term.scores is not None
-            else None
-        ),
-    )
+    return term.logits is None or (term.kind == BINARY) == _is_sigmoid(term)
 
 
 @known(
@@ -152,7 +51,7 @@ def _added(place: LossPlace, epsilon: float) -> dict[str, float] | None:
         logarithms = np.log(term.probabilities + epsilon)
         if term.kind in ENTROPIES:
             return cross_entropy(term, logarithms)
-        if term.kind != _BINARY:
+        if term.kind != BINARY:
             return None
         others = np.log(1 - term.probabilities + epsilon)
         return np.asarray(-(term.targets * logarithms + (1 - term.targets) * others).mean(-1))
@@ -208,7 +107,7 @@ def _of_probabilities(term: Term) -> Array | None:
     if term.kind in ENTROPIES:
         with np.errstate(divide="ignore", invalid="ignore"):
             return cross_entropy(term, np.log(term.probabilities))
-    if term.kind != _BINARY:
+    if term.kind != BINARY:
         return None
     losses = functional.binary_cross_entropy(
         torch.from_numpy(term.probabilities), torch.from_numpy(term.targets), reduction="none"
@@ -231,7 +130,7 @@ def clipped(place: LossPlace) -> Any:
     """
 
     def wrong(term: Term) -> Array | None:
-        if term.kind not in (*ENTROPIES, _BINARY) or term.scores is None:
+        if term.kind not in (*ENTROPIES, BINARY) or term.scores is None:
             return None
         if not _is_of_its_kind(term):
             return None

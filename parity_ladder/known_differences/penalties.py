@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from parity_ladder.keras_side.precision import floatx
 from parity_ladder.known_differences.catalogue import known
-from parity_ladder.known_differences.loss_terms import with_penalty
 from parity_ladder.known_differences.places import Array, LossPlace
+from parity_ladder.known_differences.whole_loss import with_penalty
 
 _KERAS = "keras/src/regularizers/regularizers.py"
 _DECAY = f"{_KERAS}; torch/optim/sgd.py (weight_decay)"

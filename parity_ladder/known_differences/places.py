@@ -134,7 +134,7 @@ class LossPlace(Place):
     @cached_property
     def terms(self) -> "list[Term]":
         """What each output of the model adds to the loss, with its labels and weights."""
-        from parity_ladder.known_differences.loss_terms import terms_of
+        from parity_ladder.known_differences.whole_loss import terms_of
 
         return terms_of(self)
 

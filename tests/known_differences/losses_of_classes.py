@@ -5,15 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as ports write it
 
-from tests.known_differences.loss_cases import classes, one_hot, wrong_loss, zeros_and_ones
+from tests.known_differences.loss_cases import one_hot, wrong_loss, zeros_and_ones
 
 K = keras.losses
 SMOOTHING = 0.2
-
-
-def steps_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """The cross-entropy of each step of a sequence."""
-    return F.cross_entropy(scores.movedim(-1, 1), labels)
 
 
 def smoothed_binary(scores: Tensor, labels: Tensor, goal: float = 0.5) -> Tensor:
@@ -40,22 +35,6 @@ def focal(scores: Tensor, labels: Tensor, *, alpha: float = 0.25) -> Tensor:
 
 
 PLANTED = [
-    wrong_loss(
-        "classes moved by a reshape",
-        lambda: K.SparseCategoricalCrossentropy(from_logits=True),
-        steps_entropy,
-        lambda scores, labels: F.cross_entropy(scores.reshape(5, 3, 4), labels),
-        classes,
-        steps=4,
-    ),
-    wrong_loss(
-        "labels shifted once more",
-        lambda: K.SparseCategoricalCrossentropy(from_logits=True),
-        steps_entropy,
-        lambda scores, labels: steps_entropy(scores[:, :-1], labels[:, 1:]),
-        classes,
-        steps=4,
-    ),
     wrong_loss(
         "label smoothing left out",
         lambda: K.CategoricalCrossentropy(label_smoothing=SMOOTHING),

@@ -1,4 +1,4 @@
-"""Planted differences in losses of distributions, directions, margins and overlaps."""
+"""Planted differences in losses of distributions, directions and margins."""
 
 import keras
 from torch import Tensor
@@ -40,25 +40,6 @@ def without_zero(scores: Tensor, labels: Tensor) -> Tensor:
     """The same, with the right class left out of the highest."""
     wrong = scores.masked_fill(labels == 1, -float("inf")).amax(-1)
     return F.relu(1 + wrong - (labels * scores).sum(-1)).mean()
-
-
-def dice(scores: Tensor, labels: Tensor) -> Tensor:
-    """The Dice loss of a batch."""
-    shares = scores.sigmoid()
-    return 1 - 2 * (labels * shares).sum() / (labels.sum() + shares.sum() + 1e-7)
-
-
-def dice_of_samples(scores: Tensor, labels: Tensor) -> Tensor:
-    """The mean of the Dice losses of samples."""
-    shares = scores.sigmoid()
-    both = labels.sum(-1) + shares.sum(-1) + 1e-7
-    return (1 - 2 * (labels * shares).sum(-1) / both).mean()
-
-
-def smoothed_dice(scores: Tensor, labels: Tensor) -> Tensor:
-    """The Dice loss with 1 added."""
-    shares = scores.sigmoid()
-    return 1 - (2 * (labels * shares).sum() + 1) / (labels.sum() + shares.sum() + 1)
 
 
 PLANTED = [
@@ -127,21 +108,5 @@ PLANTED = [
         categorical_hinge,
         without_zero,
         one_hot,
-    ),
-    wrong_loss(
-        "Dice loss of each sample",
-        K.Dice,
-        dice,
-        dice_of_samples,
-        zeros_and_ones,
-        activation="sigmoid",
-    ),
-    wrong_loss(
-        "Dice loss with 1 added",
-        K.Dice,
-        dice,
-        smoothed_dice,
-        zeros_and_ones,
-        activation="sigmoid",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Planted differences in how a cross-entropy gets its probabilities."""
+"""Planted differences in cross-entropies of probabilities."""
 
 from functools import partial
 
@@ -24,31 +24,6 @@ def clipped_entropy(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 of_softmax = partial(wrong_loss, loss=sparse, sound=F.cross_entropy, labels=classes)
 PLANTED = [
-    of_softmax(
-        "softmax applied twice",
-        faulty=lambda scores, labels: F.cross_entropy(scores.softmax(-1), labels),
-        activation="softmax",
-    ),
-    wrong_loss(
-        "sigmoid applied twice",
-        binary,
-        binary_entropy,
-        lambda scores, labels: F.binary_cross_entropy_with_logits(scores.sigmoid(), labels),
-        zeros_and_ones,
-        activation="sigmoid",
-    ),
-    of_softmax(
-        "logarithm left out before nll_loss",
-        faulty=lambda scores, labels: F.nll_loss(scores.softmax(-1), labels),
-        activation="softmax",
-    ),
-    wrong_loss(
-        "softmax left out before nll_loss",
-        lambda: sparse(from_logits=True),
-        F.cross_entropy,
-        F.nll_loss,
-        classes,
-    ),
     of_softmax(
         "a small number added to probabilities",
         faulty=lambda scores, labels: F.nll_loss((scores.softmax(-1) + 1e-8).log(), labels),
