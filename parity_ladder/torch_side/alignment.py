@@ -62,9 +62,9 @@ def align(
     way.
     """
     made = _recorded(side, state, batch)
-    found = _by_value(theirs, made)
+    found = _by_value(theirs, made, calls)
     for _ in range(len(pairs.matches)):
-        better = _exchanged(side, pairs, theirs, found, state, batch)
+        better = _exchanged(side, pairs, theirs, calls, found, state, batch)
         if better is None:
             break
         made, found = better
@@ -94,25 +94,38 @@ def _recorded(side: "TorchSide", state: State, batch: Any) -> list[Recorded]:
         return side.taken(state, batch, None)[1].outputs
 
 
-def _by_value(theirs: Arrays, made: Sequence[Recorded]) -> dict[str, tuple[str, Axes]]:
+def _by_value(
+    theirs: Arrays, made: Sequence[Recorded], calls: "Sequence[LayerCall]"
+) -> dict[str, tuple[str, Axes]]:
     """Return the operations with the values of a layer's output, the next after the one before.
 
     Layers that pass their values on, such as Flatten, are the same as the layer before. So each
-    gets a tensor of its own if there is one, and a Dropout gets a call of dropout.
+    gets a tensor of its own if there is one, and a Dropout gets a call of dropout, as nobody else
+    does. An activation may pass its values on, too, if all are positive: a layer that ends with one
+    gets the activation's tensor.
     """
+    activated = {call.name for call in calls if _has_activation(call.layer)}
+    dropped = {each.tensor for each in made if each.key.partition("#")[0] in DROPOUTS}
     found: dict[str, tuple[str, Axes]] = {}
     latest, taken = 0, -1
     for name, output in theirs.items():
         places = [*range(latest, len(made)), *range(latest)]
         if _is_dropout(name):
             places.sort(key=lambda place: made[place].key.partition("#")[0] not in DROPOUTS)
+        else:
+            places = [p for p in places if made[p].tensor not in dropped - {taken}]
         others = [place for place in places if made[place].tensor != taken]
         for place in [*others, *(place for place in places if place not in others)]:
             axes = axes_between(output, made[place].array)
-            if axes is not None:
-                found[name] = made[place].key, axes
-                latest, taken = place, made[place].tensor
-                break
+            if axes is None:
+                continue
+            chosen = made[place]
+            after = activation_after(made, chosen) if name in activated else None
+            if after is not None and axes_between(output, after.array) == axes:
+                chosen = after
+            found[name] = chosen.key, axes
+            latest, taken = place, chosen.tensor
+            break
     return found
 
 
@@ -124,6 +137,7 @@ def _exchanged(
     side: "TorchSide",
     pairs: Pairs,
     theirs: Arrays,
+    calls: "Sequence[LayerCall]",
     found: Mapping[str, Any],
     state: State,
     batch: Any,
@@ -145,7 +159,7 @@ def _exchanged(
             kept = list(pairs.matches)
             pairs.exchange(one, other, "by activations")
             made = _recorded(side, state, batch)
-            now = _by_value(theirs, made)
+            now = _by_value(theirs, made, calls)
             if _agreeing(theirs, now) > before:
                 return made, now
             pairs.matches = kept
@@ -204,7 +218,9 @@ def _by_its_module(
 ) -> tuple[str, Axes] | None:
     """Return the output of the module that a layer is paired with, after its activation.
 
-    A layer with two modules, such as a separable convolution, ends with the later one.
+    A layer with two modules, such as a separable convolution, ends with the later one. The
+    operation within the module stands for the layer: the module itself may stand for another one,
+    an activation that the port leaves out.
     """
     layer = name.removesuffix(LOGITS)
     names = {f"module {match.ours.name}" for match in pairs.matches if _is_of(match, layer)}
@@ -212,7 +228,8 @@ def _by_its_module(
     ends = [each for each in made if any(each is firsts.get(key) for key in names)]
     if not ends:
         return None
-    chosen = cut_after(made, ends[-1], output.size)
+    within = next(each for each in made if each.tensor == ends[-1].tensor)
+    chosen = cut_after(made, within, output.size)
     if layer == name and (call is None or _has_activation(call.layer)):
         chosen = activation_after(made, chosen) or chosen
     first = _is_channels_first(chosen, made)
