@@ -28,17 +28,17 @@ class Net(nn.Module):
         x = self.tokens(tokens) + self.positions(torch.arange(12))
         attended, _ = self.attention(x, x, x, need_weights=False)
         x = self.norm1(x + attended)
-        hidden = functional.gelu(self.up(x), approximate="tanh")
+        hidden = functional.gelu(self.up(x))
         x = self.norm2(x + self.dropout(self.down(hidden)))
         logits: Tensor = self.head(x.mean(1))
         return logits
 
 
 def warm_up_and_cosine(step: int) -> float:
-    """Return the part of the rate: up in 5 steps, then down along a cosine until step 30."""
+    """Return the part of the rate: up in 5 steps, then down along a cosine in 30."""
     if step < 5:
-        return step / 5
-    return (1 + math.cos(math.pi * min(step / 30, 1))) / 2
+        return (step + 1) / 5
+    return (1 + math.cos(math.pi * min((step - 5) / 30, 1))) / 2
 
 
 net = Net()

@@ -81,7 +81,9 @@ def place_of(
     if rung == "learning rate":
         return RatePlace(*common, steps_per_epoch)
     if rung in {"optimizer state", "updated weights", "initial optimizer state"}:
-        return UpdatePlace(*common, theirs.clipped_gradients or {}, theirs.learning_rate or 0.0)
+        # They agree, but Keras' rate may be rounded to float32, which outweighs a small epsilon.
+        rate = theirs.learning_rate if port.latest_rate is None else port.latest_rate
+        return UpdatePlace(*common, theirs.clipped_gradients or {}, rate or 0.0)
     return None
 
 

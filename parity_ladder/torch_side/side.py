@@ -154,6 +154,11 @@ class TorchSide(Side[Batch]):
         return other
 
     @property
+    def latest_rate(self) -> float | None:
+        """The learning rate of the latest update; None before the first."""
+        return self._state.rate
+
+    @property
     def gets(self) -> Given | None:
         """What the port gets from the reference; None for a port as it is."""
         return self._given
