@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from parity_ladder.errors import LadderError
 from parity_ladder.side import Side
 
@@ -17,9 +19,9 @@ def taken(batches: object, steps: int | None) -> Sequence[Any]:
         raise LadderError(f"steps = {steps}: accepted: 1 or more")
     if isinstance(batches, Sequence):
         return batches if steps is None else batches[:steps]
-    if not isinstance(batches, Iterable):
+    if not isinstance(batches, Iterable) or isinstance(batches, np.ndarray | Mapping | str):
         what = type(batches).__name__
-        raise LadderError(f"batches are of type {what}; accepted: a sequence, such as a list")
+        raise LadderError(f"batches are of type {what}; accepted: a list, or what yields batches")
     return list(islice(batches, steps))
 
 

@@ -142,7 +142,7 @@ class Judge:
     def report(self, *rungs: Rung) -> None:
         """Pass the result of finished rungs to the caller of the climb."""
         for rung in rungs:
-            if not (rung.optional and self._judgements[rung.name].is_empty):
+            if self._is_worth_a_line(rung):
                 self._on_rung(self.result_of(rung))
 
     def result_of(self, rung: Rung) -> RungResult:
@@ -164,9 +164,11 @@ class Judge:
 
     @property
     def results(self) -> tuple[RungResult, ...]:
-        """The results of all rungs, but for the optional ones that neither side has."""
-        return tuple(
-            self.result_of(rung)
-            for rung in RUNGS
-            if not (rung.optional and self._judgements[rung.name].is_empty)
-        )
+        """The results of all rungs, but for those that neither side has, or another rung covers."""
+        return tuple(self.result_of(rung) for rung in RUNGS if self._is_worth_a_line(rung))
+
+    def _is_worth_a_line(self, rung: Rung) -> bool:
+        judgement = self._judgements[rung.name]
+        if rung.part_of and judgement.holds is None:
+            return self._judgements[rung.part_of].holds is None
+        return not (rung.optional and judgement.is_empty)

@@ -51,7 +51,9 @@ class RungResult(Frozen):
         worst = math.inf if self.worst is None else self.worst
         line = f"{self.rung:28} {outcome:6} worst {worst:8.1e}  tolerance {self.tolerance:8.1e}"
         notes = [f"{len(self.left_out)} not compared"] if self.left_out else []
-        notes += [f"{len(self.rounding)} differ by rounding alone"] if self.rounding else []
+        if self.rounding:
+            largest = max(float(each.rpartition(": ")[2]) for each in self.rounding)
+            notes.append(f"{len(self.rounding)} differ by rounding alone, at most {largest:.1e}")
         return f"{line}  ({', '.join(notes)})" if notes else line
 
 

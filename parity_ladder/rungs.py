@@ -42,6 +42,8 @@ class Rung:
     """A sentence for the reader of a result."""
     optional: bool = field(default=False, kw_only=True)
     """Whether a result leaves it out where neither side has such a thing."""
+    part_of: str = field(default="", kw_only=True)
+    """The rung on which it is compared as a part, if a side does not show it by itself."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
         "The batch's loss without the penalty.",
         tolerances.DATA_LOSS,
         lambda side, forced, step: _one("data loss", step.data_loss),  # noqa: ARG005
+        part_of="loss",
     ),
     LookingRung(
         "penalty",
@@ -164,6 +167,7 @@ IN_A_STEP: tuple[LookingRung[[Side[Any], Forced[Any], Step]], ...] = (
         "The part of the loss that the regularizers add.",
         tolerances.PENALTY,
         lambda side, forced, step: _one("penalty", step.penalty),  # noqa: ARG005
+        part_of="loss",
     ),
     LookingRung(
         "loss",

@@ -152,7 +152,7 @@ class ReturnsNothing(Regression):
     [
         (Regression(), {"batches": []}, "batches: there are none; accepted: one or more"),
         (Regression(), {"twins": 1}, "twins = 1: accepted: 2 or more"),
-        (Regression(), {"batches": iter(batches())}, "batches are of type list_iterator; accepted"),
+        (Regression(), {"batches": 3}, "batches are of type int; accepted"),
         (Regression(), {"batches": np.zeros((2, 3))}, "batches are of type ndarray; accepted: a"),
         (Regression(), {"known": {}}, "known is of type dict; accepted: a Catalogue"),
         (
@@ -244,3 +244,11 @@ def test_progress_can_be_turned_off_and_on(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr() == ("", "")
     climbed(Dampened(), known=Toys(), show_progress=True)
     assert "causes tried" in capsys.readouterr().err
+
+
+def test_batches_may_come_from_a_generator_and_only_some_are_taken() -> None:
+    result = climb(Regression(), Regression(), (batch for batch in batches()), steps=2)
+    assert result.free_running is not None
+    assert result.free_running.steps == (1, 2)
+    with pytest.raises(LadderError, match="steps = 0: accepted: 1 or more"):
+        climb(Regression(), Regression(), batches(), steps=0)
