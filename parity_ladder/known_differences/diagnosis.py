@@ -17,6 +17,7 @@ from parity_ladder.comparison import compare
 from parity_ladder.judging import FirstDifference, Judge
 from parity_ladder.known_differences.catalogue import Entry, entries_on
 from parity_ladder.known_differences.finding_places import metrics_place, place_of
+from parity_ladder.known_differences.loss_pairs import two_in_the_loss
 from parity_ladder.result import Cause
 from parity_ladder.rounding import RoundingTwin
 from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced, LookingRung
@@ -69,11 +70,11 @@ class Search:
                 places += 1
             else:
                 repetitions += 1
+            entries = [entry] if entry is not None else self._two_at(current)
             self._go_behind(current, arrays)
             following = self._next_difference() if current.step is not None else None
-            if entry is not None:
-                leaves = None if following is None else str(following)
-                found.append(Cause(name=entry.name, sentence=entry.sentence, leaves=leaves))
+            leaves = None if following is None else str(following)
+            found += [Cause(name=e.name, sentence=e.sentence, leaves=leaves) for e in entries]
             current = following
         return _each_once(found)
 
@@ -123,6 +124,13 @@ class Search:
             return None, frozenset()
         nearest = min(near, key=lambda name: near[name])
         return entries[nearest], explained[nearest]
+
+    def _two_at(self, first: FirstDifference) -> Sequence[Entry]:
+        """Return the two entries that together explain a difference in the whole loss, if any."""
+        if first.rung.name != "loss":
+            return ()
+        places = [self._seen(first, forced).place for forced in self.forced]
+        return two_in_the_loss([place for place in places if place is not None]) or ()
 
     def _seen(self, first: FirstDifference, forced: Forced[Any]) -> "_Seen":
         """Return what there is to see of a difference in one step."""

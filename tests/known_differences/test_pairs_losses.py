@@ -101,6 +101,11 @@ def adam(parameters: object) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=0.01, eps=1e-3)  # type: ignore[arg-type]
 
 
+def decaying(parameters: object) -> torch.optim.Optimizer:
+    """SGD whose weight decay is Keras' strength of the penalty."""
+    return torch.optim.SGD(parameters, lr=0.1, weight_decay=0.0625)  # type: ignore[arg-type]
+
+
 def momentum(parameters: object) -> torch.optim.Optimizer:
     """SGD with another momentum than the model's."""
     return torch.optim.SGD(parameters, lr=0.1, momentum=0.8)  # type: ignore[arg-type]
@@ -119,6 +124,14 @@ PAIRS: dict[tuple[str, str], tuple[Callable[[], keras.Model], Port]] = {
     ("penalty left out", "another momentum"): (
         lambda: model_with(optimizers.SGD(0.1, momentum=0.9), penalty=0.0625),
         lambda model: port_with(model, Net(), sound, momentum),
+    ),
+    ("label smoothing left out", "penalty left out"): (
+        lambda: model_with(optimizers.SGD(0.1), penalty=0.0625),
+        lambda model: port_with(model, Net(), not_smoothed, sgd),
+    ),
+    ("loss added up over the batch", "half the penalty, of all weights"): (
+        lambda: model_with(optimizers.SGD(0.1), penalty=0.0625),
+        lambda model: port_with(model, Net(), added_up, decaying),
     ),
     ("gradients not cleared", "another momentum"): (
         lambda: model_with(optimizers.SGD(0.1, momentum=0.9)),
