@@ -72,7 +72,7 @@ class Search:
                 repetitions += 1
             entries = [entry] if entry is not None else self._two_at(current)
             self._go_behind(current, arrays)
-            following = self._next_difference() if current.step is not None else None
+            following = self._behind(current)
             leaves = None if following is None else str(following)
             found += [Cause(name=e.name, sentence=e.sentence, leaves=leaves) for e in entries]
             current = following
@@ -213,6 +213,18 @@ class Search:
             for name in arrays
             if name in of or name.partition("/")[2] in of
         }
+
+    def _behind(self, first: FirstDifference) -> FirstDifference | None:
+        """Return the next difference; None if there is none that can be seen.
+
+        A port whose layers have other shapes may fail on the values that it was given.
+        """
+        if first.step is None:
+            return None
+        try:
+            return self._next_difference()
+        except RuntimeError:
+            return None
 
     def _next_difference(self) -> FirstDifference | None:
         """Return the first difference that is not skipped, in a few steps."""

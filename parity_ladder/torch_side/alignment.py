@@ -196,7 +196,14 @@ def _by_its_kind(
         return None
     last = frozenset({"softmax", "sigmoid"}) if call.logits and not following else None
     others = [match.ours.name for match in pairs.matches]
-    chosen = place_by_kind(call, made, [key for key, _ in shown.values()], others, names=last)
+    chosen = place_by_kind(
+        call,
+        made,
+        [key for key, _ in shown.values()],
+        others,
+        is_first=not any(call in users(each, calls) for each in calls[: calls.index(call)]),
+        names=last,
+    )
     if chosen is None:
         return None
     first = _is_channels_first(chosen, made)

@@ -59,12 +59,14 @@ def place(
     taken: Sequence[str],
     others: Sequence[str],
     *,
+    is_first: bool,
     names: frozenset[str] | None = None,
 ) -> Recorded | None:
     """Return the operation that stands for a layer without parameters; None if there is none.
 
     `taken` are the keys of operations that stand for layers already, and `others` the names of
-    modules that are paired with layers. `names`: the only operations that may stand for it.
+    modules that are paired with layers. `is_first`: whether the layer gets an input of the model.
+    `names`: the only operations that may stand for it.
     """
     starts = [
         each
@@ -84,7 +86,9 @@ def place(
             return ("Global" in layer) == ("adaptive" in name)
         return any(name in known for known in words)
 
-    begun = {each.tensor for each in starts} or _roots(made)
+    begun = {each.tensor for each in starts}
+    if not begun and is_first:
+        begun = _roots(made)
     ends = {each.tensor for each in made if each.key.partition("#")[0] in _as_keys(others)}
     return _first(made, begun, ends, lambda each: each.key not in taken and is_its_kind(each))
 
