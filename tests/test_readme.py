@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 RESULTS = ROOT / "results"
 
 
-CLIMB, LIBRARY, OWN_PORT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+OWN_MODEL, CLIMB, LIBRARY, OWN_PORT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 SHAPES = """
 assert probabilities.shape == (8, 10)
 assert maps.shape == (8, 26, 26, 32)
@@ -42,6 +42,20 @@ def test_the_snippet_that_climbs_prints_what_stands_below_it(tmp_path: Path) -> 
     assert len(parts) == 4
     assert [part for part in parts if part.removesuffix(" ...") not in printed] == []
     assert "cause: torch.optim.RMSprop" in (tmp_path / "proof.html").read_text()
+
+
+def test_the_snippet_for_an_own_model_names_the_mistake_and_holds_once_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    printed = " ".join(run(OWN_MODEL, tmp_path).split())
+    quoted = README.partition(OWN_MODEL)[2].split("```")[2]
+    parts = [" ".join(part.split()) for part in quoted.split("...\n")]
+    said = [part.removesuffix(" worst").partition("[")[0] for part in parts]
+    assert [part for part in said if part not in printed] == []
+    assert parts[-1].rpartition("cause: ")[2] in printed
+    mended = OWN_MODEL.replace("torch.optim.Adam(", "KerasAdam(")
+    mended = f"from keras_for_torch import KerasAdam\n{mended}"
+    run(mended.replace("assert not result.holds", "assert result.holds"), tmp_path)
 
 
 @pytest.mark.parametrize("backend", ["torch_cnn", "keras_ref"])
