@@ -133,9 +133,12 @@ class TorchSide(Side[Batch]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which layers were paired by their activations, since their order was not enough."""
+        """What has no counterpart, and what was paired by activations, not by order."""
         exchanged = [f"{m.theirs.name} with {m.ours.name}" for m in self.pairs.by_activations]
-        return (f"paired by activations: {', '.join(exchanged)}",) if exchanged else ()
+        notes = [f"paired by activations: {', '.join(exchanged)}"] if exchanged else []
+        alone = [n for n in self.pairs.unpaired_theirs if n not in self.pairs.adapted]
+        notes += [f"not paired, Keras: {n}: {self.pairs.why_unpaired(n)}" for n in alone]
+        return tuple(notes)
 
     def not_compared(self, rung: str) -> Mapping[str, str]:
         """Return what this port cannot show, with the reasons."""

@@ -205,6 +205,7 @@ def test_what_has_no_counterpart_says_why() -> None:
     result = climbed(model, sgd_port(model, net), batches)
     assert not result.holds
     assert str(result.first_difference).startswith("parameter counts and shapes")
+    assert any("gru_cell/kernel: PyTorch has no GRU that resets" in each for each in result.notes)
 
 
 def test_a_model_that_is_not_built_is_refused() -> None:
