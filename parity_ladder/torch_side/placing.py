@@ -5,13 +5,14 @@ layer, its operation is the first of the layer's kind among those that follow.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.pairing.activations import axes_between
-from parity_ladder.torch_side.watching import Recorded
+from parity_ladder.torch_side.watching import PASSED_ON, Recorded
 
 if TYPE_CHECKING:
     from parity_ladder.keras_side.watching import LayerCall
@@ -146,10 +147,8 @@ def _activation(
             return found if names is None or operation(found) in names else None
     if names is not None:
         return None
-    # It is left out: the module before it stands for it, if the module's own layer has an operation
-    # of its own within the module.
-    free = [each for each in starts if each.key not in taken and each.key.startswith("module ")]
-    return free[-1] if free else None
+    # It is left out: what goes into it is passed on.
+    return replace(starts[-1], key=starts[-1].key + PASSED_ON) if starts else None
 
 
 def _first(

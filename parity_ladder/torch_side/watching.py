@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 
+PASSED_ON = " passed on"
+"""Ends the key of an output that also stands for a layer behind it, which the port leaves out."""
 Replace = Callable[[str, Tensor], Tensor]
 """Gets the key of an operation and its output; returns what is passed on in its place."""
 
@@ -109,6 +111,16 @@ class _Mode(TorchFunctionMode):
             array = np.array(tensor.detach().cpu().numpy())
             watch.outputs.append(Recorded(key, array, sources, id(tensor)))
             watch.alive += [tensor, *_tensors(inputs)]
+        return tensor if key.endswith(PASSED_ON) else self._passed_on(key, tensor)
+
+    def _passed_on(self, key: str, tensor: Tensor) -> Tensor:
+        """Record an output a second time, as that of an operation that the port leaves out."""
+        key += PASSED_ON
+        wanted = self._watch.wanted
+        if wanted is not None:
+            return self._record_one(key, tensor, (tensor,)) if key in wanted else tensor
+        if self._replace is not None and self._replace(key, tensor) is not tensor:
+            return self._record_one(key, tensor, (tensor,))
         return tensor
 
 

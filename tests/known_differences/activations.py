@@ -56,6 +56,24 @@ def normalized(faulty: bool) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), *(reversed(layers) if faulty else layers))
 
 
+class Residual(nn.Module):
+    """A convolution with its input added; `faulty` leaves out the ReLU behind the sum."""
+
+    def __init__(self, faulty: bool) -> None:
+        super().__init__()
+        self.convolution, self.faulty = nn.Conv2d(3, 3, 3, padding=1), faulty
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return maps in the shape of the images."""
+        total: Tensor = self.convolution(images) + images
+        return total if self.faulty else total.relu()
+
+
+def residual(x: Any) -> Any:
+    """Apply a convolution, add its input, and apply a ReLU."""
+    return L.ReLU()(L.Add()([L.Conv2D(3, 3, padding="same")(x), x]))
+
+
 PLANTED = [
     activation("another slope of LeakyReLU", L.LeakyReLU, nn.LeakyReLU(0.3), nn.LeakyReLU()),
     within("another slope of LeakyReLU", "leaky_relu", nn.LeakyReLU(0.2), nn.LeakyReLU(0.3)),
@@ -109,6 +127,7 @@ PLANTED = [
     ),
     activation("activation left out", L.ReLU, nn.ReLU(), nn.Identity()),
     within("activation left out", "relu", nn.ReLU(), nn.Identity()),
+    planted("activation left out", Small(residual, Residual)),
     planted(
         "activation before the normalization",
         Small(

@@ -8,11 +8,16 @@ from torch.nn import functional
 from parity_ladder import pair
 from parity_ladder.known_differences import CATALOGUE
 from parity_ladder.known_differences.places import ShapesPlace
+from tests.known_differences.activations import Residual, residual
 from tests.known_differences.planting import climbed
 from tests.known_differences.small_nets import Do, Small, planted
 
 L = keras.layers
 PAIRS = {
+    ("activation left out", "mean over the padding"): Small(
+        lambda x: L.AveragePooling2D(3, 1, padding="same")(residual(x)),
+        lambda _: nn.Sequential(Residual(faulty=True), nn.AvgPool2d(3, 1, 1)),
+    ),
     ("padding the same on both sides", "another slope of LeakyReLU"): Small(
         lambda x: L.Conv2D(4, 3)(L.LeakyReLU()(L.Conv2D(4, 3, strides=2, padding="same")(x))),
         lambda _: nn.Sequential(
