@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.layer_names import LOGITS
@@ -105,17 +106,11 @@ def _by_value(
     gets the activation's tensor.
     """
     activated = {call.name for call in calls if _has_activation(call.layer)}
-    dropped = {each.tensor for each in made if each.key.partition("#")[0] in DROPOUTS}
+    dropouts = [p for p, each in enumerate(made) if each.key.partition("#")[0] in DROPOUTS]
     found: dict[str, tuple[str, Axes]] = {}
     latest, taken = 0, -1
     for name, output in theirs.items():
-        places = [*range(latest, len(made)), *range(latest)]
-        if _is_dropout(name):
-            places.sort(key=lambda place: made[place].key.partition("#")[0] not in DROPOUTS)
-        else:
-            places = [p for p in places if made[p].tensor not in dropped - {taken}]
-        others = [place for place in places if made[place].tensor != taken]
-        for place in [*others, *(place for place in places if place not in others)]:
+        for place in _places(name, made, dropouts, latest, taken):
             axes = axes_between(output, made[place].array)
             if axes is None:
                 continue
@@ -125,8 +120,24 @@ def _by_value(
                 chosen = after
             found[name] = chosen.key, axes
             latest, taken = place, chosen.tensor
+            dropouts = [each for each in dropouts if each != place]
             break
     return found
+
+
+def _places(
+    name: str, made: Sequence[Recorded], dropouts: Sequence[int], latest: int, taken: int
+) -> list[int]:
+    """Return the places of operations in the order in which a layer is looked for among them.
+
+    First those behind the `latest` layer, whose tensor is `taken`, and before the next of the
+    `dropouts`, which belong to no layer so far.
+    """
+    places = [*range(latest, len(made)), *range(latest)]
+    if _is_dropout(name):
+        return sorted(places, key=lambda place: place not in dropouts)
+    barrier = min((place for place in dropouts if place >= latest), default=len(made))
+    return sorted(places, key=lambda p: (not latest <= p < barrier, made[p].tensor == taken))
 
 
 def _is_dropout(layer: str) -> bool:
