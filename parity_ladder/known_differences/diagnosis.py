@@ -22,7 +22,7 @@ from parity_ladder.result import Cause
 from parity_ladder.rounding import RoundingTwin
 from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced, LookingRung
 from parity_ladder.side import Arrays, Step, take_step
-from parity_ladder.tolerances import Precision
+from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, Precision
 
 if TYPE_CHECKING:
     from parity_ladder.keras_side import KerasSide
@@ -300,9 +300,22 @@ def _left_by(
         return None
     if isinstance(variant, bool):
         return (0.0, frozenset({array})) if variant else None
-    values = _by_name(variant, array)
+    noise = _noise(seen.place)
+    values = {
+        name: value
+        for name, value in _by_name(variant, array).items()
+        if name == array or not (name in noise or name.partition("/")[2] in noise)
+    }
     left = _part_left(values, seen.ours, seen.theirs(), array, is_first=is_first)
     return left, frozenset(values)
+
+
+def _noise(place: Any) -> frozenset[str]:
+    """Return the variables whose gradient is rounding alone, of which Adam makes any update."""
+    gradients: Arrays = getattr(place, "gradients", None) or {}
+    sizes = {name: float(np.abs(each).max(initial=0.0)) for name, each in gradients.items()}
+    smallest = ALWAYS_ALLOWED_ULPS * float(np.spacing(max(sizes.values(), default=0.0)))
+    return frozenset(name for name, size in sizes.items() if size <= smallest)
 
 
 def _by_name(variant: Any, array: str) -> Mapping[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.layer_names import LOGITS
@@ -13,7 +12,13 @@ from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
 from parity_ladder.pairing.matching import Match
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
-from parity_ladder.torch_side.placing import activation_after, cut_after, users
+from parity_ladder.torch_side.placing import (
+    ACTIVATIONS,
+    activation_after,
+    cut_after,
+    operation,
+    users,
+)
 from parity_ladder.torch_side.placing import place as place_by_kind
 from parity_ladder.torch_side.watching import Recorded, Watch
 
@@ -115,7 +120,8 @@ def _by_value(
             if axes is None:
                 continue
             chosen = made[place]
-            after = activation_after(made, chosen) if name in activated else None
+            may_follow = name in activated and operation(chosen) not in ACTIVATIONS
+            after = activation_after(made, chosen) if may_follow else None
             if after is not None and axes_between(output, after.array) == axes:
                 chosen = after
             found[name] = chosen.key, axes

@@ -17,7 +17,7 @@ from parity_ladder.torch_side.watching import PASSED_ON, Recorded
 if TYPE_CHECKING:
     from parity_ladder.keras_side.watching import LayerCall
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "prelu",
     "sigmoid", "logsigmoid", "tanh", "softmax", "log_softmax", "softmin", "softplus", "softsign",
     "hardsigmoid", "hardswish", "hardtanh", "hardshrink", "softshrink", "tanhshrink", "threshold",
@@ -29,7 +29,7 @@ _ARITHMETIC = {
     "neg", "abs", "clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum", "where",
     "logaddexp", "logsumexp", "sum",
 }  # fmt: skip
-_ELEMENTWISE = _ACTIVATIONS | _ARITHMETIC
+_ELEMENTWISE = ACTIVATIONS | _ARITHMETIC
 _ACTIVATION_LAYERS = {"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"}
 _MOVES = {"transpose", "permute", "movedim", "moveaxis", "swapaxes", "contiguous"}
 """Operations that only change the order of axes."""
