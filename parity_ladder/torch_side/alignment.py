@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.layer_names import LOGITS
@@ -122,7 +123,7 @@ def _by_value(
             chosen = made[place]
             may_follow = name in activated and operation(chosen) not in ACTIVATIONS
             after = activation_after(made, chosen) if may_follow else None
-            if after is not None and axes_between(output, after.array) == axes:
+            if after is not None and _passes_on(chosen, after, axes):
                 chosen = after
             found[name] = chosen.key, axes
             latest, taken = place, chosen.tensor
@@ -144,6 +145,13 @@ def _places(
         return sorted(places, key=lambda place: place not in dropouts)
     barrier = min((place for place in dropouts if place >= latest), default=len(made))
     return sorted(places, key=lambda p: (not latest <= p < barrier, made[p].tensor == taken))
+
+
+def _passes_on(one: Recorded, other: Recorded, axes: Axes) -> bool:
+    """Return whether the other output is equal to the bit; that of a clamp is nearly equal."""
+    if one.array.ndim != other.array.ndim:
+        return False
+    return np.array_equal(axes.to_keras(one.array), axes.to_keras(other.array))
 
 
 def _is_dropout(layer: str) -> bool:
