@@ -158,9 +158,10 @@ def squares_for_l1(place: LossPlace) -> Any:
     source="keras/src/layers/layer.py (activity_regularizer)",
 )
 def activity_left_out(place: LossPlace) -> Any:
-    """The port leaves out the penalty of what layers put out, of an `activity_regularizer`.
+    """The port leaves out the penalty of what layers put out.
 
-    Add it to the loss, divided by the size of the batch as in Keras:
+    It comes from an `activity_regularizer`, or from a layer's `add_loss`. Add it to the loss, that
+    of a regularizer divided by the size of the batch:
     `loss + l2 * hidden.square().sum() / len(hidden)`.
     """
     if not _of_activities(place):
