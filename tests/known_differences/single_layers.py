@@ -16,10 +16,10 @@ RATE = 0.1
 
 
 def layer_model(
-    layer: keras.layers.Layer, shape: Sequence[int], optimizer: Any = None, **inputs: Any
+    layer: keras.layers.Layer, shape: Sequence[int], optimizer: Any = None
 ) -> keras.Model:
     """Return a compiled regression: the layer, its output flattened, and a dense layer."""
-    model = keras.Sequential([keras.Input(shape, **inputs), layer, L.Flatten(), L.Dense(2)])
+    model = keras.Sequential([keras.Input(shape), layer, L.Flatten(), L.Dense(2, name="head")])
     model.compile(optimizer or keras.optimizers.SGD(RATE), "mse")
     return model
 
@@ -88,8 +88,12 @@ def layer_case(
     faulty: Callable[[], nn.Module],
     forward: Callable[[Any, Tensor], Tensor] | None = None,
     faulty_forward: Callable[[Any, Tensor], Tensor] | None = None,
+    batches: Callable[[], Sequence[Batch]] | None = None,
 ) -> Planted:
-    """Return a case in which only the layer's module is another one, or is called otherwise."""
+    """Return a case in which only the layer's module is another one, or is called otherwise.
+
+    `shape` is that of a sample. Without `batches`, the samples are random.
+    """
     return Planted(
         entry,
         lambda: layer_model(layer(), shape),
@@ -98,5 +102,5 @@ def layer_case(
             (faulty if is_faulty else sound)(),
             (faulty_forward or forward) if is_faulty else forward,
         ),
-        values(*shape),
+        batches or values(*shape),
     )
