@@ -66,12 +66,17 @@ def watching_the_update(
         there = pairs.to_torch(gradients or {})
         return {name: array - decay.get(name, 0.0) for name, array in there.items()}
 
+    gradients = {} if given is None else without_decay(given.gradients)
     clipped = {} if given is None else without_decay(given.clipped)
     rows = _by_tensor(pairs, {} if given is None else given.occurrences, decay)
     clipped_rows = _by_tensor(pairs, {} if given is None else given.clipped_occurrences, decay)
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
         update.count += 1
+        for name, tensor in named_tensors(module).items():  # what `backward` has not reached
+            if name in gradients and tensor.requires_grad and id(tensor) not in watch.gradients:
+                tensor.grad = _like_its_own(tensor, gradients[name], None)
+                watch.gradients[id(tensor)] = dense(tensor.grad)
         for name, array in clipped.items():
             tensor = named_tensors(module)[name]
             tensor.grad = _like_its_own(tensor, array, clipped_rows.get(name))
@@ -88,8 +93,7 @@ def watching_the_update(
 
     with ExitStack() as stack:
         stack.callback(optimizer.register_step_pre_hook(before).remove)
-        if given is not None and given.gradients is not None:
-            gradients = without_decay(given.gradients)
+        if gradients:
             for hook in _replacing_gradients(module, watch, gradients, rows):
                 stack.callback(hook.remove)
         yield update
