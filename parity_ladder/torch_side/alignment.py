@@ -1,6 +1,6 @@
 """Which operation of the port makes the output of which Keras layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from parity_ladder.torch_side.placing import (
     users,
 )
 from parity_ladder.torch_side.placing import place as place_by_kind
+from parity_ladder.torch_side.recurrent import recurrent_output
 from parity_ladder.torch_side.watching import Recorded, Watch
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def align(
     way.
     """
     made = _recorded(side, state, batch)
-    found = _by_value(theirs, made, calls)
+    found = _by_value(theirs, made, calls, pairs)
     for _ in range(len(pairs.matches)):
         better = _exchanged(side, pairs, theirs, calls, found, state, batch)
         if better is None:
@@ -102,7 +103,7 @@ def _recorded(side: "TorchSide", state: State, batch: Any) -> list[Recorded]:
 
 
 def _by_value(
-    theirs: Arrays, made: Sequence[Recorded], calls: "Sequence[LayerCall]"
+    theirs: Arrays, made: Sequence[Recorded], calls: "Sequence[LayerCall]", pairs: Pairs
 ) -> dict[str, tuple[str, Axes]]:
     """Return the operations with the values of a layer's output, the next after the one before.
 
@@ -116,7 +117,8 @@ def _by_value(
     found: dict[str, tuple[str, Axes]] = {}
     latest, taken = 0, -1
     for name, output in theirs.items():
-        for place in _places(name, made, dropouts, latest, taken):
+        own = {f"module {match.ours.name}" for match in pairs.matches if _is_of(match, name)}
+        for place in _places(name, made, own, dropouts, latest, taken):
             axes = axes_between(output, made[place].array)
             if axes is None:
                 continue
@@ -133,18 +135,29 @@ def _by_value(
 
 
 def _places(
-    name: str, made: Sequence[Recorded], dropouts: Sequence[int], latest: int, taken: int
+    name: str,
+    made: Sequence[Recorded],
+    own: Collection[str],
+    dropouts: Sequence[int],
+    latest: int,
+    taken: int,
 ) -> list[int]:
     """Return the places of operations in the order in which a layer is looked for among them.
 
-    First those behind the `latest` layer, whose tensor is `taken`, and before the next of the
-    `dropouts`, which belong to no layer so far.
+    First its `own` modules, with which it is paired. Then those behind the `latest` layer, whose
+    tensor is `taken`, and before the next of the `dropouts`, which belong to no layer so far.
     """
     places = [*range(latest, len(made)), *range(latest)]
     if _is_dropout(name):
         return sorted(places, key=lambda place: place not in dropouts)
     barrier = min((place for place in dropouts if place >= latest), default=len(made))
-    return sorted(places, key=lambda p: (not latest <= p < barrier, made[p].tensor == taken))
+
+    def order(place: int) -> tuple[bool, bool, bool]:
+        each = made[place]
+        is_own = each.key.partition("#")[0] in own
+        return not is_own, not latest <= place < barrier, each.tensor == taken
+
+    return sorted(places, key=order)
 
 
 def _passes_on(one: Recorded, other: Recorded, axes: Axes) -> bool:
@@ -184,7 +197,7 @@ def _exchanged(
             kept = list(pairs.matches)
             pairs.exchange(one, other, "by activations")
             made = _recorded(side, state, batch)
-            now = _by_value(theirs, made, calls)
+            now = _by_value(theirs, made, calls, pairs)
             if _agreeing(theirs, now) > before:
                 return made, now
             pairs.matches = kept
@@ -255,7 +268,11 @@ def _by_its_module(
     an activation that the port leaves out.
     """
     layer = name.removesuffix(LOGITS)
-    names = {f"module {match.ours.name}" for match in pairs.matches if _is_of(match, layer)}
+    matches = [match for match in pairs.matches if _is_of(match, layer)]
+    recurrent = recurrent_output(matches, output, pairs, made)
+    if recurrent is not None:
+        return recurrent.key, likely_axes(output, recurrent.array, channels_first=False)
+    names = {f"module {match.ours.name}" for match in matches}
     firsts = {each.key.partition("#")[0]: each for each in reversed(made)}
     ends = [each for each in made if any(each is firsts.get(key) for key in names)]
     if not ends:

@@ -39,7 +39,8 @@ def layer_of(piece: Piece, recipe: Recipe, shape: Any) -> keras.layers.Layer | N
     common: dict[str, Any] = {"activation": piece.activation, "use_bias": piece.bias}
     window = {"kernel_size": piece.window, "strides": piece.stride, "padding": padding}
     if recipe.sequence:
-        return _on_sequences(piece, common, window)
+        is_constant = piece.kind == "layer_norm" and shape[-1] == 1  # of one number, always 0
+        return None if is_constant else _on_sequences(piece, common, window)
     match piece.kind:
         case "conv":
             return L.Conv2D(piece.size, **window, **common)

@@ -101,7 +101,7 @@ class ImageBlock(nn.Module):
             case "group_norm":
                 self.layer = nn.GroupNorm(1, channels, eps=1e-3)
             case "prelu":
-                self.layer = nn.PReLU(channels)
+                self.layer = KerasPReLU(channels)
             case "dropout":
                 self.layer = nn.Dropout(size / 10)
             case "upsampling":
@@ -131,6 +131,14 @@ class ImageBlock(nn.Module):
                 return activation(outputs)
         last: Tensor = self.layer(x)
         return last
+
+
+class KerasPReLU(nn.PReLU):
+    """A PReLU whose gradient at exactly 0 is 0, as Keras', and not the weight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs of images (batch, channels, height, width)."""
+        return functional.relu(x) - self.weight[:, None, None] * functional.relu(-x)
 
 
 class SequenceBlock(nn.Module):
