@@ -18,7 +18,7 @@ from parity_ladder.known_differences.places import (
     UpdatePlace,
 )
 from parity_ladder.layer_names import LOGITS
-from parity_ladder.pairing.torch_units import named_modules
+from parity_ladder.pairing.torch_units import module_of, named_modules
 from parity_ladder.rungs import Forced
 from parity_ladder.side import Arrays, Step
 
@@ -114,5 +114,5 @@ def _module(array: str, port: "TorchSide") -> nn.Module | None:
     modules = dict(named_modules(port.module))
     for match in port.pairs.matches:
         if match.theirs.name == name or match.theirs.name.startswith(f"{name}/"):
-            return modules.get(match.ours.name)
+            return modules.get(match.ours.name) or modules.get(module_of(match.ours))
     return None

@@ -33,6 +33,8 @@ def layout_of(kind: str, role: str, theirs: Shape, ours: Shape) -> Layout | None
     if kind == "gru" and role.startswith("bias/"):
         return _gates("(z, r, h) -> (r, z, n)", theirs, ours)
     role = role.rpartition("/")[2]
+    if kind == "gru" and role == "bias" and len(theirs) == 1:
+        return _gates("(z, r, h) -> (r, z, n)", theirs, ours)
     if role in {"kernel", "recurrent_kernel"} and kind in {"lstm", "gru", "rnn"}:
         return _recurrent(kind, theirs, ours)
     if role == "kernel":

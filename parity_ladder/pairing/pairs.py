@@ -229,8 +229,12 @@ class Pairs:
 
     # Arrays from one side to the other
 
-    def to_torch(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
-        """Return arrays by Keras' names as arrays by PyTorch's, in PyTorch's layout."""
+    def to_torch(self, arrays: Arrays, *, added: bool = True) -> dict[str, NDArray[Any]]:
+        """Return arrays by Keras' names as arrays by PyTorch's, in PyTorch's layout.
+
+        `added`: whether PyTorch adds its tensor to another one, which is zero then, as for weights;
+        otherwise both get the same array, as for gradients.
+        """
         found: dict[str, NDArray[Any]] = {}
         shapes = {name: tuple(t.shape) for name, t in named_tensors(self.module).items()}
         for each in self.variables:
@@ -241,7 +245,7 @@ class Pairs:
             there = found.setdefault(each.ours.name, np.zeros(shapes[each.ours.name], array.dtype))
             there[each.ours.block or ...] = each.layout.to_torch(block)
             if each.ours.also:
-                found[each.ours.also] = np.zeros(shapes[each.ours.also], array.dtype)
+                found[each.ours.also] = np.zeros_like(there) if added else there.copy()
         return found
 
     def to_keras(self, arrays: Arrays, *, added: bool) -> dict[str, NDArray[Any]]:

@@ -102,6 +102,11 @@ def torch_units(module: nn.Module) -> list[Unit]:
     return found
 
 
+def module_of(unit: Unit) -> str:
+    """Return the name of the module that holds a unit, which may be one layer of several in it."""
+    return next(iter(unit.parts.values())).name.rpartition(".")[0]
+
+
 def unit_of(name: str, module: nn.Module, of: nn.Module) -> list[Unit]:
     """Return the units of one submodule, with the names that its tensors have in `of`."""
     full = {id(tensor): n for n, tensor in named_tensors(of).items()}

@@ -78,7 +78,7 @@ class OptimizerState:
                     for variable in self._pairs.trainable
                     if f"{slot}/{variable}" in state.optimizer
                 }
-                arrays = self._pairs.to_torch(slots)
+                arrays = self._pairs.to_torch(slots, added=False)
                 if name not in arrays:
                     continue
                 scale = factor(self._optimizer, key, rate)

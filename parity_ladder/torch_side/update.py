@@ -63,7 +63,7 @@ def watching_the_update(
     update = Update(module)
 
     def without_decay(gradients: Arrays | None) -> dict[str, NDArray[Any]]:
-        there = pairs.to_torch(gradients or {})
+        there = pairs.to_torch(gradients or {}, added=False)
         return {name: array - decay.get(name, 0.0) for name, array in there.items()}
 
     gradients = {} if given is None else without_decay(given.gradients)
