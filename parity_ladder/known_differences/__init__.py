@@ -27,6 +27,8 @@ from parity_ladder.known_differences import (  # noqa: F401 - each enters its ow
     parameters,
     penalties,
     pooling,
+    recurrent,
+    recurrent_variables,
     regularization_layers,
     reshaping,
     resizing,
