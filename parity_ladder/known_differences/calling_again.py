@@ -50,7 +50,10 @@ def called_again(
             settings["training"] = training
         if mask is not None:
             settings["mask"] = keras.ops.convert_to_tensor(mask)
-        again(*tensors, **settings)  # makes its weights
+        if len(values) == 1:
+            again.build(values[0].shape)
+        else:
+            again(*tensors, **settings)
 
         for mine, theirs in zip(again.weights, weights_of_layer(place, original), strict=True):
             mine.assign(theirs)
