@@ -128,7 +128,8 @@ def _by_value(
             if after is not None and _passes_on(chosen, after, axes):
                 chosen = after
             found[name] = chosen.key, axes
-            latest, taken = place, chosen.tensor
+            latest = next(p for p, each in enumerate(made) if each is chosen)
+            taken = chosen.tensor
             dropouts = [each for each in dropouts if each != place]
             break
     return found
