@@ -284,12 +284,12 @@ class KerasSide(Side[Batch]):
             if isinstance(gradient, tf.IndexedSlices)
         }
 
-    def _graph_calls(self, x: Any) -> list[tuple[list[Any], list[Any], list[Any]]]:
+    def _graph_calls(self, x: Any) -> list[tuple[list[Any], ...]]:
         with watching(self.model) as calls:
             self.model(x, training=True)
         self._was_called = True
         self._calls = [call for call in calls if all(map(visible, call.inputs + call.outputs))]
-        return [(call.inputs, call.outputs, call.logits) for call in self._calls]
+        return [(call.inputs, call.outputs, call.logits, call.masks) for call in self._calls]
 
 
 def _dense(gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.backend import get_keras_mask
 
 
 @dataclass
@@ -25,6 +26,8 @@ class LayerCall:
     outputs: list[Any]
     logits: list[Any] = field(default_factory=list)
     """What went into the softmax or sigmoid at the end of the layer, if it ends with one."""
+    masks: list[Any] = field(default_factory=list)
+    """The masks that hang on the inputs, such as those of an `Embedding` with `mask_zero`."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
             return original(layer, *args, **kwargs)
         if inside_recurrent_layer():
             return original(layer, *args, **kwargs)
+        masks = _masks((args, kwargs))
         watch.running.append(layer)
         try:
             outputs = original(layer, *args, **kwargs)
@@ -81,7 +85,7 @@ def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
         inputs, results = ([each for each in tensors if tf.is_tensor(each)] for tensors in flat)
         made = [each for each in results if all(each is not given for given in inputs)]
         logits = [e._keras_logits for e in made if getattr(e, "_keras_logits", None) is not None]
-        watch.calls.append(LayerCall(full, layer, inputs, results, logits))
+        watch.calls.append(LayerCall(full, layer, inputs, results, logits, masks))
         return outputs
 
     _active.append(watch)
@@ -91,6 +95,13 @@ def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
     finally:
         keras.layers.Layer.__call__ = original
         _active.pop()
+
+
+def _masks(arguments: Any) -> list[Any]:
+    """Return the masks that hang on the arguments, each once; an attention takes them off."""
+    tensors = [each for each in keras.tree.flatten(arguments) if tf.is_tensor(each)]
+    masks = [m for m in map(get_keras_mask, tensors) if m is not None and visible(m)]
+    return list({id(mask): mask for mask in masks}.values())
 
 
 def visible(tensor: Any) -> bool:

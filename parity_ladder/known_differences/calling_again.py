@@ -20,7 +20,8 @@ def weights_of_layer(place: Place, layer: keras.layers.Layer) -> list[Array]:
 
 def mask_of(place: LayerPlace) -> Array | None:
     """Return the mask that the layer was called with, True for values that count."""
-    return next((each for each in place.inputs if each.dtype == np.bool_), None)
+    hanging = [mask for call in place.calls if call.layer is place.layer for mask in call.masks]
+    return next((each for each in (*place.inputs, *hanging) if each.dtype == np.bool_), None)
 
 
 def called_again(
