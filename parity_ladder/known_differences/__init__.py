@@ -3,6 +3,7 @@
 from parity_ladder.known_differences import (  # noqa: F401 - each enters its own
     activations,
     adam,
+    attention,
     clipping,
     convolutions,
     embeddings,

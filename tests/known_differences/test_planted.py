@@ -6,6 +6,7 @@ from parity_ladder.known_differences import CATALOGUE
 from tests.known_differences import (
     activations,
     adam,
+    attention,
     clipping,
     convolutions,
     embeddings,
@@ -48,6 +49,7 @@ from tests.known_differences.planting import Planted, climbed
 PLANTED = [
     *activations.PLANTED,
     *adam.PLANTED,
+    *attention.PLANTED,
     *clipping.PLANTED,
     *convolutions.PLANTED,
     *embeddings.PLANTED,
