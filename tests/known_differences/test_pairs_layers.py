@@ -1,77 +1,128 @@
-"""Two mistakes in the layers of one port are named one after the other."""
+"""Two mistakes in one port are named one after the other: those in layers."""
+
+from collections.abc import Sequence
+from functools import partial
 
 import keras
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn, optim
 from torch.nn import functional
 
-from parity_ladder import pair
-from parity_ladder.known_differences import CATALOGUE
-from parity_ladder.known_differences.places import ShapesPlace
-from tests.known_differences.activations import Residual, residual
-from tests.known_differences.planting import climbed
-from tests.known_differences.small_nets import Do, Small, planted
+from keras_for_torch import KerasBatchNorm1d
+from parity_ladder import TorchSide, pair
+from tests.known_differences import recurrent
+from tests.known_differences.planting import Planted, climbed
+from tests.known_differences.single_layers import (
+    RATE,
+    channels_first,
+    layer_model,
+    layer_port,
+    values,
+)
 
 L = keras.layers
-PAIRS = {
-    ("activation left out", "mean over the padding"): Small(
-        lambda x: L.AveragePooling2D(3, 1, padding="same")(residual(x)),
-        lambda _: nn.Sequential(Residual(faulty=True), nn.AvgPool2d(3, 1, 1)),
-    ),
-    ("padding the same on both sides", "another slope of LeakyReLU"): Small(
-        lambda x: L.Conv2D(4, 3)(L.LeakyReLU()(L.Conv2D(4, 3, strides=2, padding="same")(x))),
-        lambda _: nn.Sequential(
-            nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.LeakyReLU(), nn.Conv2d(4, 4, 3)
-        ),
-    ),
-    ("even window padded by its half on both sides", "mean over the padding"): Small(
-        lambda x: L.AveragePooling2D(3, 2, padding="same")(
-            L.Conv2D(4, 4, padding="same", activation="relu")(x)
-        ),
-        lambda _: nn.Sequential(
-            nn.Conv2d(3, 4, 4, padding=2),
-            nn.ReLU(),
-            Do(lambda x: functional.avg_pool2d(functional.pad(x, (0, 1, 0, 1)), 3, 2)),
-        ),
-    ),
-    ("maximum over zeros", "flatten with channels first"): Small(
-        lambda x: L.Dense(5)(
-            L.Flatten()(L.MaxPooling2D(3, 2, padding="same")(L.Conv2D(4, 3, padding="same")(x)))
-        ),
-        lambda _: nn.Sequential(
-            nn.Conv2d(3, 4, 3, padding=1),
-            Do(lambda x: functional.max_pool2d(functional.pad(x, (0, 1, 0, 1)), 3, 2)),
-            nn.Flatten(),
-            nn.Linear(64, 5),
-        ),
-    ),
-    ("activation before the normalization", "maximum and mean exchanged"): Small(
-        lambda x: L.MaxPooling2D(2)(
-            L.ReLU()(L.BatchNormalization(momentum=1.0)(L.Conv2D(4, 3, use_bias=False)(x)))
-        ),
-        lambda _: nn.Sequential(
-            nn.Conv2d(3, 4, 3, bias=False),
-            nn.ReLU(),
-            nn.BatchNorm2d(4, eps=1e-3, momentum=0.0),
-            nn.AvgPool2d(2),
-        ),
-    ),
-}
+FEATURES = 4
 
 
-@pytest.mark.parametrize("names", PAIRS, ids=" and ".join)
-def test_two_mistakes_are_named_one_after_the_other(names: tuple[str, str]) -> None:
-    result = climbed(planted(names[0], PAIRS[names]), faulty=True)
-    assert tuple(cause.name for cause in result.causes or ()) == names, str(result)
+def two_layers_model() -> keras.Model:
+    """Return two normalizations and a dropout, each behind a dense layer."""
+    model = keras.Sequential(
+        [
+            keras.Input((FEATURES,)),
+            L.Dense(3, name="first"),
+            L.BatchNormalization(name="batch"),
+            L.Dense(3, name="second"),
+            L.LayerNormalization(name="layer"),
+            L.Dropout(0.2, name="dropout"),
+            L.Dense(2, name="head"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(RATE), "mse")
+    return model
 
 
-def test_groups_that_a_port_leaves_out_are_seen_in_its_kernel() -> None:
-    # Keras' grouped convolutions need a GPU, so there is no climb.
-    inputs = keras.Input((8, 8, 4))
-    model = keras.Model(inputs, L.Conv2D(6, 3, groups=2)(inputs))
-    entry = CATALOGUE["groups left out"]
-    for groups, is_faulty in ((1, True), (2, False)):
-        net = nn.Sequential(nn.Conv2d(4, 6, 3, groups=groups))
-        pairs = pair(model, net, quiet=True)
-        kernel = next(name for name in pairs.shapes if "kernel" in name)
-        assert entry.variant(ShapesPlace(pairs, model, net, kernel)) is is_faulty
+def two_layers_port(
+    model: keras.Model, batch: nn.Module, layer: nn.Module, dropout: nn.Module
+) -> TorchSide:
+    """Return its port with these modules."""
+    dense = nn.Linear(FEATURES, 3), nn.Linear(3, 3), nn.Linear(3, 2)
+    net = nn.Sequential(dense[0], batch, dense[1], layer, dropout, dense[2])
+    optimizer = optim.SGD(net.parameters(), RATE)
+
+    def step(inputs: Tensor, targets: Tensor) -> None:
+        optimizer.zero_grad()
+        functional.mse_loss(net(inputs), targets).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return TorchSide(net, step, optimizer, pairs=pair(model, net, quiet=True))
+
+
+def pytorchs_defaults(model: keras.Model, _: bool) -> TorchSide:
+    """Return a port with all of PyTorch's defaults, as a first port has them."""
+    return two_layers_port(model, nn.BatchNorm1d(3), nn.LayerNorm(3), nn.Dropout())
+
+
+def frozen_norm_and_no_dropout(model: keras.Model, _: bool) -> TorchSide:
+    """Return a port whose LayerNorm is frozen, and which drops nothing."""
+    norm = nn.LayerNorm(3, eps=1e-3).requires_grad_(False)
+    return two_layers_port(model, KerasBatchNorm1d(3), norm, nn.Identity())
+
+
+def first_output_and_both_biases(model: keras.Model, _: bool) -> TorchSide:
+    """Return a port with PyTorch's LSTM as it is, of which it takes the first output."""
+    module = nn.LSTM(recurrent.FEATURES, recurrent.UNITS, batch_first=True)
+    return layer_port(model, module, lambda lstm, inputs: lstm(inputs)[0][:, 0])
+
+
+def groups_and_epsilon(model: keras.Model, _: bool) -> TorchSide:
+    """Return a port with PyTorch's epsilon, and a head that is frozen."""
+    port = layer_port(model, nn.GroupNorm(2, FEATURES), channels_first)
+    for parameter in port.module.head.parameters():  # type: ignore[union-attr]
+        parameter.requires_grad_(False)
+    return port
+
+
+PAIRS: list[tuple[Planted, Sequence[str]]] = [
+    (
+        Planted("", two_layers_model, pytorchs_defaults, values(FEATURES)),
+        [
+            "epsilon of BatchNorm",
+            "epsilon of LayerNorm",
+            "another dropout rate",
+            "another momentum of BatchNorm",
+            "unbiased running variance",
+        ],
+    ),
+    (
+        Planted("", two_layers_model, frozen_norm_and_no_dropout, values(FEATURES)),
+        ["dropout left out", "parameter frozen in the port"],
+    ),
+    (
+        Planted(
+            "",
+            lambda: layer_model(recurrent.lstm(), (recurrent.TIME, recurrent.FEATURES)),
+            first_output_and_both_biases,
+            values(recurrent.TIME, recurrent.FEATURES),
+        ),
+        ["another output than the last", "two trained biases"],
+    ),
+    (
+        Planted(
+            "",
+            partial(layer_model, L.GroupNormalization(2, name="norm"), (3, FEATURES)),
+            groups_and_epsilon,
+            values(3, FEATURES),
+        ),
+        ["epsilon of GroupNorm", "parameter frozen in the port"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("planted", "names"), PAIRS, ids=lambda value: getattr(value, "entry", ""))
+def test_two_mistakes_and_more_are_named_one_after_the_other(
+    planted: Planted, names: Sequence[str]
+) -> None:
+    torch.manual_seed(0)
+    result = climbed(planted, faulty=True)
+    assert [cause.name for cause in result.causes] == names, str(result)
