@@ -9,6 +9,7 @@ from parity_ladder.known_differences.catalogue import known
 from parity_ladder.known_differences.places import Array, LossPlace, Place, UpdatePlace
 from parity_ladder.known_differences.port_settings import decoupled_decays
 from parity_ladder.known_differences.replaying import decays, updated
+from parity_ladder.torch_side.decay import coupled_rates, decay_penalty
 
 _KERAS = "keras/src/optimizers/base_optimizer.py, keras/src/backend/tensorflow/optimizer.py"
 
@@ -27,7 +28,8 @@ def _kind(place: Place) -> str:
     """
     theirs, ours = _rates(place), decoupled_decays(place)
     differing = [name for name, rate in theirs.items() if rate != ours[name]]
-    is_coupled = any(place.port._decay_rates().values()) and not any(ours.values())
+    rates = coupled_rates(place.port.module, place.ports_optimizer)
+    is_coupled = any(rates.values()) and not any(ours.values())
     if not differing or is_coupled or isinstance(place.ports_optimizer, optim.AdamW):
         return ""
     if not any(ours[name] for name in theirs):
@@ -183,7 +185,8 @@ def coupled(place: LossPlace) -> Any:
     subtracted from the weights, times the rate. Give an optimizer of `keras_for_torch` the same
     number as `decoupled_weight_decay=`. An L2 regularizer of Keras is PyTorch's weight decay.
     """
-    penalty = place.port._penalty(place.pairs.to_torch(place.state.weights))
+    weights = place.pairs.to_torch(place.state.weights)
+    penalty = decay_penalty(place.port.module, place.ports_optimizer, weights)
     if not penalty or not any(_rates(place).values()) or place.theirs.loss is None:
         return None
     return place.theirs.loss + penalty

@@ -16,13 +16,16 @@ from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_modules, named_tensors
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
 from parity_ladder.torch_side.alignment import Alignment, align
+from parity_ladder.torch_side.batches import as_tensors, detached, size_of
 from parity_ladder.torch_side.borrowing import Borrowed, HasState
 from parity_ladder.torch_side.checks import must_be_a_port
+from parity_ladder.torch_side.decay import added_decay, decay_penalty
 from parity_ladder.torch_side.dropout import DropoutCalls
 from parity_ladder.torch_side.given import Given
-from parity_ladder.torch_side.optimizer_names import clips_by_itself, couples_weight_decay
+from parity_ladder.torch_side.optimizer_names import clips_by_itself
 from parity_ladder.torch_side.optimizer_state import OptimizerState
 from parity_ladder.torch_side.trial import as_trial, must_be_repeatable, randomised
+from parity_ladder.torch_side.unpaired import adapted, constants, notes_on
 from parity_ladder.torch_side.update import watching_the_update
 from parity_ladder.torch_side.watching import Watch, dense, watching
 
@@ -134,20 +137,16 @@ class TorchSide(Side[Batch]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What has no counterpart, and what was paired by activations, not by order."""
-        exchanged = [f"{m.theirs.name} with {m.ours.name}" for m in self.pairs.by_activations]
-        notes = [f"paired by activations: {', '.join(exchanged)}"] if exchanged else []
-        alone = [n for n in self.pairs.unpaired_theirs if n not in self.pairs.adapted]
-        notes += [f"not paired, Keras: {n}: {self.pairs.why_unpaired(n)}" for n in alone]
-        return tuple(notes)
+        return notes_on(self.pairs)
 
     def not_compared(self, rung: str) -> Mapping[str, str]:
         """Return what this port cannot show, with the reasons."""
         if rung == "layer outputs":
             return self._alignment.missing
         if rung == "parameter counts and shapes":
-            return {**self._constants(), **self._adapted()}
+            return {**constants(self.pairs), **adapted(self.pairs)}
         if rung in {"statistics", "updated weights"}:
-            return self._adapted()
+            return adapted(self.pairs)
         return {}
 
     def without_dropout(self) -> "TorchSide":
@@ -230,10 +229,11 @@ class TorchSide(Side[Batch]):
         """Take a step on the borrowed module; record the outputs `wanted`, or all for None."""
         given = None if self._given is None else self._given.values(state, batch)
         before = {n: _array(t) for n, t in named_tensors(self.module).items()}
-        decay = self._weight_decay(before)
+        decay = added_decay(self.module, self.optimizer, before)
         handle = DropoutCalls(self.dropout, state.iteration, self._alignment.dropouts)
         replace = None if given is None else given.replacing(self._alignment)
-        tensors = [self._tensors(part) for part in batch]
+        device = next(iter(named_tensors(self.module).values())).device
+        tensors = [as_tensors(part, device) for part in batch]
         with (
             watching(
                 self.module, self._names, wanted=wanted, call=handle.call, replace=replace
@@ -248,12 +248,12 @@ class TorchSide(Side[Batch]):
 
         after = {name: _array(tensor) for name, tensor in named_tensors(self.module).items()}
         weights = self.pairs.to_keras(after, added=True)
-        weights |= {name: state.weights[name] for name in self._adapted()}
+        weights |= {name: state.weights[name] for name in adapted(self.pairs)}
         trained = self.pairs.trainable
         raw = _plus(update.raw_gradients(watch), decay)
         clipped = _plus(update.gradients, decay)
         shown = returned if isinstance(returned, Mapping) else {}
-        penalty = self._penalty(before)
+        penalty = decay_penalty(self.module, self.optimizer, before)
         step = Step(
             state=State(weights, self._state.read(), self._state.iteration(state.iteration + 1)),
             loss=float(sum(watch.losses)) + penalty if watch.losses else None,
@@ -265,67 +265,14 @@ class TorchSide(Side[Batch]):
             ),
             statistics={n: w for n, w in weights.items() if n not in trained} or None,
             learning_rate=update.rate,
-            size=len(_first(batch)),
-            returned=_detached(returned),
+            size=size_of(batch),
+            returned=detached(returned),
         )
         return step, watch
 
     def _of(self, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Arrays:
         there = self.pairs.to_keras(arrays, added=False)
         return {name: there[name] for name in names if name in there}
-
-    def _weight_decay(self, before: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return the part of the gradient that the optimizer's own weight decay adds."""
-        if not couples_weight_decay(self.optimizer):
-            return {}
-        rates = self._decay_rates()
-        return {name: rate * before[name] for name, rate in rates.items() if rate}
-
-    def _penalty(self, before: Mapping[str, NDArray[Any]]) -> float:
-        """Return the penalty whose gradient the optimizer's weight decay is."""
-        if not couples_weight_decay(self.optimizer):
-            return 0.0
-        return float(
-            sum(r / 2 * np.square(before[name]).sum() for name, r in self._decay_rates().items())
-        )
-
-    def _decay_rates(self) -> dict[str, float]:
-        names = {id(tensor): name for name, tensor in named_tensors(self.module).items()}
-        return {
-            names[id(parameter)]: float(group.get("weight_decay") or 0.0)
-            for group in self.optimizer.param_groups
-            for parameter in group["params"]
-            if id(parameter) in names
-        }
-
-    def _tensors(self, values: Any) -> Any:
-        """Return arrays as tensors: floating-point ones in the climb's dtype, whole ones int64."""
-        if isinstance(values, Mapping):
-            return {name: self._tensors(value) for name, value in values.items()}
-        if isinstance(values, list | tuple):
-            return type(values)(self._tensors(value) for value in values)
-        if values is None:
-            return None
-        tensor = torch.from_numpy(np.array(values))
-        if tensor.is_floating_point():
-            tensor = tensor.to(torch.get_default_dtype())
-        elif tensor.dtype is not torch.bool:
-            tensor = tensor.long()
-        return tensor.to(next(iter(named_tensors(self.module).values())).device)
-
-    def _adapted(self) -> dict[str, str]:
-        """Return the Keras variables that never change, and that the port has no tensor for."""
-        reason = "adapt() has set it, training never changes it, and the port has no such tensor"
-        return {n: reason for n in self.pairs.adapted if n in self.pairs.unpaired_theirs}
-
-    def _constants(self) -> dict[str, str]:
-        """Return the tensors that have no counterpart and do not train."""
-        tensors = named_tensors(self.module)
-        return {
-            name: "it has no counterpart in Keras, and does not train"
-            for name in self.pairs.unpaired_ours
-            if not tensors[name].requires_grad
-        }
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
@@ -340,23 +287,6 @@ def _plus(
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def _first(batch: Any) -> Any:
-    while isinstance(batch, list | tuple | Mapping):
-        batch = next(iter(batch.values() if isinstance(batch, Mapping) else batch))
-    return batch
-
-
-def _detached(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach()
-    if isinstance(value, Mapping):
-        return {name: _detached(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        parts = [_detached(each) for each in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return value
 
 
 def _is_float64(arrays: Arrays) -> bool:

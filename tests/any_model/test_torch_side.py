@@ -93,13 +93,15 @@ def test_functional_calls_and_modules_in_plain_lists_are_seen() -> None:
     assert result.not_compared == ()
 
 
-def test_a_part_that_is_left_unpaired_never_holds() -> None:
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_part_that_is_left_unpaired_never_holds(frozen: bool) -> None:
     model = regression()
     identity = nn.Linear(1, 1)  # outputs and loss agree
     net = nn.Sequential(nn.Linear(4, 1), identity)
     with torch.no_grad():
         identity.weight.fill_(1)
         identity.bias.zero_()
+    identity.requires_grad_(not frozen)
     result = climbed(model, sgd_port(model, net))
     assert not result.holds
     assert "1.weight is missing in theirs" in str(result.first_difference)

@@ -1,0 +1,38 @@
+"""What has no counterpart on the other side, and may still be left out of a comparison."""
+
+from torch import nn
+
+from parity_ladder.pairing import Pairs
+from parity_ladder.pairing.torch_units import named_tensors
+
+
+def adapted(pairs: Pairs) -> dict[str, str]:
+    """Return the Keras variables that never change, and that the port has no tensor for."""
+    reason = "adapt() has set it, training never changes it, and the port has no such tensor"
+    return {name: reason for name in pairs.adapted if name in pairs.unpaired_theirs}
+
+
+def constants(pairs: Pairs) -> dict[str, str]:
+    """Return the tensors that have no counterpart and that training does not change.
+
+    These are buffers, and frozen parameters of a module that is paired, such as the scale of a
+    BatchNorm that has none in Keras. A module that is left over as a whole is not among them.
+    """
+    tensors = named_tensors(pairs.module)
+    paired = {each.ours.name.rpartition(".")[0] for each in pairs.variables}
+    found = {}
+    for name in pairs.unpaired_ours:
+        is_parameter = isinstance(tensors[name], nn.Parameter)
+        belongs = name.rpartition(".")[0] in paired
+        if not is_parameter or (belongs and not tensors[name].requires_grad):
+            found[name] = "it has no counterpart in Keras, and does not train"
+    return found
+
+
+def notes_on(pairs: Pairs) -> tuple[str, ...]:
+    """Return what has no counterpart in the port, and what was paired by activations."""
+    exchanged = [f"{each.theirs.name} with {each.ours.name}" for each in pairs.by_activations]
+    notes = [f"paired by activations: {', '.join(exchanged)}"] if exchanged else []
+    alone = [name for name in pairs.unpaired_theirs if name not in pairs.adapted]
+    notes += [f"not paired, Keras: {name}: {pairs.why_unpaired(name)}" for name in alone]
+    return tuple(notes)
