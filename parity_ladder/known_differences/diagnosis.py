@@ -5,34 +5,28 @@ show there, from what the reference shows up to there. The entry whose values ar
 the cause. Then the port gets the reference's values at this place, and the search goes on.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parity_ladder.comparison import compare
 from parity_ladder.judging import FirstDifference, Judge
 from parity_ladder.known_differences.catalogue import Entry, entries_on
+from parity_ladder.known_differences.explaining import EXPLAINED, Seen, left_by
 from parity_ladder.known_differences.finding_places import metrics_place, place_of
 from parity_ladder.known_differences.loss_pairs import two_in_the_loss
 from parity_ladder.result import Cause
 from parity_ladder.rounding import RoundingTwin
 from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced, LookingRung
 from parity_ladder.side import Arrays, Step, take_step
-from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, Precision
+from parity_ladder.tolerances import Precision
 
 if TYPE_CHECKING:
     from parity_ladder.keras_side import KerasSide
     from parity_ladder.torch_side import TorchSide
 
-EXPLAINED = 1e-3
-"""A cause leaves at most this part of the difference. Rounding leaves far less, but an optimizer
-that a port has written by hand may differ in a constant's last digits, too."""
-ROUNDED = 2e-7
-"""Relative: constants that one side rounds to float32 and the other does not differ by less."""
 MOST_PLACES = 12
 """The number of places, at most, that are looked at in one port. Those of a mistake that was found
 at another place already do not count: one in all layers of a kind has as many places."""
@@ -89,7 +83,7 @@ class Search:
         forced = next((f for f in self.forced if f.number == first.step), self.forced[0])
         seen = self._seen(first, forced)
         for entry in entries:
-            known = _left_by(entry, first.array, seen, is_first=True)
+            known = left_by(entry, first.array, seen, is_first=True)
             if known is not None and known[0] <= EXPLAINED:
                 return entry, known[1]
         return None, frozenset()
@@ -113,7 +107,7 @@ class Search:
         }
         for entry in entries.values():
             distances = [
-                _left_by(entry, first.array, each, is_first=each is seen[at]) for each in seen
+                left_by(entry, first.array, each, is_first=each is seen[at]) for each in seen
             ]
             known = [each for each in distances if each is not None]
             if known and distances[at] is not None:
@@ -132,7 +126,7 @@ class Search:
         places = [self._seen(first, forced).place for forced in self.forced]
         return two_in_the_loss([place for place in places if place is not None]) or ()
 
-    def _seen(self, first: FirstDifference, forced: Forced[Any]) -> "_Seen":
+    def _seen(self, first: FirstDifference, forced: Forced[Any]) -> "Seen":
         """Return what there is to see of a difference in one step."""
         rung, array = first.rung.name, first.array
         ours = self._show(first.rung, forced)
@@ -142,7 +136,7 @@ class Search:
             )
         except (LookupError, StopIteration):  # a side does not show what belongs to this place
             place = None
-        return _Seen(place, ours, cache(lambda: self._theirs(rung, forced)))
+        return Seen(place, ours, cache(lambda: self._theirs(rung, forced)))
 
     def _show(self, rung: Any, forced: Forced[Any]) -> Arrays:
         """Return what the port shows on a rung; on both rungs of the update for one of these."""
@@ -265,91 +259,16 @@ class Search:
         theirs = {name: np.array(value) for name, value in place.theirs.items()}
         if first.array not in ours or first.array not in theirs:
             return []
-        seen = _Seen(place, ours, lambda: theirs)
+        seen = Seen(place, ours, lambda: theirs)
         near = []
         for entry in entries_on("epoch metrics"):
-            known = _left_by(entry, first.array, seen, is_first=True)
+            known = left_by(entry, first.array, seen, is_first=True)
             if known is not None and known[0] <= EXPLAINED:
                 near.append((known[0], Cause(name=entry.name, sentence=entry.sentence)))
         return [min(near, key=lambda each: each[0])[1]] if near else []
 
     our_epoch: Sequence[Step] = ()
     """The port's teacher-forced steps of the epoch, for its metrics."""
-
-
-class _Seen(NamedTuple):
-    """The place of a difference in one step, and what both sides show on its rung."""
-
-    place: Any
-    ours: Arrays
-    theirs: Callable[[], Arrays]
-
-
-def _left_by(
-    entry: Entry, array: str, seen: _Seen, *, is_first: bool
-) -> tuple[float, frozenset[str]] | None:
-    """Return which part of the difference an entry leaves, and which arrays it speaks of.
-
-    None where it does not apply.
-    """
-    try:
-        variant = None if seen.place is None else entry.variant(seen.place)
-    except Exception:  # a variant may fail in any way in a layer that it was not made for
-        return None
-    if variant is None:
-        return None
-    if isinstance(variant, bool):
-        return (0.0, frozenset({array})) if variant else None
-    noise = _noise(seen.place)
-    values = {
-        name: value
-        for name, value in _by_name(variant, array).items()
-        if name == array or not (name in noise or name.partition("/")[2] in noise)
-    }
-    left = _part_left(values, seen.ours, seen.theirs(), array, is_first=is_first)
-    return left, frozenset(values)
-
-
-def _noise(place: Any) -> frozenset[str]:
-    """Return the variables whose gradient is rounding alone, of which Adam makes any update."""
-    gradients: Arrays = getattr(place, "gradients", None) or {}
-    sizes = {name: float(np.abs(each).max(initial=0.0)) for name, each in gradients.items()}
-    smallest = ALWAYS_ALLOWED_ULPS * float(np.spacing(max(sizes.values(), default=0.0)))
-    return frozenset(name for name, size in sizes.items() if size <= smallest)
-
-
-def _by_name(variant: Any, array: str) -> Mapping[str, Any]:
-    """Return what a variant shows as arrays by name; a single value is that of the array."""
-    if isinstance(variant, Mapping):
-        return {name: np.asarray(value) for name, value in variant.items()}
-    return {array: np.asarray(variant)}
-
-
-def _part_left(
-    variant: Mapping[str, Any], ours: Arrays, theirs: Arrays, array: str, *, is_first: bool = True
-) -> float:
-    """Return which part of the differences is left with the variant; infinity without the array.
-
-    Where the sides differ by rounding alone, only the array of the first difference counts.
-    """
-    if array not in variant:
-        return math.inf
-    worst = 0.0
-    for name, value in variant.items():
-        if name not in ours or name not in theirs:
-            continue
-        mine = ours[name]
-        if value.shape != mine.shape:
-            return math.inf
-        left = compare(np.asarray(value, mine.dtype), mine).absolute
-        apart = compare(mine, theirs[name]).absolute
-        scale = max(float(np.abs(mine).max(initial=0.0)), 1e-300)
-        allowed = apart if math.isfinite(apart) else scale
-        is_judged = is_first and name == array
-        if left <= 1e-12 * scale or (not is_judged and max(left, apart) <= ROUNDED * scale):
-            continue
-        worst = max(worst, left / allowed if allowed else math.inf)
-    return worst
 
 
 def _each_once(causes: Sequence[Cause]) -> list[Cause]:

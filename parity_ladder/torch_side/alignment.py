@@ -1,10 +1,9 @@
 """Which operation of the port makes the output of which Keras layer."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from parity_ladder.layer_names import LOGITS
@@ -13,11 +12,10 @@ from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
 from parity_ladder.pairing.matching import Match
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
+from parity_ladder.torch_side.matching_values import by_value, has_activation, is_dropout, is_of
 from parity_ladder.torch_side.placing import (
-    ACTIVATIONS,
     activation_after,
     cut_after,
-    operation,
     users,
 )
 from parity_ladder.torch_side.placing import place as place_by_kind
@@ -70,7 +68,7 @@ def align(
     way.
     """
     made = _recorded(side, state, batch)
-    found = _by_value(theirs, made, calls, pairs)
+    found = by_value(theirs, made, calls, pairs)
     for _ in range(len(pairs.matches)):
         better = _exchanged(side, pairs, theirs, calls, found, state, batch)
         if better is None:
@@ -102,76 +100,6 @@ def _recorded(side: "TorchSide", state: State, batch: Any) -> list[Recorded]:
         return side.taken(state, batch, None)[1].outputs
 
 
-def _by_value(
-    theirs: Arrays, made: Sequence[Recorded], calls: "Sequence[LayerCall]", pairs: Pairs
-) -> dict[str, tuple[str, Axes]]:
-    """Return the operations with the values of a layer's output, the next after the one before.
-
-    Layers that pass their values on, such as Flatten, are the same as the layer before. So each
-    gets a tensor of its own if there is one, and a Dropout gets a call of dropout, as nobody else
-    does. An activation may pass its values on, too, if all are positive: a layer that ends with one
-    gets the activation's tensor.
-    """
-    activated = {call.name for call in calls if _has_activation(call.layer)}
-    dropouts = [p for p, each in enumerate(made) if each.key.partition("#")[0] in DROPOUTS]
-    found: dict[str, tuple[str, Axes]] = {}
-    latest, taken = 0, -1
-    for name, output in theirs.items():
-        own = {f"module {match.ours.name}" for match in pairs.matches if _is_of(match, name)}
-        for place in _places(name, made, own, dropouts, latest, taken):
-            axes = axes_between(output, made[place].array)
-            if axes is None:
-                continue
-            chosen = made[place]
-            may_follow = name in activated and operation(chosen) not in ACTIVATIONS
-            after = activation_after(made, chosen) if may_follow else None
-            if after is not None and _passes_on(chosen, after, axes):
-                chosen = after
-            found[name] = chosen.key, axes
-            latest = next(p for p, each in enumerate(made) if each is chosen)
-            taken = chosen.tensor
-            dropouts = [each for each in dropouts if each != place]
-            break
-    return found
-
-
-def _places(
-    name: str,
-    made: Sequence[Recorded],
-    own: Collection[str],
-    dropouts: Sequence[int],
-    latest: int,
-    taken: int,
-) -> list[int]:
-    """Return the places of operations in the order in which a layer is looked for among them.
-
-    First its `own` modules, with which it is paired. Then those behind the `latest` layer, whose
-    tensor is `taken`, and before the next of the `dropouts`, which belong to no layer so far.
-    """
-    places = [*range(latest, len(made)), *range(latest)]
-    if _is_dropout(name):
-        return sorted(places, key=lambda place: place not in dropouts)
-    barrier = min((place for place in dropouts if place >= latest), default=len(made))
-
-    def order(place: int) -> tuple[bool, bool, bool]:
-        each = made[place]
-        is_own = each.key.partition("#")[0] in own
-        return not is_own, not latest <= place < barrier, each.tensor == taken
-
-    return sorted(places, key=order)
-
-
-def _passes_on(one: Recorded, other: Recorded, axes: Axes) -> bool:
-    """Return whether the other output is equal to the bit; that of a clamp is nearly equal."""
-    if one.array.ndim != other.array.ndim:
-        return False
-    return np.array_equal(axes.to_keras(one.array), axes.to_keras(other.array))
-
-
-def _is_dropout(layer: str) -> bool:
-    return "dropout" in layer.rpartition("/")[2].lower()
-
-
 def _exchanged(
     side: "TorchSide",
     pairs: Pairs,
@@ -188,7 +116,7 @@ def _exchanged(
     first = next((name for name in theirs if name not in found), None)
     if first is None:
         return None
-    for one in [each for each in pairs.matches if _is_of(each, first) and each.how != "by hand"]:
+    for one in [each for each in pairs.matches if is_of(each, first) and each.how != "by hand"]:
         others: list[Match] = [
             each
             for each in pairs.matches
@@ -198,7 +126,7 @@ def _exchanged(
             kept = list(pairs.matches)
             pairs.exchange(one, other, "by activations")
             made = _recorded(side, state, batch)
-            now = _by_value(theirs, made, calls, pairs)
+            now = by_value(theirs, made, calls, pairs)
             if _agreeing(theirs, now) > before:
                 return made, now
             pairs.matches = kept
@@ -210,12 +138,6 @@ def _agreeing(theirs: Arrays, found: Mapping[str, Any]) -> int:
     names = list(theirs)
     missing = [place for place, name in enumerate(names) if name not in found]
     return missing[0] if missing else len(names)
-
-
-def _is_of(match: Match, layer: str) -> bool:
-    """Return whether the Keras unit of a match belongs to a layer's output."""
-    name = layer.removesuffix(LOGITS).partition("#")[0].partition("[")[0]
-    return match.theirs.name == name or match.theirs.name.startswith(f"{name}/")
 
 
 def _by_its_kind(
@@ -269,7 +191,7 @@ def _by_its_module(
     an activation that the port leaves out.
     """
     layer = name.removesuffix(LOGITS)
-    matches = [match for match in pairs.matches if _is_of(match, layer)]
+    matches = [match for match in pairs.matches if is_of(match, layer)]
     recurrent = recurrent_output(matches, output, pairs, made)
     if recurrent is not None:
         return recurrent.key, likely_axes(output, recurrent.array, channels_first=False)
@@ -280,17 +202,10 @@ def _by_its_module(
         return None
     within = next(each for each in made if each.tensor == ends[-1].tensor)
     chosen = cut_after(made, within, output.size)
-    if layer == name and (call is None or _has_activation(call.layer)):
+    if layer == name and (call is None or has_activation(call.layer)):
         chosen = activation_after(made, chosen) or chosen
     first = _is_channels_first(chosen, made)
     return chosen.key, likely_axes(output, chosen.array, channels_first=first)
-
-
-def _has_activation(layer: Any) -> bool:
-    """Return whether a layer ends with an activation; those of recurrent ones lie within."""
-    activation = getattr(layer, "activation", None)
-    is_linear = getattr(activation, "__name__", "") == "linear"
-    return activation is not None and not is_linear and not hasattr(layer, "recurrent_activation")
 
 
 def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, Axes]]:
@@ -298,7 +213,7 @@ def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, 
 
     Where the values differ, since an earlier layer does, they are paired in their order.
     """
-    waiting = [name for name in theirs if _is_dropout(name)]
+    waiting = [name for name in theirs if is_dropout(name)]
     calls = [each for each in made if each.key.partition("#")[0] in DROPOUTS]
     found: dict[int, tuple[str, Axes]] = {}
     for number, call in enumerate(calls):
