@@ -170,7 +170,7 @@ def other_axis(place: LayerPlace) -> Any:
     "rescaling left out",
     rung="layer outputs",
     area="layers",
-    source="keras/src/layers/preprocessing/image_preprocessing/rescaling.py",
+    source="keras/src/layers/preprocessing/rescaling.py",
 )
 def not_rescaled(place: LayerPlace) -> Any:
     """The port gets its inputs as they are.
@@ -188,7 +188,7 @@ def not_rescaled(place: LayerPlace) -> Any:
     "rescaled twice",
     rung="layer outputs",
     area="layers",
-    source="keras/src/layers/preprocessing/image_preprocessing/rescaling.py",
+    source="keras/src/layers/preprocessing/rescaling.py",
 )
 def rescaled_twice(place: LayerPlace) -> Any:
     """The port rescales its inputs twice, such as in its data and in its module.
