@@ -20,7 +20,9 @@ def test_the_sound_port_exits_with_0_and_every_rung_in_the_report(tmp_path: Path
     assert run.stdout.splitlines()[-1] == "every rung holds: 3 steps in float64"
     report = json.loads((tmp_path / "parity.json").read_bytes())
     assert (report["preset"], report["dtype"], report["steps"]) == ("article-2", "float64", 3)
-    assert [rung["rung"] for rung in report["rungs"]] == [rung.name for rung in RUNGS if not rung.optional]
+    assert [rung["rung"] for rung in report["rungs"]] == [
+        rung.name for rung in RUNGS if not rung.optional
+    ]
     assert all(rung["passed"] for rung in report["rungs"])
     assert report["loss_max_difference"] < 1e-12
     assert report["weight_max_difference"] < 1e-11

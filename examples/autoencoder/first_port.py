@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class Net(nn.Module):
-    """The autoencoder, which returns probabilities."""
+    """The autoencoder, which returns logits: the loss has the sigmoid in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,13 +16,13 @@ class Net(nn.Module):
         self.up2 = nn.ConvTranspose2d(8, 1, 3, stride=2, padding=1, output_padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the probabilities of the pixels of images (batch, height, width, 1)."""
+        """Return the logits of the pixels of images (batch, height, width, 1)."""
         x = images.permute(0, 3, 1, 2)
         x = functional.relu(self.down1(x))
         x = functional.relu(self.down2(x))
         x = functional.relu(self.up1(x))
-        x = torch.sigmoid(self.up2(x))
-        return x.permute(0, 2, 3, 1)
+        logits: Tensor = self.up2(x)
+        return logits.permute(0, 2, 3, 1)
 
 
 net = Net()
@@ -32,6 +32,6 @@ optimizer = torch.optim.RMSprop(net.parameters(), lr=1e-3, alpha=0.9)
 def train_step(images: Tensor, targets: Tensor) -> None:
     """Train on one batch."""
     optimizer.zero_grad()
-    loss = functional.binary_cross_entropy(net(images), targets)
+    loss = functional.binary_cross_entropy_with_logits(net(images), targets)
     loss.backward()
     optimizer.step()

@@ -1,6 +1,5 @@
 """The mended port, which is the same computation as `keras_model.py`."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -8,7 +7,7 @@ from keras_for_torch import KerasRMSprop
 
 
 class Net(nn.Module):
-    """The autoencoder, which returns probabilities."""
+    """The autoencoder, which returns logits: the loss has the sigmoid in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,13 +17,13 @@ class Net(nn.Module):
         self.up2 = nn.ConvTranspose2d(8, 1, 3, stride=2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the probabilities of the pixels of images (batch, height, width, 1)."""
+        """Return the logits of the pixels of images (batch, height, width, 1)."""
         x = images.permute(0, 3, 1, 2)
         x = functional.relu(self.down1(functional.pad(x, (0, 1, 0, 1))))
         x = functional.relu(self.down2(functional.pad(x, (0, 1, 0, 1))))
         x = functional.relu(self.up1(x)[..., :-1, :-1])
-        x = torch.sigmoid(self.up2(x)[..., :-1, :-1])
-        return x.permute(0, 2, 3, 1)
+        logits: Tensor = self.up2(x)[..., :-1, :-1]
+        return logits.permute(0, 2, 3, 1)
 
 
 net = Net()
@@ -34,6 +33,6 @@ optimizer = KerasRMSprop(net.parameters(), lr=1e-3)
 def train_step(images: Tensor, targets: Tensor) -> None:
     """Train on one batch."""
     optimizer.zero_grad()
-    loss = functional.binary_cross_entropy(net(images), targets)
+    loss = functional.binary_cross_entropy_with_logits(net(images), targets)
     loss.backward()
     optimizer.step()

@@ -7,6 +7,7 @@ import numpy as np
 
 from parity_ladder.known_differences.catalogue import known
 from parity_ladder.known_differences.places import Array, ClippingPlace
+from parity_ladder.pairing.torch_units import named_tensors
 from parity_ladder.side import Arrays
 
 _SOURCE = "keras/src/optimizers/base_optimizer.py; torch/nn/utils/clip_grad.py"
@@ -48,7 +49,21 @@ def one_norm_for_all(place: ClippingPlace) -> Any:
     each parameter, or give an optimizer of `keras_for_torch` the argument `clipnorm`.
     """
     limit = _limit(place, "clipnorm")
-    return _by_one_norm(_raw(place), limit) if limit else None
+    if not limit:
+        return None
+    scale = min(1.0, limit / (_ports_norm(place) + _ADDED))
+    return {name: gradient * scale for name, gradient in _raw(place).items()}
+
+
+def _ports_norm(place: ClippingPlace) -> float:
+    """Return the norm of all gradients in the port, where an LSTM may have a bias twice."""
+    raw, tensors = _raw(place), named_tensors(place.port.module)
+    twice = {
+        each.theirs.name: raw[each.theirs.name]
+        for each in place.pairs.variables
+        if each.ours.also and tensors[each.ours.also].requires_grad and each.theirs.name in raw
+    }
+    return math.hypot(_norm(raw), _norm(twice))
 
 
 @known("a norm for each variable", rung="clipped gradients", area="optimizers", source=_SOURCE)

@@ -8,12 +8,16 @@ import numpy as np
 
 from parity_ladder.comparison import compare
 from parity_ladder.known_differences.catalogue import Entry
+from parity_ladder.known_differences.places import UpdatePlace
 from parity_ladder.side import Arrays
 from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS
 
 EXPLAINED = 1e-3
 """A cause leaves at most this part of the difference. Rounding leaves far less, but an optimizer
 that a port has written by hand may differ in a constant's last digits, too."""
+MOST = 0.6
+"""The part of an update's arrays, at least, that an entry explains. The others may have a mistake of
+their own, such as the bias of an LSTM that has two in the port."""
 ROUNDED = 2e-7
 """Relative: constants that one side rounds to float32 and the other does not differ by less."""
 
@@ -47,8 +51,14 @@ def left_by(
         for name, value in _by_name(variant, array).items()
         if name == array or not (name in noise or name.partition("/")[2] in noise)
     }
-    left = _part_left(values, seen.ours, seen.theirs(), array, is_first=is_first)
-    return left, frozenset(values)
+    if array not in values:
+        return math.inf, frozenset(values)
+    left = _parts_left(values, seen.ours, seen.theirs(), array, is_first=is_first)
+    explained = {name: part for name, part in left.items() if part <= EXPLAINED}
+    is_update = isinstance(seen.place, UpdatePlace)
+    if is_update and array in explained and len(explained) >= MOST * len(left):
+        return max(explained.values()), frozenset(explained)
+    return max(left.values(), default=0.0), frozenset(values)
 
 
 def _noise(place: Any) -> frozenset[str]:
@@ -66,28 +76,28 @@ def _by_name(variant: Any, array: str) -> Mapping[str, Any]:
     return {array: np.asarray(variant)}
 
 
-def _part_left(
+def _parts_left(
     variant: Mapping[str, Any], ours: Arrays, theirs: Arrays, array: str, *, is_first: bool = True
-) -> float:
-    """Return which part of the differences is left with the variant; infinity without the array.
+) -> dict[str, float]:
+    """Return by array which part of the difference is left with the variant.
 
     Where the sides differ by rounding alone, only the array of the first difference counts.
     """
-    if array not in variant:
-        return math.inf
-    worst = 0.0
+    parts: dict[str, float] = {}
     for name, value in variant.items():
         if name not in ours or name not in theirs:
             continue
         mine = ours[name]
         if value.shape != mine.shape:
-            return math.inf
+            parts[name] = math.inf
+            continue
         left = compare(np.asarray(value, mine.dtype), mine).absolute
         apart = compare(mine, theirs[name]).absolute
         scale = max(float(np.abs(mine).max(initial=0.0)), 1e-300)
         allowed = apart if math.isfinite(apart) else scale
         is_judged = is_first and name == array
         if left <= 1e-12 * scale or (not is_judged and max(left, apart) <= ROUNDED * scale):
-            continue
-        worst = max(worst, left / allowed if allowed else math.inf)
-    return worst
+            parts[name] = 0.0
+        else:
+            parts[name] = left / allowed if allowed else math.inf
+    return parts

@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -1,0 +1,67 @@
+"""The examples: few lines of glue, a mended port that holds, and a first port that leads to it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+LINES_OF_GLUE = 15
+
+
+def climb(example: str, port: str, folder: Path) -> str:
+    """Climb as a person does, from a folder of their own."""
+    command = [sys.executable, str(EXAMPLES / example / "climb.py"), port]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "proof.html").stat().st_size > 5_000
+    return done.stdout
+
+
+def named(text: str) -> list[str]:
+    """The causes that a text names."""
+    return re.findall(r"^cause: (.*?)\. ", text, re.MULTILINE)
+
+
+def test_there_are_five() -> None:
+    assert NAMES == ["autoencoder", "strided_cnn", "text_lstm", "transformer", "two_inputs"]
+
+
+@pytest.mark.parametrize("example", NAMES)
+def test_the_glue_is_short(example: str) -> None:
+    lines = (EXAMPLES / example / "climb.py").read_text().splitlines()
+    assert len([line for line in lines if line and not line.startswith('"""')]) <= LINES_OF_GLUE
+
+
+@pytest.mark.parametrize("example", NAMES)
+def test_the_mended_port_holds_on_every_rung_that_is_judged(example: str, tmp_path: Path) -> None:
+    printed = climb(example, "port", tmp_path)
+    assert "every rung that was judged holds" in printed
+    assert "FAILS" not in printed
+    assert named(printed) == []
+
+
+@pytest.mark.parametrize("example", NAMES)
+def test_the_first_port_leads_to_the_causes_that_its_readme_tells(
+    example: str, tmp_path: Path
+) -> None:
+    told = named((EXAMPLES / example / "README.md").read_text())
+    assert told
+    assert named(climb(example, "first_port", tmp_path)) == told
+
+
+@pytest.mark.parametrize("example", NAMES)
+def test_the_readme_shows_what_was_changed(example: str) -> None:
+    folder = EXAMPLES / example
+    readme = (folder / "README.md").read_text()
+    changes = readme.partition("```diff\n")[2].partition("```")[0].splitlines()
+    first, mended = ((folder / f"{name}.py").read_text() for name in ("first_port", "port"))
+    assert changes
+    assert all(line[1:] in (mended if line[0] == "+" else first) for line in changes)
