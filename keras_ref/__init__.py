@@ -8,8 +8,8 @@ import os
 import sys
 
 from cnn_experiment import __version__
-from parity_ladder.import_order import settle_triton
 from keras_ref.start_notes import notes_dropped
+from parity_ladder.import_order import settle_triton
 
 loaded = sys.modules.get("keras")
 if loaded is not None and loaded.config.backend() != "tensorflow":

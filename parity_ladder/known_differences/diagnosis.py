@@ -187,6 +187,8 @@ class Search:
             given = replace(given, rate=True)
         elif rung in _UPDATE:
             self.skipped |= self._behind_an_update(explained)
+        elif rung == "statistics":  # which are among the weights after the update, too
+            self.skipped |= {(rung, array), ("updated weights", array)}
         else:
             self.skipped.add((rung, array))
         self.port = self.port.given(given)

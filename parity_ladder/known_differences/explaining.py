@@ -16,8 +16,8 @@ EXPLAINED = 1e-3
 """A cause leaves at most this part of the difference. Rounding leaves far less, but an optimizer
 that a port has written by hand may differ in a constant's last digits, too."""
 MOST = 0.6
-"""The part of an update's arrays, at least, that an entry explains. The others may have a mistake of
-their own, such as the bias of an LSTM that has two in the port."""
+"""The part of an update's arrays, at least, that an entry explains. The others may have a mistake
+of their own, such as the bias of an LSTM that has two in the port."""
 ROUNDED = 2e-7
 """Relative: constants that one side rounds to float32 and the other does not differ by less."""
 
