@@ -35,7 +35,7 @@ def left_by(
 ) -> tuple[float, frozenset[str]] | None:
     """Return which part of the difference an entry leaves, and which arrays it speaks of.
 
-    None where it does not apply.
+    None where it does not apply. Variables whose gradient is rounding alone need no cause.
     """
     try:
         variant = None if seen.place is None else entry.variant(seen.place)
@@ -57,7 +57,7 @@ def left_by(
     explained = {name: part for name, part in left.items() if part <= EXPLAINED}
     is_update = isinstance(seen.place, UpdatePlace)
     if is_update and array in explained and len(explained) >= MOST * len(left):
-        return max(explained.values()), frozenset(explained)
+        return max(explained.values()), frozenset(explained) | noise
     return max(left.values(), default=0.0), frozenset(values)
 
 

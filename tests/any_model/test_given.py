@@ -1,10 +1,14 @@
 """What is found behind a first difference, where the port goes on from the reference's values."""
 
+import keras
 import pytest
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
-from parity_ladder import TorchSide
+from parity_ladder import TorchSide, pair
+from tests.any_model.small_models import L, regression, stepping
+from tests.any_model.small_models import climbed as climbed_with
 from tests.known_differences import occurrences
 from tests.known_differences.planting import Planted, climbed
 
@@ -30,3 +34,32 @@ def test_a_sparse_gradient_stays_sparse_behind_another_difference(is_dense: bool
     assert result.first_difference.startswith("loss, step 0")
     names = [cause.name for cause in result.causes]
     assert ("occurrences of a token added up" in names) == is_dense, str(result)
+
+
+def test_statistics_that_are_explained_are_left_by_no_later_cause() -> None:
+    model = regression(L.Dense(3), L.BatchNormalization())
+    model.compile(keras.optimizers.Adam(0.01), "mean_squared_error")
+    norm = nn.BatchNorm1d(3, eps=1e-3, momentum=0.1)
+    net = nn.Sequential(nn.Linear(4, 3), norm, nn.Linear(3, 1))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    side = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pair(model, net, quiet=True))
+    result = climbed_with(model, side)
+    assert [cause.name for cause in result.causes] == [
+        "another momentum of BatchNorm",
+        "unbiased running variance",
+        "PyTorch's epsilon in Adam",
+    ], str(result)
+    assert result.causes[-1].leaves is None
+
+
+def test_a_cause_in_one_variable_hides_none_in_the_update_of_the_others() -> None:
+    model = occurrences.text_model()
+    model.compile(keras.optimizers.Adam(0.01), "mean_squared_error")
+    net = nn.Sequential(nn.Embedding(3, 2), nn.Flatten(), nn.Linear(8, 1))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    side = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pair(model, net, quiet=True))
+    result = climbed_with(model, side, occurrences.texts())
+    assert [cause.name for cause in result.causes] == [
+        "occurrences of a token added up",
+        "PyTorch's epsilon in Adam",
+    ], str(result)
