@@ -79,6 +79,7 @@ def test_a_keras_model_and_its_twin_compute_the_same(recipe: Recipe) -> None:
     assert judged >= {"layer outputs", "loss", "gradients", "optimizer state", "updated weights"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["epsilon", "penalty"])
 def test_a_planted_fault_is_found_and_shrunk(fault: str) -> None:
     """Not by luck: the smallest recipe has what the fault needs, and nothing else."""
