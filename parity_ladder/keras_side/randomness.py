@@ -20,13 +20,13 @@ _DRAWS = ("normal", "uniform", "truncated_normal", "gamma", "beta", "binomial", 
 
 @contextmanager
 def dropout_by_names(
-    mode: Dropout, iteration: Callable[[], int], droppers: set[str]
+    mode: Dropout, iteration: Callable[[], int], droppers: dict[str, float]
 ) -> Iterator[None]:
     """Let dropout drop what `kept_values` says, or nothing, within a watched call of the model.
 
     `iteration` returns the number of updates made before; it is called whenever a mask is drawn, so
     also in a compiled graph that was made earlier. The names of the layers that would drop values
-    are added to `droppers`. Raises `LadderError` for a layer whose random
+    are added to `droppers`, with their rates. Raises `LadderError` for a layer whose random
     numbers the other side cannot draw.
     """
 
@@ -34,7 +34,7 @@ def dropout_by_names(
         if rate == 0:
             return inputs
         layer = running_layer() or "?"
-        droppers.add(layer)
+        droppers[layer] = float(rate)
         if mode == "off":
             return inputs
         if inside_recurrent_layer():

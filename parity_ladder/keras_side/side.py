@@ -31,8 +31,8 @@ class KerasSide(Side[Batch]):
 
     The model is built and compiled; its optimizer, schedule, clipping, loss, loss weights and
     metrics are read from it. It may have several inputs and outputs, and may be subclassed. A climb
-    begins at the model's present weights and the optimizer's present state. It computes in `dtype`
-    with variables of its own, so the model keeps its weights and its dtype.
+    begins at the model's present weights, with an optimizer that has made no update. It computes in
+    `dtype` with variables of its own, so the model keeps its weights and its dtype.
 
     Dropout drops the same values as the port does, or none with `dropout="off"`, which must be said
     on both sides.
@@ -44,8 +44,9 @@ class KerasSide(Side[Batch]):
         must_be_climbable(model, dtype, dropout)
         self.model, self.dtype, self.dropout = model, dtype, dropout
         self._iteration = 0
+        self._was_trained = bool(model.optimizer.built and int(model.optimizer.iterations))
         self._is_exact = False
-        self._droppers: set[str] = set()
+        self._droppers: dict[str, float] = {}
         self._twin: KerasSide | None = None
         self._undropped: KerasSide | None = None
         self._was_called = False
@@ -61,17 +62,8 @@ class KerasSide(Side[Batch]):
                     optimizer.exclude_from_weight_decay(var_list=excluded)
                 optimizer.build(model.trainable_variables)
                 self._slots = slots(optimizer, self._names)
-                self._take_over(model, optimizer)
                 self._start = self._state()
         self._compile()
-
-    def _take_over(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-        """Give the optimizer of the climb the state of the model's own one, if it has any."""
-        own = self._switch.other(model, "optimizer")
-        if own.built and int(own.iterations) > 0:
-            for mine, theirs in zip(optimizer.variables, own.variables, strict=True):
-                if mine is not optimizer._learning_rate:
-                    mine.assign(as_array(theirs))
 
     def _compile(self) -> None:
         settings = {"reduce_retracing": True, "autograph": False}
@@ -184,6 +176,11 @@ class KerasSide(Side[Batch]):
             raw, clipped = keras.tree.map_structure(as_array, shown["occurrences"])
         return raw, clipped
 
+    @property
+    def dropout_rates(self) -> list[float]:
+        """The rates of all layers that drop values, or would if dropout were not off."""
+        return sorted(self._droppers.values())
+
     def rounding_twin(self) -> "KerasSide":
         """Return this side with constants that Keras does not round to float32."""
         if self._twin is None:
@@ -209,8 +206,10 @@ class KerasSide(Side[Batch]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the result must know about this side."""
+        was_trained = self._was_trained
+        begins = ("the model was trained before; the climb began with a new optimizer state",)
         if not self._droppers:
-            return ()
+            return begins if was_trained else ()
         if self.dropout == "off":
             return ("dropout was turned off on both sides, so it was not compared",)
         return (

@@ -132,6 +132,15 @@ def _other_values(parameter: nn.Parameter, dtype: torch.dtype) -> Iterator[None]
         parameter.grad = gradient
 
 
+def fused_rates(module: nn.Module) -> list[float]:
+    """Return the rates of dropout that lies within one operation, where no mask can reach it."""
+    return [
+        float(each.dropout)
+        for _, each in named_modules(module)
+        if isinstance(each, nn.RNNBase | nn.MultiheadAttention) and each.dropout and each.training
+    ]
+
+
 @contextmanager
 def _dropout_within(name: str, module: nn.Module, mode: Dropout) -> Iterator[None]:
     """Turn off dropout that no mask can reach, or refuse it."""

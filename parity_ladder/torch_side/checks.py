@@ -1,5 +1,6 @@
 """What `TorchSide` accepts, checked before anything is computed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -48,3 +49,23 @@ def must_be_a_port(
         )
     if dropout not in {"shared", "off"}:
         raise LadderError(f"dropout = {dropout!r}: accepted: shared or off")
+
+
+def must_drop_alike(dropout: str, rates: Sequence[float], other: object) -> None:
+    """Raise `LadderError` where dropout is off on one side alone, or hides a difference.
+
+    `rates` are those of the port's dropouts. What is turned off is not compared, but which
+    dropouts there are, and at which rates, is.
+    """
+    theirs = getattr(other, "dropout", dropout)
+    if theirs != dropout:
+        raise LadderError(
+            f"dropout is {dropout!r} in the port, {theirs!r} in the reference; accepted: the same"
+            " on both"
+        )
+    expected = getattr(other, "dropout_rates", None)
+    if dropout == "off" and expected is not None and sorted(rates) != expected:
+        raise LadderError(
+            f"dropout is off, and the port drops values at the rates {sorted(rates)}, the reference"
+            f" at {expected}; accepted: the same dropouts on both sides"
+        )

@@ -28,6 +28,8 @@ class DropoutCalls:
         """`layers` are the Keras layer of each call of dropout, and the order of its axes."""
         self._mode, self._iteration, self._layers = mode, iteration, layers
         self._count = 0
+        self.rates: list[float] = []
+        """The rates of the calls that drop values, or would if dropout were not off."""
 
     def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of PyTorch, dropout in this side's way."""
@@ -46,6 +48,7 @@ class DropoutCalls:
         inputs: Tensor = args[0] if args else kwargs["input"]
         if not training or rate == 0:
             return inputs * 1
+        self.rates.append(rate)
         if self._mode == "off":
             return inputs * 1
         if number not in self._layers:

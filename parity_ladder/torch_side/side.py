@@ -17,8 +17,8 @@ from parity_ladder.pairing.torch_units import named_modules, named_tensors
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
 from parity_ladder.torch_side.alignment import Alignment, align
 from parity_ladder.torch_side.batches import as_tensors, detached, size_of
-from parity_ladder.torch_side.borrowing import Borrowed, HasState
-from parity_ladder.torch_side.checks import must_be_a_port
+from parity_ladder.torch_side.borrowing import Borrowed, HasState, fused_rates
+from parity_ladder.torch_side.checks import must_be_a_port, must_drop_alike
 from parity_ladder.torch_side.decay import added_decay, decay_penalty
 from parity_ladder.torch_side.dropout import DropoutCalls
 from parity_ladder.torch_side.given import Given
@@ -71,6 +71,8 @@ class TorchSide(Side[Batch]):
         self._alignment = Alignment({}, {}, {})
         self._given: Given | None = None
         self._latest: tuple[State, Batch, Arrays] | None = None
+        self._rates: list[float] = []
+        """The rates of the dropouts in the latest step."""
 
     # What the ladder asks for
 
@@ -99,6 +101,7 @@ class TorchSide(Side[Batch]):
             theirs = undropped.layer_outputs(state, batch) or {}
         if self._given is None:
             must_be_repeatable(alone, state, batch)
+            must_drop_alike(self.dropout, [*alone._rates, *fused_rates(self.module)], other)
         show = getattr(undropped, "layer_calls", None)
         calls = show(state, batch) if show is not None else ()
         before = self._alignment.shown.keys()
@@ -244,6 +247,7 @@ class TorchSide(Side[Batch]):
         ):
             returned = self._training_step(*tensors)
         update.must_be_one()
+        self._rates = sorted(handle.rates)
         self._state.rate = update.rate
 
         after = {name: _array(tensor) for name, tensor in named_tensors(self.module).items()}

@@ -110,12 +110,16 @@ def test_the_model_keeps_its_weights_its_dtype_and_its_optimizer() -> None:
     model.train_on_batch(*rich_batches()[0])  # and it can still be trained
 
 
-def test_a_climb_goes_on_from_the_optimizers_state() -> None:
+def test_a_climb_with_a_trained_model_begins_with_a_new_optimizer_and_says_so() -> None:
     model = rich_model()
     model.train_on_batch(*rich_batches()[0])
-    start = KerasSide(model).initial_state()
-    assert start.iteration == 1
-    assert any(array.any() for array in start.optimizer.values())
+    side = KerasSide(model)
+    start = side.initial_state()
+    assert start.iteration == 0
+    assert not any(array.any() for array in start.optimizer.values())
+    weights = [np.float64(weight) for weight in model.get_weights()]
+    assert all(map(np.array_equal, start.weights.values(), weights))
+    assert any("trained before" in note for note in side.notes)
 
 
 def test_layers_of_a_subclassed_model_are_seen_each_call_by_itself() -> None:

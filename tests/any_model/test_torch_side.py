@@ -282,6 +282,11 @@ def test_dropout_drops_the_same_values_on_both_sides() -> None:
     drop.p = 0.4
     assert not climbed(model, sgd_port(model, net)).holds
     off = sgd_port(model, net, dropout="off")
+    with pytest.raises(LadderError, match=r"rates \[0.4\], the reference at \[0.5\]"):
+        climbed(model, off, dropout="off")
+    with pytest.raises(LadderError, match="dropout is 'off' in the port, 'shared'"):
+        climbed(model, off)
+    drop.p = 0.5
     assert climbed(model, off, dropout="off").holds
 
 
@@ -403,3 +408,27 @@ def test_a_bilinear_resize_that_tensorflow_rounds_is_not_a_difference() -> None:
     batches = [(source.normal(size=(3, 4, 4, 2)), source.normal(size=(3, 1))) for _ in range(3)]
     result = climbed(model, sgd_port(model, Resized(), 0.1), batches)
     assert result.holds, str(result)
+
+
+def test_a_large_input_excuses_no_other_array() -> None:
+    """The ulps of its statistics are large, those of the layers behind it are not."""
+    model = regression(L.BatchNormalization(), L.Dense(3), L.BatchNormalization())
+    x, y = numbers()[0]
+    batches = [(x * 1e6 + 1.7e12, y) for _ in range(3)]
+    first, second = nn.BatchNorm1d(4, eps=1e-3, momentum=0.01), nn.BatchNorm1d(3, eps=1e-3)
+    net = nn.Sequential(first, nn.Linear(4, 3), second, nn.Linear(3, 1))
+    second.momentum = 0.1  # Keras' is 0.01 in PyTorch's meaning
+    result = climbed(model, sgd_port(model, net), batches)
+    assert not result.holds, str(result)
+
+
+def test_a_model_that_was_trained_can_be_climbed() -> None:
+    model = regression()
+    model.compile(keras.optimizers.Adam(0.01), "mean_squared_error")
+    model.train_on_batch(*numbers()[0])
+    net = nn.Linear(4, 1)
+    optimizer = KerasAdam(net.parameters(), lr=0.01)
+    port = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pair(model, net, quiet=True))
+    result = climbed(model, port)
+    assert result.holds, str(result)
+    assert any("the model was trained before" in note for note in result.notes)
