@@ -45,6 +45,21 @@ def as_trial(side: "TorchSide") -> "TorchSide":
     return alone
 
 
+def _works_in_float32(side: "TorchSide", state: State, batch: Any) -> bool:
+    """Return whether a step that fails in float64 can be taken in float32."""
+    weights, optimizer = (
+        {n: a.astype(np.float32) if a.dtype == np.float64 else a for n, a in arrays.items()}
+        for arrays in (state.weights, state.optimizer)
+    )
+    lower = replace(state, weights=weights, optimizer=optimizer)
+    try:
+        with side._on(lower):
+            side.taken(lower, batch, None)
+    except Exception:  # then it is not the dtype
+        return False
+    return True
+
+
 def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
     """Raise `LadderError` unless two steps from the same state with the same batch are equal.
 
@@ -53,21 +68,23 @@ def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
     """
     steps = []
     left: dict[int, Tensor] = {}
+    is_float64 = any(array.dtype == np.float64 for array in state.weights.values())
     for _ in range(2):
         with side._on(state):
             side._borrowed.load_gradients(left)
             try:
                 step, watch = side.taken(state, batch, None)
             except RuntimeError as error:
-                if "dtype" in str(error).lower() or "scalar type" in str(error).lower():
+                if is_float64 and _works_in_float32(side, state, batch):
                     raise Float32OnlyError(
                         f"the port cannot compute in float64 ({str(error).splitlines()[0]})"
                     ) from error
                 raise
             steps.append(step)
             left = side._borrowed.gradients()
-        lower = [each.key for each in watch.outputs if each.array.dtype == np.float32]
-        if lower and any(a.dtype == np.float64 for a in state.weights.values()):
+        used = watch.towards_the_loss()
+        lower = [each.key for each in used if each.array.dtype == np.float32]
+        if lower and is_float64:
             raise Float32OnlyError(f"the port computes {lower[0].partition('#')[0]} in float32")
 
     first, second = steps

@@ -71,7 +71,12 @@ def watching_the_update(
     rows = _by_tensor(pairs, {} if given is None else given.occurrences, decay)
     clipped_rows = _by_tensor(pairs, {} if given is None else given.clipped_occurrences, decay)
 
-    def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
+    def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if any(each is not None for each in (*args[1:], *kwargs.values())):
+            raise LadderError(
+                "the port gives optimizer.step() a closure; accepted: a step that calls backward()"
+                " itself, and then optimizer.step() without one"
+            )
         update.count += 1
         for name, tensor in named_tensors(module).items():  # what `backward` has not reached
             if name in gradients and tensor.requires_grad and id(tensor) not in watch.gradients:

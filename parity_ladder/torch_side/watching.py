@@ -45,10 +45,22 @@ class Watch:
     outputs: list[Recorded] = field(default_factory=list)
     losses: list[Tensor] = field(default_factory=list)
     """The tensors on which `backward` was called."""
+    ends: set[int] = field(default_factory=set)
+    """The `id`s of those tensors."""
     gradients: dict[int, Tensor] = field(default_factory=dict)
     """By the parameter's `id`: its gradient when the backward pass ended."""
     alive: list[Tensor] = field(default_factory=list)
     """Keeps the tensors, so that no `id` is used twice."""
+
+    def towards_the_loss(self) -> list[Recorded]:
+        """Return the outputs that the loss was made of."""
+        reached = set(self.ends)
+        found = []
+        for each in reversed(self.outputs):
+            if each.tensor in reached:
+                reached |= each.came_from
+                found.append(each)
+        return found[::-1]
 
     def by_key(self) -> dict[str, NDArray[Any]]:
         """Return the outputs by key."""
@@ -76,6 +88,8 @@ class _Mode(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         if name == "backward":
             self._watch.losses.append(args[0].detach().clone())
+            self._watch.ends.add(id(args[0]))
+            self._watch.alive.append(args[0])
             self.is_over = True
         if self.is_over or self.is_recording:  # the backward pass and the update, or this package
             return func(*args, **kwargs)

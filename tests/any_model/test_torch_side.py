@@ -432,3 +432,58 @@ def test_a_model_that_was_trained_can_be_climbed() -> None:
     result = climbed(model, port)
     assert result.holds, str(result)
     assert any("the model was trained before" in note for note in result.notes)
+
+
+def test_a_metric_in_float32_beside_the_loss_changes_nothing() -> None:
+    model, net = regression(), nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        outputs = net(x)
+        hits: Tensor = ((outputs > 0) == (y > 0)).float().mean()
+        functional.mse_loss(outputs, y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return hits
+
+    port = TorchSide(net, step, optimizer, pairs=pair(model, net, quiet=True))
+    assert climbed(model, port).dtype == "float64"
+
+
+def test_a_convolution_in_float32_is_climbed_in_float32() -> None:
+    model = keras.Sequential([keras.Input((4, 4, 1)), L.Conv2D(2, 3), L.Flatten(), L.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.01), "mean_squared_error")
+
+    class Hard(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 2, 3), nn.Linear(8, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.conv(x.float().permute(0, 3, 1, 2))
+            outputs: Tensor = self.head(maps.permute(0, 2, 3, 1).flatten(1))
+            return outputs
+
+    source = np.random.default_rng(0)
+    batches = [(source.normal(size=(4, 4, 4, 1)), source.normal(size=(4, 1))) for _ in range(20)]
+    result = climbed(model, sgd_port(model, Hard(), 0.01), batches)
+    assert result.dtype == "float32"
+    assert result.holds, str(result)
+
+
+def test_a_closure_is_refused() -> None:
+    model, net = regression(), nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x: Tensor, y: Tensor) -> None:
+        def closure() -> float:
+            optimizer.zero_grad()
+            loss = functional.mse_loss(net(x), y)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return float(loss)
+
+        optimizer.step(closure)
+
+    port = TorchSide(net, step, optimizer, pairs=pair(model, net, quiet=True))
+    with pytest.raises(LadderError, match="a closure; accepted: a step that calls backward"):
+        climbed(model, port)
