@@ -132,7 +132,7 @@ BEFORE_TRAINING: tuple[LookingRung[[Side[Any]]], ...] = (
         _BEFORE,
         "What the optimizer keeps before its first update, such as zeros for a momentum.",
         tolerances.CONSTANTS,
-        lambda side: side.initial_optimizer_state(),
+        lambda side: side.optimizer_before_training(),
     ),
 )
 

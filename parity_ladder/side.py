@@ -94,7 +94,7 @@ class Side(ABC, Generic[B]):
         """
         return None
 
-    def initial_optimizer_state(self) -> Arrays | None:
+    def optimizer_before_training(self) -> Arrays | None:
         """Return what the optimizer keeps before the first update, with its count of updates."""
         state = self.initial_state()
         return None if state is None else kept_by_the_optimizer(state)

@@ -154,7 +154,7 @@ class Search:
 
     def _theirs(self, rung: str, forced: Forced[Any]) -> Arrays:
         if rung == "initial optimizer state":
-            return self.reference.initial_optimizer_state() or {}
+            return self.reference.optimizer_before_training() or {}
         if rung in _UPDATE:
             return {**forced.step.state.optimizer, **forced.step.state.weights}
         looking = next(each for each in IN_A_STEP if each.name == rung)

@@ -183,7 +183,7 @@ def _adds(place: UpdatePlace, slot: str) -> bool | None:
 
 
 def _kept(place: UpdatePlace, slot: str) -> bool:
-    ours = place.port.initial_optimizer_state() or {}
+    ours = place.port.optimizer_before_training() or {}
     return any(name.startswith(f"{slot}/") for name in ours)
 
 

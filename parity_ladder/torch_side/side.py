@@ -86,7 +86,7 @@ class TorchSide(Side[Batch]):
         tensors = named_tensors(self.module)
         return shapes | {n: tuple(tensors[n].shape) for n in self.pairs.unpaired_ours}
 
-    def initial_optimizer_state(self) -> Arrays | None:
+    def optimizer_before_training(self) -> Arrays | None:
         """Return what the optimizer keeps before its first update, once a step has been tried."""
         return self._state.initial()
 
