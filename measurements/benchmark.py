@@ -5,7 +5,7 @@ A contestant is one of our own variants or a peer: what people would train with 
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,14 @@ from measurements.peers import (
 )
 from measurements.peers.process import THREADS, ContestantProcess
 
+if TYPE_CHECKING:
+    import torch
+
 RESAMPLES = 10_000
 PAUSE = 0.3
 """Seconds before each turn, so that the threads of the last contestant go to sleep."""
+LONG = 0.05
+"""Seconds: after a matrix product that takes longer, no larger one is measured."""
 
 
 class Interval(TypedDict):
@@ -145,23 +150,30 @@ def interval(sample: NDArray[np.float64]) -> Interval:
 
 
 def matrix_product_peak() -> dict[str, float]:
-    """Return the speed of the fastest of ten products of 2048 x 2048 matrices, in GFLOP/s.
+    """Return the speed of the fastest product of two square matrices, in GFLOP/s, by precision.
 
-    By precision.
+    The matrices grow up to 2048 x 2048, as long as a product takes less than `LONG` seconds: a
+    processor without instructions for bfloat16 would take half a minute for the largest one.
     """
     import torch
 
     torch.set_num_threads(THREADS)
     peak = {}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        matrix = torch.randn(2048, 2048).to(dtype)
-        seconds = []
-        for _ in range(10):
-            begin = time.perf_counter()
-            matrix @ matrix
-            seconds.append(time.perf_counter() - begin)
-        peak[name] = 2 * 2048**3 / min(seconds) / 1e9
+        peak[name] = 0.0
+        for size in (256, 512, 1024, 2048):
+            matrix = torch.randn(size, size).to(dtype)
+            seconds = min(_seconds_of_square(matrix) for _ in range(10))
+            peak[name] = max(peak[name], 2 * size**3 / seconds / 1e9)
+            if seconds > LONG:
+                break
     return peak
+
+
+def _seconds_of_square(matrix: "torch.Tensor") -> float:
+    begin = time.perf_counter()
+    matrix @ matrix
+    return time.perf_counter() - begin
 
 
 def tables(result: BenchmarkResult) -> str:
