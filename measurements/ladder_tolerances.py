@@ -70,7 +70,8 @@ def trajectory(experiments: Mapping[str, Experiment]) -> Iterator[Row]:
     """Run the port, the reference and a twin of the reference free in float64.
 
     A row for each experiment: the largest distance from the reference of the port and of the twin,
-    whose initial weights are one ulp away, in a loss and in a weight, and their ratio.
+    whose initial weights are one ulp away, in a loss and in a weight, and their ratio; and
+    the largest ratio within one array of weights.
     """
     for name, experiment in experiments.items():
         reference = KerasReference(experiment)
@@ -87,7 +88,7 @@ def trajectory(experiments: Mapping[str, Experiment]) -> Iterator[Row]:
                 f"{what}: twin": f"{twin:.1e}",
                 f"{what}: times": f"{ours / twin:.2f}" if twin else "",
             }
-        yield row
+        yield row | {"worst array: times": f"{free.largest_share:.2f}"}
 
 
 def envelopes(experiments: Sequence[Experiment], runs: int) -> Iterator[Row]:

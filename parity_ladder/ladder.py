@@ -245,7 +245,8 @@ class _Climb(Generic[B]):
             return "no known differences were given, so none was looked for"
         if not causes:
             return "no known difference explains it"
-        return "\n".join(str(cause) for cause in causes)
+        unexplained = ["no known difference explains it"] if causes[0].is_behind else []
+        return "\n".join([*unexplained, *map(str, causes)])
 
     def _bar(self, total: int, what: str) -> "tqdm[Any]":
         disable = None if self._show_progress is None else not self._show_progress

@@ -64,10 +64,14 @@ class Cause(Frozen):
     sentence: str
     leaves: str | None = None
     """The first difference that it does not explain; None if it explains all."""
+    is_behind: bool = False
+    """Whether no known difference explains the difference before it. It was found after the port
+    had been given the reference's values there, and does not explain that difference."""
 
     def __str__(self) -> str:
         left = "" if self.leaves is None else f" It leaves unexplained: {self.leaves}."
-        return f"cause: {self.name}. {self.sentence}{left}"
+        where = "behind that, a " if self.is_behind else ""
+        return f"{where}cause: {self.name}. {self.sentence}{left}"
 
 
 class Result(Frozen):

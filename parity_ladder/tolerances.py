@@ -56,6 +56,9 @@ EPOCH_METRICS = Tolerance(_FLOAT64, 1e-5)
 #     python scripts/measure_tolerances.py trajectory --preset small --steps 120 --seeds 30
 # where the logarithm of the ratio has a standard deviation of 0.55: 5 times is 3 of these away.
 TIMES_THE_TWIN = 5.0
+# The same within one array of weights, of which a network has many: in these 30 runs of the small
+# network the worst array was at most 4.8 times as far (the column "worst array").
+TIMES_THE_TWIN_IN_AN_ARRAY = 25.0
 # A few ulps are always allowed: in the first steps a twin may by chance equal the reference.
 ALWAYS_ALLOWED_ULPS = 16
 

@@ -14,11 +14,12 @@ from parity_ladder.distances import FreeRunning
 from parity_ladder.frozen import finite
 from parity_ladder.judging import Judge
 from parity_ladder.rungs import TRAJECTORY, Forced
-from parity_ladder.side import Arrays, B, Side, State, Step, take_step
+from parity_ladder.side import B, Side, State, Step, take_step
 from parity_ladder.tolerances import (
     ALWAYS_ALLOWED_ULPS,
     ENVELOPE_EXCESS,
     TIMES_THE_TWIN,
+    TIMES_THE_TWIN_IN_AN_ARRAY,
     Precision,
 )
 from parity_ladder.twins import Envelope, moved_by_one_ulp
@@ -33,14 +34,21 @@ class _Follower(Generic[B]):
         """Absolute differences of the loss; NaN for a step in which a side shows none."""
         self.weights: list[float] = []
         """Absolute differences of the weight that differs most."""
+        self.by_array: dict[str, float] = {}
+        """The largest absolute difference so far in each array of weights."""
 
     def follow(self, forced: Forced[B]) -> None:
         """Take the next step, and append its distance from the reference's step."""
         step = take_step(self._side, self._state, forced.batch)
         self._state = step.state
         self.losses.append(_loss_difference(step, forced.step))
-        by_name = differences(step.state.weights, forced.step.state.weights)
-        self.weights.append(max((each.absolute for _, each in by_name), default=math.inf))
+        apart = {
+            name: difference.absolute
+            for name, difference in differences(step.state.weights, forced.step.state.weights)
+        }
+        self.weights.append(max(apart.values(), default=math.inf))
+        for name, absolute in apart.items():
+            self.by_array[name] = max(absolute, self.by_array.get(name, 0.0))
 
     @property
     def largest(self) -> dict[str, float]:
@@ -79,7 +87,9 @@ class FreeRun(Generic[B]):
         if precision == "float64":
             twin = reference.rounding_twin() or reference
             self._twin = _Follower(twin, moved_by_one_ulp(start, seed=0))
-        self._largest_loss = self._largest_weight = 0.0
+        self._largest_loss = 0.0
+        self._magnitudes: dict[str, float] = {}
+        """The largest magnitude of an element in each array of the reference's weights."""
         self._allowed: dict[str, float] = {}
 
     def follow(self, forced: Forced[B]) -> None:
@@ -89,7 +99,9 @@ class FreeRun(Generic[B]):
             self._twin.follow(forced)
         loss = (forced.step.data_loss or 0.0) + (forced.step.penalty or 0.0)
         self._largest_loss = max(self._largest_loss, abs(float(loss)))
-        self._largest_weight = max(self._largest_weight, _magnitude(forced.step.state.weights))
+        for name, array in forced.step.state.weights.items():
+            largest = float(np.abs(array).max(initial=0.0))
+            self._magnitudes[name] = max(largest, self._magnitudes.get(name, 0.0))
 
     @property
     def largest(self) -> dict[str, float]:
@@ -102,18 +114,50 @@ class FreeRun(Generic[B]):
         return {} if self._twin is None else self._twin.largest
 
     def judge(self, judge: Judge) -> None:
-        """Compare the port's largest differences with those of the twin, in float64."""
+        """Compare the port's largest differences with those of the twin, in float64.
+
+        The loss and the weight that differs most are judged, and then each array of weights by
+        itself, so that no array that rounding drives far hides another one.
+        """
         twin = self.twin_largest
-        if not all(map(math.isfinite, twin.values())):  # it would allow everything
+        if self._twin is None or not all(map(math.isfinite, twin.values())):
+            # it would allow everything
             judge.leave_out(TRAJECTORY, "the reference's own twin, one ulp away, is not finite")
             return
-        scales = {"loss": self._largest_loss, "weight": self._largest_weight}
-        self._allowed = {name: _allowed(twin[name], scales[name]) for name in self.largest}
-        shares = {name: value / self._allowed[name] for name, value in self.largest.items()}
-        worst = max(shares, key=lambda name: shares[name])
-        steps = len(self._port.weights)
-        where = f"largest absolute difference of a {worst} in {steps} free-running steps"
-        judge.judge(TRAJECTORY, self.largest[worst], self._allowed[worst], where)
+        scales = {"loss": self._largest_loss, "weight": max(self._magnitudes.values(), default=0.0)}
+        self._allowed = {
+            name: _at_least_some_ulps(TIMES_THE_TWIN * twin[name], scales[name])
+            for name in self.largest
+        }
+        measured = {
+            f"largest absolute difference of a {name}": (value, self._allowed[name])
+            for name, value in self.largest.items()
+        }
+        for name, value in self._port.by_array.items():
+            by_twin = TIMES_THE_TWIN_IN_AN_ARRAY * self._twin.by_array.get(name, 0.0)
+            allowed = _at_least_some_ulps(by_twin, self._magnitudes.get(name, 0.0))
+            measured[f"largest absolute difference within {name}"] = value, allowed
+        worst = max(measured, key=lambda each: measured[each][0] / measured[each][1])
+        where = f"{worst} in {len(self._port.weights)} free-running steps"
+        judge.judge(TRAJECTORY, *measured[worst], where)
+
+    @property
+    def largest_share(self) -> float:
+        """The largest difference within an array of weights, as a multiple of the twin's there.
+
+        Arrays that are a few ulps apart, which is always allowed, do not count.
+        """
+        if self._twin is None:
+            return 0.0
+        smallest = {n: ALWAYS_ALLOWED_ULPS * np.spacing(m) for n, m in self._magnitudes.items()}
+        return max(
+            (
+                value / max(self._twin.by_array[name], 1e-300)
+                for name, value in self._port.by_array.items()
+                if value > smallest[name]
+            ),
+            default=0.0,
+        )
 
     @property
     def table(self) -> FreeRunning | None:
@@ -130,14 +174,9 @@ class FreeRun(Generic[B]):
         )
 
 
-def _magnitude(arrays: Arrays) -> float:
-    """Return the largest magnitude of an element."""
-    return max((float(np.abs(a).max(initial=0.0)) for a in arrays.values()), default=0.0)
-
-
-def _allowed(twin: float, scale: float) -> float:
+def _at_least_some_ulps(by_twin: float, scale: float) -> float:
     """Return the tolerance by the twin's largest difference, at least a few ulps of the scale."""
-    return max(TIMES_THE_TWIN * twin, ALWAYS_ALLOWED_ULPS * float(np.spacing(scale)))
+    return max(by_twin, ALWAYS_ALLOWED_ULPS * float(np.spacing(scale)))
 
 
 def judge_envelope(judge: Judge, envelope: Envelope) -> None:

@@ -214,6 +214,38 @@ def test_runs_of_sides_that_name_their_weights_in_another_order_are_comparable()
     np.testing.assert_array_equal(ours, theirs)
 
 
+class HasALargeWeight(Regression):
+    """Keeps a weight of a million, an ulp of which is more than all that the others drift."""
+
+    def variable_shapes(self) -> Shapes:
+        return {**super().variable_shapes(), "large": ()}
+
+    def initial_state(self) -> State | None:
+        start = super().initial_state()
+        assert start is not None
+        return replace(start, weights={**start.weights, "large": np.array(1e6)})
+
+    def step(self, state: State, batch: Batch) -> Step:
+        others = {name: array for name, array in state.weights.items() if name != "large"}
+        step = super().step(replace(state, weights=others), batch)
+        weights = {**step.state.weights, "large": state.weights["large"]}
+        return replace(step, state=replace(step.state, weights=weights))
+
+
+def test_no_large_weight_hides_a_drift_of_the_others() -> None:
+    class Drifts(HasALargeWeight):
+        def step(self, state: State, batch: Batch) -> Step:
+            step = super().step(state, batch)
+            kernel = step.state.weights["kernel"] * (1 + 1e-12)
+            weights = {**step.state.weights, "kernel": kernel}
+            return replace(step, state=replace(step.state, weights=weights))
+
+    assert climbed(HasALargeWeight(), HasALargeWeight()).holds
+    result = climbed(Drifts(), HasALargeWeight())
+    assert failed(result) == ["trajectory"]
+    assert "within kernel in 6 free-running steps" in str(result.first_difference)
+
+
 def test_a_reference_whose_twin_is_not_finite_judges_no_trajectory() -> None:
     class Fragile(Regression):
         def step(self, state: State, batch: Batch) -> Step:

@@ -6,21 +6,28 @@ the cause. Then the port gets the reference's values at this place, and the sear
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parity_ladder.judging import FirstDifference, Judge
+from parity_ladder.known_differences.behind import (
+    LOSSES,
+    UPDATE,
+    given_the_references,
+    shown_by_keras,
+    shown_by_the_port,
+)
 from parity_ladder.known_differences.catalogue import Entry, entries_on
 from parity_ladder.known_differences.explaining import EXPLAINED, Seen, left_by
 from parity_ladder.known_differences.finding_places import metrics_place, place_of
 from parity_ladder.known_differences.loss_pairs import two_in_the_loss
 from parity_ladder.result import Cause
 from parity_ladder.rounding import RoundingTwin
-from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced, LookingRung
-from parity_ladder.side import Arrays, Step, take_step
+from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced
+from parity_ladder.side import Step, take_step
 from parity_ladder.tolerances import Precision
 
 if TYPE_CHECKING:
@@ -31,8 +38,6 @@ MOST_PLACES = 12
 """The number of places, at most, that are looked at in one port. Those of a mistake that was found
 at another place already do not count: one in all layers of a kind has as many places."""
 MOST_REPETITIONS = 60
-_UPDATE = ("optimizer state", "updated weights")
-_LOSSES = ("data loss", "penalty", "loss")
 
 
 @dataclass
@@ -47,6 +52,8 @@ class Search:
     steps_per_epoch: int
     skipped: set[tuple[str, str | None]] = field(default_factory=set)
     """Rungs, or single arrays of a rung, on which a difference is explained or given up."""
+    our_epoch: Sequence[Step] = ()
+    """The port's teacher-forced steps of the epoch, for its metrics."""
 
     def causes(self, first: FirstDifference, epoch: Sequence[Step]) -> list[Cause]:
         """Return the causes in the order of the ladder; a place without one has none."""
@@ -57,6 +64,7 @@ class Search:
         found: list[Cause] = []
         current: FirstDifference | None = first
         places = repetitions = 0
+        is_behind = False
         while current is not None and places < MOST_PLACES and repetitions < MOST_REPETITIONS:
             entry, arrays = self._found_before(current, found)
             if entry is None:
@@ -65,10 +73,17 @@ class Search:
             else:
                 repetitions += 1
             entries = [entry] if entry is not None else self._two_at(current)
-            self._go_behind(current, arrays)
+            self.port, skipped = given_the_references(
+                current, arrays, self.port, self.reference, self.forced[0]
+            )
+            self.skipped |= skipped
             following = self._behind(current)
             leaves = None if following is None else str(following)
-            found += [Cause(name=e.name, sentence=e.sentence, leaves=leaves) for e in entries]
+            found += [
+                Cause(name=e.name, sentence=e.sentence, leaves=leaves, is_behind=is_behind)
+                for e in entries
+            ]
+            is_behind = not entries
             current = following
         return _each_once(found)
 
@@ -102,7 +117,7 @@ class Search:
         entries = {
             e.name: e
             for e in entries_on(
-                *(_UPDATE if rung in _UPDATE else _LOSSES if rung in _LOSSES else (rung,))
+                *(UPDATE if rung in UPDATE else LOSSES if rung in LOSSES else (rung,))
             )
         }
         for entry in entries.values():
@@ -126,89 +141,19 @@ class Search:
         places = [self._seen(first, forced).place for forced in self.forced]
         return two_in_the_loss([place for place in places if place is not None]) or ()
 
-    def _seen(self, first: FirstDifference, forced: Forced[Any]) -> "Seen":
+    def _seen(self, first: FirstDifference, forced: Forced[Any]) -> Seen:
         """Return what there is to see of a difference in one step."""
         rung, array = first.rung.name, first.array
-        ours = self._show(first.rung, forced)
+        ours = shown_by_the_port(self.port, first.rung, forced)
+        if rung in UPDATE:
+            ours = {n: a for n, a in ours.items() if (rung, n) not in self.skipped}
         try:
             place = place_of(
                 rung, array, self.port, self.reference, forced, ours, self.steps_per_epoch
             )
         except (LookupError, StopIteration):  # a side does not show what belongs to this place
             place = None
-        return Seen(place, ours, cache(lambda: self._theirs(rung, forced)))
-
-    def _show(self, rung: Any, forced: Forced[Any]) -> Arrays:
-        """Return what the port shows on a rung; on both rungs of the update for one of these."""
-        if not isinstance(rung, LookingRung):
-            return {}
-        if rung.name == "parameter counts and shapes":
-            return {}
-        if rung.when == "before the first step":
-            return rung.show(self.port) or {}
-        step = take_step(self.port, forced.state, forced.batch)
-        if rung.name in _UPDATE:
-            arrays = {**step.state.optimizer, **step.state.weights}
-            return {n: a for n, a in arrays.items() if (rung.name, n) not in self.skipped}
-        return rung.show(self.port, forced, step) or {}
-
-    def _theirs(self, rung: str, forced: Forced[Any]) -> Arrays:
-        if rung == "initial optimizer state":
-            return self.reference.optimizer_before_training() or {}
-        if rung in _UPDATE:
-            return {**forced.step.state.optimizer, **forced.step.state.weights}
-        looking = next(each for each in IN_A_STEP if each.name == rung)
-        return looking.show(self.reference, forced, forced.step) or {}
-
-    def _go_behind(self, first: FirstDifference, explained: frozenset[str]) -> None:
-        """Give the port the reference's values at this place, so that it can be looked behind.
-
-        A mistake in the order of layers explains the outputs of several.
-        """
-        from parity_ladder.torch_side.given import Given
-
-        rung, array = first.rung.name, first.array
-        given = self.port.gets or Given(self.reference)
-        if rung == "layer outputs":
-            arrays = explained | {array}
-            self.skipped |= {(rung, each) for each in arrays}
-            given = replace(given, layers=given.layers | arrays, gradients=True)
-        elif rung in _LOSSES:
-            self.skipped |= {(name, None) for name in _LOSSES}
-            given = replace(given, gradients=True)
-        elif rung == "gradients":
-            self.skipped.add((rung, None))
-            given = replace(given, gradients=True)
-        elif rung == "clipped gradients":
-            self.skipped.add((rung, None))
-            given = replace(given, gradients=True, clipped=True)
-        elif rung == "learning rate":
-            self.skipped.add((rung, None))
-            given = replace(given, rate=True)
-        elif rung in _UPDATE:
-            self.skipped |= self._behind_an_update(explained)
-        elif rung == "statistics":  # which are among the weights after the update, too
-            self.skipped |= {(rung, array), ("updated weights", array)}
-        else:
-            self.skipped.add((rung, array))
-        self.port = self.port.given(given)
-
-    def _behind_an_update(self, explained: frozenset[str]) -> set[tuple[str, str | None]]:
-        """Return what is explained of an update: all of the variables that the entry speaks of.
-
-        The others may differ for another reason. Without an entry, none is looked for.
-        """
-        variables = self.reference.variables.keys()
-        of = {name if name in variables else name.partition("/")[2] for name in explained}
-        if not of or not of <= variables:
-            return {(name, None) for name in _UPDATE}
-        arrays = self._theirs(_UPDATE[0], self.forced[0])
-        return {
-            (rung, name)
-            for rung in _UPDATE
-            for name in arrays
-            if name in of or name.partition("/")[2] in of
-        }
+        return Seen(place, ours, cache(lambda: shown_by_keras(self.reference, rung, forced)))
 
     def _behind(self, first: FirstDifference) -> FirstDifference | None:
         """Return the next difference; None if there is none that can be seen.
@@ -269,11 +214,12 @@ class Search:
                 near.append((known[0], Cause(name=entry.name, sentence=entry.sentence)))
         return [min(near, key=lambda each: each[0])[1]] if near else []
 
-    our_epoch: Sequence[Step] = ()
-    """The port's teacher-forced steps of the epoch, for its metrics."""
-
 
 def _each_once(causes: Sequence[Cause]) -> list[Cause]:
-    """Return each cause once; what it leaves is what its last mention leaves."""
-    latest = {cause.name: cause for cause in causes}
-    return [latest[name] for name in dict.fromkeys(cause.name for cause in causes)]
+    """Return each cause once, at its first mention; what it leaves is what its last one leaves."""
+    latest = {cause.name: cause.leaves for cause in causes}
+    first = {cause.name: cause for cause in reversed(causes)}
+    return [
+        first[name].model_copy(update={"leaves": latest[name]})
+        for name in dict.fromkeys(cause.name for cause in causes)
+    ]

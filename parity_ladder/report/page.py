@@ -76,10 +76,10 @@ def verdict_of(result: Result, label: str = "", of_what: str = "") -> Verdict:
     """Return whether every rung holds, or where the first difference is and its causes."""
     if result.first_difference is not None:
         failed = next(rung.rung for rung in result.rungs if rung.passed is False)
-        sentences = [result.first_difference, *(str(cause) for cause in result.causes)]
-        if not result.causes and result.explanation is not None:
-            sentences.append(result.explanation)
-        sentences += _said_besides(result)
+        explained = [str(cause) for cause in result.causes]  # an old file has no explanation
+        if result.explanation is not None:
+            explained = result.explanation.split("\n")
+        sentences = [result.first_difference, *explained, *_said_besides(result)]
         return Verdict(label, of_what, False, f"First difference: {failed}", sentences)
     left = result.not_judged
     heading = "Every rung that was judged holds" if left else "Every rung holds"
