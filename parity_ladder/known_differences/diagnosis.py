@@ -26,7 +26,7 @@ from parity_ladder.known_differences.finding_places import metrics_place, place_
 from parity_ladder.known_differences.loss_pairs import two_in_the_loss
 from parity_ladder.result import Cause
 from parity_ladder.rounding import RoundingTwin
-from parity_ladder.rungs import EPOCH_METRICS, IN_A_STEP, Forced
+from parity_ladder.rungs import BEFORE_TRAINING, EPOCH_METRICS, IN_A_STEP, Forced
 from parity_ladder.side import Step, take_step
 from parity_ladder.tolerances import Precision
 
@@ -38,6 +38,7 @@ MOST_PLACES = 12
 """The number of places, at most, that are looked at in one port. Those of a mistake that was found
 at another place already do not count: one in all layers of a kind has as many places."""
 MOST_REPETITIONS = 60
+NOT_LOOKED_AT = "the steps, which were not looked at; mend this first, and climb again"
 
 
 @dataclass
@@ -79,6 +80,8 @@ class Search:
             self.skipped |= skipped
             following = self._behind(current)
             leaves = None if following is None else str(following)
+            if current.rung in BEFORE_TRAINING:
+                leaves = NOT_LOOKED_AT
             found += [
                 Cause(name=e.name, sentence=e.sentence, leaves=leaves, is_behind=is_behind)
                 for e in entries
