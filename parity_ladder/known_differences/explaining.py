@@ -9,6 +9,8 @@ import numpy as np
 from parity_ladder.comparison import compare
 from parity_ladder.known_differences.catalogue import Entry
 from parity_ladder.known_differences.places import UpdatePlace
+from parity_ladder.known_differences.recomputing import activated
+from parity_ladder.layer_names import LOGITS
 from parity_ladder.side import Arrays
 from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS
 
@@ -53,12 +55,30 @@ def left_by(
     }
     if array not in values:
         return math.inf, frozenset(values)
-    left = _parts_left(values, seen.ours, seen.theirs(), array, is_first=is_first)
+    readings = [(seen.ours, seen.theirs())]
+    if array.endswith(LOGITS):
+        readings.append(_after_the_activation(array, seen))
+    left = min(
+        (_parts_left(values, *reading, array, is_first=is_first) for reading in readings),
+        key=lambda parts: parts.get(array, math.inf),
+    )
     explained = {name: part for name, part in left.items() if part <= EXPLAINED}
     is_update = isinstance(seen.place, UpdatePlace)
     if is_update and array in explained and len(explained) >= MOST * len(left):
         return max(explained.values()), frozenset(explained) | noise
     return max(left.values(), default=0.0), frozenset(values)
+
+
+def _after_the_activation(array: str, seen: Seen) -> tuple[Arrays, Arrays]:
+    """Return what both sides show, the logits of a layer as its outputs.
+
+    Most variants compute a layer with its activation.
+    """
+    ours, theirs = (
+        {**shown, array: activated(seen.place.layer, shown[array])} if array in shown else shown
+        for shown in (seen.ours, seen.theirs())
+    )
+    return ours, theirs
 
 
 def _noise(place: Any) -> frozenset[str]:
