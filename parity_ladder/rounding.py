@@ -19,6 +19,8 @@ from parity_ladder.twins import moved_by_one_ulp
 
 DRAWS = 3
 """The number of twins, at most. In one of them, rounding may by chance cancel."""
+HOPELESS = 1e6
+"""No further twin is computed for a difference that is so many times as large as the first's."""
 
 
 class RoundingTwin(Generic[B]):
@@ -42,10 +44,13 @@ class RoundingTwin(Generic[B]):
         is_gradient = rung.name in {"gradients", "clipped gradients"}
         if is_gradient and absolute <= ALWAYS_ALLOWED_ULPS * _ulp_of_the_step(theirs):
             return True
-        return any(
-            absolute <= TIMES_THE_TWIN * self._distances(rung, theirs, draw).get(array, 0.0)
-            for draw in range(DRAWS)
-        )
+        for draw in range(DRAWS):
+            distance = self._distances(rung, theirs, draw).get(array, 0.0)
+            if absolute <= TIMES_THE_TWIN * distance:
+                return True
+            if 0 < distance < absolute / HOPELESS:
+                return False
+        return False
 
     def _distances(self, rung: LookingRung[Any], theirs: Shown, draw: int) -> dict[str, float]:
         """Return by array how far one twin is from the reference on a rung."""

@@ -57,7 +57,9 @@ def test_both_frameworks_compute_the_same(experiment: Experiment) -> None:
     assert [rung.rung for rung in result.not_judged] == []
 
 
-@pytest.mark.parametrize("fault", ["rho 0.99", "flatten order"])
+@pytest.mark.parametrize(
+    "fault", ["rho 0.99", pytest.param("flatten order", marks=pytest.mark.slow)]
+)
 def test_a_planted_fault_is_found_and_shrunk(fault: str) -> None:
     """Not by luck: the smallest experiment has what the fault needs, and nothing else."""
     smallest = find(

@@ -91,9 +91,14 @@ assert 'tensorflow' in Asked.names
         ("import torch_cnn, keras_ref", STEP_TORCH + STEP_KERAS),
         ("import torch_cnn, keras_ref", STEP_KERAS + STEP_TORCH),
         (TENSORFLOW_IS_ASKED_FOR, STEP_KERAS + STEP_TORCH),
-        ("import keras_ref, torch_cnn", STEP_KERAS + STEP_TORCH),
         ("import keras, torch_cnn, keras_ref", STEP_TORCH + STEP_KERAS),
-        ("import tensorflow, torch_cnn, keras_ref", STEP_KERAS + STEP_TORCH),
+        *(
+            pytest.param(imports, STEP_KERAS + STEP_TORCH, marks=pytest.mark.slow)
+            for imports in (
+                "import keras_ref, torch_cnn",
+                "import tensorflow, torch_cnn, keras_ref",
+            )
+        ),
     ],
     ids=lambda text: text.strip().partition("\n")[0],
 )
