@@ -11,7 +11,6 @@ from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
 from parity_ladder.pairing.matching import Match
 from parity_ladder.side import Arrays, State
-from parity_ladder.torch_side.dropout import NAMES as DROPOUTS
 from parity_ladder.torch_side.matching_values import by_value, has_activation, is_dropout, is_of
 from parity_ladder.torch_side.placing import (
     activation_after,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 NOT_FOUND = "no output of the port has its values, in any order of axes"
 NO_LAST_ACTIVATION = "the port has no such activation there; what goes into it was compared"
+WITHIN_AN_OPERATION = "the port computes it within one operation of PyTorch"
 _CHANNELS_FIRST = ("conv", "batch_norm", "pool", "interpolate", "instance_norm", "group_norm")
 
 
@@ -67,7 +67,7 @@ def align(
     they are known. Layers that could be exchanged are exchanged where more outputs are found that
     way.
     """
-    made = _recorded(side, state, batch)
+    made, dropouts = _recorded(side, state, batch)
     found = by_value(theirs, made, calls, pairs)
     for _ in range(len(pairs.matches)):
         better = _exchanged(side, pairs, theirs, calls, found, state, batch)
@@ -88,16 +88,19 @@ def align(
         if place is None and not in_the_loss:
             place = _by_its_module(name, output, pairs, made, call)
         if place is None:
-            missing[name] = NO_LAST_ACTIVATION if name + LOGITS in shown else NOT_FOUND
+            missing[name] = _why_missing(name, shown, pairs)
         else:
             shown[name] = place
     ordered = {name: shown[name] for name in theirs if name in shown}
-    return Alignment(ordered, missing, _dropouts(theirs, made))
+    calls_of_dropout = [each for each in made if each.key in dropouts]
+    return Alignment(ordered, missing, _dropouts(theirs, calls_of_dropout, made))
 
 
-def _recorded(side: "TorchSide", state: State, batch: Any) -> list[Recorded]:
+def _recorded(side: "TorchSide", state: State, batch: Any) -> tuple[list[Recorded], Sequence[str]]:
+    """Return the outputs of a step, and the keys of the calls of dropout among them."""
     with side._on(state):
-        return side.taken(state, batch, None)[1].outputs
+        watch = side.taken(state, batch, None)[1]
+    return watch.of_the_training(), watch.dropouts
 
 
 def _exchanged(
@@ -125,7 +128,7 @@ def _exchanged(
         for other in others:
             kept = list(pairs.matches)
             pairs.exchange(one, other, "by activations")
-            made = _recorded(side, state, batch)
+            made, _ = _recorded(side, state, batch)
             now = by_value(theirs, made, calls, pairs)
             if _agreeing(theirs, now) > before:
                 return made, now
@@ -171,6 +174,15 @@ def _by_its_kind(
     return chosen.key, likely_axes(call.outputs[0], chosen.array, channels_first=first)
 
 
+def _why_missing(name: str, shown: Mapping[str, Any], pairs: Pairs) -> str:
+    """Return why the output of a layer cannot be compared."""
+    if name + LOGITS in shown:
+        return NO_LAST_ACTIVATION
+    fused = [each.theirs.name for each in pairs.matches if each.ours.kind == "attention"]
+    is_fused = any(name.startswith(f"{layer}/") for layer in fused)
+    return WITHIN_AN_OPERATION if is_fused else NOT_FOUND
+
+
 def _is_within(call: "LayerCall", calls: "Sequence[LayerCall]", found: Mapping[str, Any]) -> bool:
     """Return whether layers follow on a layer, and none of the next is found."""
     following = users(call, calls)
@@ -208,13 +220,14 @@ def _by_its_module(
     return chosen.key, likely_axes(output, chosen.array, channels_first=first)
 
 
-def _dropouts(theirs: Arrays, made: Sequence[Recorded]) -> dict[int, tuple[str, Axes]]:
+def _dropouts(
+    theirs: Arrays, calls: Sequence[Recorded], made: Sequence[Recorded]
+) -> dict[int, tuple[str, Axes]]:
     """Return the Dropout layer of each call of dropout; without dropping, both pass values on.
 
     Where the values differ, since an earlier layer does, they are paired in their order.
     """
     waiting = [name for name in theirs if is_dropout(name)]
-    calls = [each for each in made if each.key.partition("#")[0] in DROPOUTS]
     found: dict[int, tuple[str, Axes]] = {}
     for number, call in enumerate(calls):
         for name in waiting:

@@ -98,6 +98,7 @@ class Borrowed:
         """Give the module tensors of its own in `dtype`, and put everything back at the end."""
         with ExitStack() as stack:
             for name, each in named_modules(self.module):
+                stack.callback(setattr, each, "training", each.training)
                 for parameter in each.parameters(recurse=False):
                     stack.enter_context(_other_values(parameter, dtype))
                 for buffer_name, buffer in each.named_buffers(recurse=False):

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
+from parity_ladder.pairing.torch_units import named_tensors
 
 
 def must_be_a_port(
@@ -36,6 +37,13 @@ def must_be_a_port(
         )
     if pairs.module is not module:
         raise LadderError("pairs are of another module; accepted: pair(keras_model, module)")
+    own = {id(tensor) for tensor in named_tensors(module).values()}
+    held = [each for group in optimizer.param_groups for each in group["params"]]
+    if others := [each for each in held if id(each) not in own]:
+        raise LadderError(
+            f"the optimizer has {len(others)} parameters that are no part of the module, the first"
+            f" of shape {tuple(others[0].shape)}; accepted: parameters of the module"
+        )
     for each in schedulers:
         if not hasattr(each, "state_dict"):
             raise LadderError(

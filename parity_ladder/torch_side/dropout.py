@@ -1,5 +1,6 @@
 """Dropout in a PyTorch module by the masks of the Keras layers that it corresponds to."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,7 +28,9 @@ class DropoutCalls:
     ) -> None:
         """`layers` are the Keras layer of each call of dropout, and the order of its axes."""
         self._mode, self._iteration, self._layers = mode, iteration, layers
-        self._count = 0
+        self._calls: Counter[str] = Counter()
+        self.keys: list[str] = []
+        """Those of these calls, such as `dropout#0`, as outputs are recorded."""
         self.rates: list[float] = []
         """The rates of the calls that drop values, or would if dropout were not off."""
 
@@ -42,12 +45,14 @@ class DropoutCalls:
             )
         if func not in DROPOUTS:
             return func(*args, **kwargs)
+        key = f"{func.__name__}#{self._calls[func.__name__]}"
+        self._calls[func.__name__] += 1
         rate, training = _settings(args, kwargs)
-        number = self._count
-        self._count += 1
         inputs: Tensor = args[0] if args else kwargs["input"]
         if not training or rate == 0:
             return inputs * 1
+        number = len(self.keys)
+        self.keys.append(key)
         self.rates.append(rate)
         if self._mode == "off":
             return inputs * 1

@@ -4,6 +4,7 @@ A state of PyTorch goes by the parameter and its own name, such as `exp_avg`. Ke
 thing `momentum`. Optimizers whose states have Keras' names already need no line here.
 """
 
+import inspect
 from collections.abc import Mapping
 
 from torch import optim
@@ -57,11 +58,30 @@ def factor(optimizer: optim.Optimizer, name: str, rate: float) -> float:
     return 1.0
 
 
+_COUPLE_WEIGHT_DECAY = (
+    optim.ASGD, optim.Adadelta, optim.Adagrad, optim.Adamax, optim.RMSprop, optim.SGD,
+)  # fmt: skip
+"""Those of PyTorch's optimizers that couple it and have no setting to decouple it."""
+
+
 def couples_weight_decay(optimizer: optim.Optimizer) -> bool:
-    """Return whether `weight_decay` is added to the gradient, as an L2 penalty's gradient is."""
-    if isinstance(optimizer, optim.Adafactor) or type(optimizer).__name__.endswith("AdamW"):
-        return False
-    return not any(group.get("decoupled_weight_decay") is True for group in optimizer.param_groups)
+    """Return whether `weight_decay` is added to the gradient, as an L2 penalty's gradient is.
+
+    An optimizer that is neither PyTorch's nor says so by `decoupled_weight_decay` is taken for one
+    that decouples it, as Lion does.
+    """
+    decoupled = [
+        group["decoupled_weight_decay"]
+        for group in optimizer.param_groups
+        if "decoupled_weight_decay" in group
+    ]
+    if decoupled:  # PyTorch's Adam says True or False, those of `keras_for_torch` a second rate
+        return not any(each is True for each in decoupled)
+    step = inspect.unwrap(type(optimizer).step)
+    return any(
+        isinstance(optimizer, made) and step is inspect.unwrap(made.step)
+        for made in _COUPLE_WEIGHT_DECAY
+    )
 
 
 def clips_by_itself(optimizer: optim.Optimizer) -> bool:

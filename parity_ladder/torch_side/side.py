@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity_ladder.dropout_masks import Dropout
+from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_modules, named_tensors
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
@@ -25,7 +26,7 @@ from parity_ladder.torch_side.given import Given
 from parity_ladder.torch_side.optimizer_names import clips_by_itself
 from parity_ladder.torch_side.optimizer_state import OptimizerState
 from parity_ladder.torch_side.trial import as_trial, must_be_repeatable, randomised
-from parity_ladder.torch_side.unpaired import adapted, constants, notes_on
+from parity_ladder.torch_side.unpaired import adapted, constants, notes_on, notes_on_evaluation
 from parity_ladder.torch_side.update import watching_the_update
 from parity_ladder.torch_side.watching import Watch, dense, watching
 
@@ -139,8 +140,8 @@ class TorchSide(Side[Batch]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What has no counterpart, and what was paired by activations, not by order."""
-        return notes_on(self.pairs)
+        """What has no counterpart, what was paired by activations, and what was not compared."""
+        return (*notes_on(self.pairs), *notes_on_evaluation(self.module, self._rates))
 
     def not_compared(self, rung: str) -> Mapping[str, str]:
         """Return what this port cannot show, with the reasons."""
@@ -247,6 +248,12 @@ class TorchSide(Side[Batch]):
         ):
             returned = self._training_step(*tensors)
         update.must_be_one()
+        watch.dropouts = handle.keys
+        if watch.is_in_parts and len(watch.losses) > 1:
+            raise LadderError(
+                f"the port computes its loss in {len(watch.losses)} parts, with a backward pass"
+                " after each; accepted: one forward pass of the whole batch before backward()"
+            )
         self._rates = sorted(handle.rates)
         self._state.rate = update.rate
 

@@ -1,9 +1,12 @@
 """What has no counterpart on the other side, and may still be left out of a comparison."""
 
+from collections.abc import Sequence
+
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from parity_ladder.pairing import Pairs
-from parity_ladder.pairing.torch_units import named_tensors
+from parity_ladder.pairing.torch_units import named_modules, named_tensors
 
 
 def adapted(pairs: Pairs) -> dict[str, str]:
@@ -36,3 +39,15 @@ def notes_on(pairs: Pairs) -> tuple[str, ...]:
     alone = [name for name in pairs.unpaired_theirs if name not in pairs.adapted]
     notes += [f"not paired, Keras: {name}: {pairs.why_unpaired(name)}" for name in alone]
     return tuple(notes)
+
+
+def notes_on_evaluation(module: nn.Module, rates: Sequence[float]) -> tuple[str, ...]:
+    """Return that only training was compared, for a module that evaluates in another way.
+
+    `rates` are those of the dropouts in a training step.
+    """
+    if rates or any(isinstance(each, _BatchNorm) for _, each in named_modules(module)):
+        return (
+            "training was compared; evaluation, in which BatchNorm and dropout differ, was not",
+        )
+    return ()

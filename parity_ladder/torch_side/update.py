@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
@@ -96,7 +97,18 @@ def watching_the_update(
         in_float32 = torch.get_default_dtype() == torch.float32
         update.rate = float(np.float32(rate)) if in_float32 else rate
 
+    trained = {id(tensor) for tensor in named_tensors(module).values()}
+
+    def must_be_the_only_one(other: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001
+        held = (each for group in other.param_groups for each in group["params"])
+        if other is not optimizer and any(id(each) in trained for each in held):
+            raise LadderError(
+                f"the port's step steps a second optimizer, {type(other).__name__}, on parameters"
+                " of the module; accepted: one optimizer, which may have several parameter groups"
+            )
+
     with ExitStack() as stack:
+        stack.callback(register_optimizer_step_pre_hook(must_be_the_only_one).remove)
         stack.callback(optimizer.register_step_pre_hook(before).remove)
         if gradients:
             for hook in _replacing_gradients(module, watch, gradients, rows):

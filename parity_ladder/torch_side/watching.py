@@ -5,7 +5,7 @@ outputs of modules by a hook on all of them, in plain lists too.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
+
+from parity_ladder.errors import LadderError
 
 PASSED_ON = " passed on"
 """Ends the key of an output that also stands for a layer behind it, which the port leaves out."""
@@ -34,6 +36,8 @@ class Recorded:
     """The `id`s of the tensors that went in."""
     tensor: int
     """The `id` of the output."""
+    has_gradient: bool
+    """False for what was computed under `no_grad`."""
 
 
 @dataclass
@@ -52,8 +56,18 @@ class Watch:
     alive: list[Tensor] = field(default_factory=list)
     """Keeps the tensors, so that no `id` is used twice."""
 
+    dropouts: Sequence[str] = ()
+    """The keys of the calls of dropout that drop values, or would if dropout were not off."""
+    is_in_parts: bool = False
+    """Whether the module was called again after a backward pass."""
+
+    def of_the_training(self) -> list[Recorded]:
+        """Return the outputs but for those of an evaluation beside the training."""
+        used = {id(each) for each in self.towards_the_loss()}
+        return [each for each in self.outputs if each.has_gradient or id(each) in used]
+
     def towards_the_loss(self) -> list[Recorded]:
-        """Return the outputs that the loss was made of."""
+        """Return the outputs that the loss was made of, as far as the calls show it."""
         reached = set(self.ends)
         found = []
         for each in reversed(self.outputs):
@@ -87,16 +101,26 @@ class _Mode(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         name = getattr(func, "__name__", str(func))
         if name == "backward":
-            self._watch.losses.append(args[0].detach().clone())
-            self._watch.ends.add(id(args[0]))
-            self._watch.alive.append(args[0])
-            self.is_over = True
+            for loss in _tensors([args[0] if args else kwargs["tensors"]]):
+                self._end(loss)
         if self.is_over or self.is_recording:  # the backward pass and the update, or this package
             return func(*args, **kwargs)
         result = self._call(func, args, kwargs)
         if name in {"__get__", "__set__", "detach", "clone"}:
             return result
         return self.record(name, result, (args, kwargs))
+
+    def _end(self, loss: Tensor) -> None:
+        """Keep what the backward pass begins at."""
+        if loss.numel() != 1:
+            raise LadderError(
+                f"the port calls backward() on a tensor of shape {tuple(loss.shape)}; accepted: its"
+                " loss, a single number"
+            )
+        self._watch.losses.append(loss.detach().clone())
+        self._watch.ends.add(id(loss))
+        self._watch.alive.append(loss)
+        self.is_over = True
 
     def record(self, name: str, result: Any, inputs: Any) -> Any:
         """Record the floating-point tensors of a result, and return it with replacements."""
@@ -117,13 +141,19 @@ class _Mode(TorchFunctionMode):
     def _record_one(self, key: str, tensor: Tensor, inputs: Any) -> Tensor:
         if not tensor.is_floating_point():
             return tensor
+        if tensor.dtype not in {torch.float64, torch.float32}:
+            raise LadderError(
+                f"the port computes {key.partition('#')[0]} in {tensor.dtype}; accepted: float64 or"
+                " float32, so a step without autocast"
+            )
         if self._replace is not None:
             tensor = self._replace(key, tensor)
         watch = self._watch
         if watch.wanted is None or key in watch.wanted:
             sources = frozenset(id(each) for each in _tensors(inputs))
             array = np.array(tensor.detach().cpu().numpy())
-            watch.outputs.append(Recorded(key, array, sources, id(tensor)))
+            has_gradient = torch.is_grad_enabled()
+            watch.outputs.append(Recorded(key, array, sources, id(tensor), has_gradient))
             watch.alive += [tensor, *_tensors(inputs)]
         return tensor if key.endswith(PASSED_ON) else self._passed_on(key, tensor)
 
@@ -173,7 +203,11 @@ def watching(
     mode = _Mode(watch, call, replace)
 
     def seen(submodule: nn.Module, inputs: Any, output: Any) -> Any:
-        if id(submodule) not in names or submodule is module or mode.is_over:
+        if id(submodule) not in names:
+            return output
+        if mode.is_over and torch.is_grad_enabled() and submodule.training:
+            watch.is_in_parts = True
+        if submodule is module or mode.is_over:
             return output
         mode.is_recording = True
         try:
