@@ -29,6 +29,22 @@ def must_be_climbable(model: object, dtype: str, dropout: str) -> None:
             f"model {model.name} has a train_step of its own; accepted: a model that trains by"
             " Keras' train_step, since the climb takes that step itself"
         )
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise LadderError(
+            f"model {model.name} has a LossScaleOptimizer; accepted: the optimizer within it, since"
+            " the climb computes in float64 or float32, where no loss is to be scaled"
+        )
+    if count := model.optimizer.gradient_accumulation_steps:
+        raise LadderError(
+            f"the optimizer has gradient_accumulation_steps = {count}; accepted: none, so that each"
+            " batch makes an update"
+        )
+    for layer in model._flatten_layers():
+        if layer.compute_dtype != layer.variable_dtype:
+            raise LadderError(
+                f"layer {layer.name} computes in {layer.compute_dtype} on variables in"
+                f" {layer.variable_dtype}; accepted: a model in one dtype, without a mixed policy"
+            )
     for name, value, accepted in (
         ("dtype", dtype, ("float64", "float32")),
         ("dropout", dropout, ("shared", "off")),

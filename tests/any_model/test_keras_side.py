@@ -227,3 +227,18 @@ def test_dropout_drops_what_the_masks_say_and_the_same_again() -> None:
     kept = first != 0
     assert 0.45 < kept.mean() < 0.55
     assert_close(first[kept], batch[0].astype(np.float64)[kept] * 2, 0)
+
+
+def test_an_optimizer_or_a_policy_that_float64_has_no_use_for_is_refused() -> None:
+    def refused(model: keras.Model) -> str:
+        with pytest.raises(LadderError) as error:
+            KerasSide(model)
+        return str(error.value)
+
+    model = regression(L.Dense(3))
+    model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=2), "mse")
+    assert "gradient_accumulation_steps = 2; accepted: none" in refused(model)
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)), "mse")
+    assert "has a LossScaleOptimizer; accepted: the optimizer within it" in refused(model)
+    mixed = regression(L.Dense(3, dtype="mixed_bfloat16"))
+    assert "computes in bfloat16 on variables in float32; accepted: a model in" in refused(mixed)
