@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,13 +70,3 @@ def likely_axes(theirs: Array, ours: Array, *, channels_first: bool) -> Axes:
             return Axes(order, theirs.shape)
     order = orders[0]
     return Axes(order, ours.transpose(order).shape)
-
-
-def first_same(
-    theirs: Array, ours: Sequence[Array], is_free: Callable[[int], bool] = lambda _: True
-) -> tuple[int, Axes] | None:
-    """Return the first of the port's outputs that is the same as `theirs`, and how it lies."""
-    for place, each in enumerate(ours):
-        if is_free(place) and (axes := axes_between(theirs, each)) is not None:
-            return place, axes
-    return None

@@ -99,7 +99,7 @@ def align(
 def _recorded(side: "TorchSide", state: State, batch: Any) -> tuple[list[Recorded], Sequence[str]]:
     """Return the outputs of a step, and the keys of the calls of dropout among them."""
     with side._on(state):
-        watch = side.taken(state, batch, None)[1]
+        watch = side.watched_step(state, batch, None)[1]
     return watch.of_the_training(), watch.dropouts
 
 

@@ -119,7 +119,7 @@ class TorchSide(Side[Batch]):
             self._borrowed.load_settings(settings)
             if self._borrowed.adds_to_gradients:
                 self._borrowed.load_gradients(self._borrowed.gradients_after(state.iteration))
-            step, watch = self.taken(state, batch, frozenset(self._alignment.keys))
+            step, watch = self.watched_step(state, batch, frozenset(self._alignment.keys))
             self._borrowed.keep_settings(state.iteration + 1)
             if self._borrowed.adds_to_gradients:
                 self._borrowed.keep_gradients(state.iteration + 1)
@@ -227,7 +227,7 @@ class TorchSide(Side[Batch]):
         rate = None if self._given is None else self._given.rate_before(state)
         self._state.load(state, settings, rate)
 
-    def taken(
+    def watched_step(
         self, state: State, batch: Batch, wanted: frozenset[str] | None
     ) -> tuple[Step, Watch]:
         """Take a step on the borrowed module; record the outputs `wanted`, or all for None."""

@@ -54,7 +54,7 @@ def _works_in_float32(side: "TorchSide", state: State, batch: Any) -> bool:
     lower = replace(state, weights=weights, optimizer=optimizer)
     try:
         with side._on(lower):
-            side.taken(lower, batch, None)
+            side.watched_step(lower, batch, None)
     except Exception:  # then it is not the dtype
         return False
     return True
@@ -73,7 +73,7 @@ def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
         with side._on(state):
             side._borrowed.load_gradients(left)
             try:
-                step, watch = side.taken(state, batch, None)
+                step, watch = side.watched_step(state, batch, None)
             except RuntimeError as error:
                 if is_float64 and _works_in_float32(side, state, batch):
                     raise Float32OnlyError(
