@@ -19,7 +19,11 @@ from parity_ladder.side import Arrays, Shapes, Side, State, Step
 from parity_ladder.torch_side.alignment import Alignment, align
 from parity_ladder.torch_side.batches import as_tensors, detached, size_of
 from parity_ladder.torch_side.borrowing import Borrowed, HasState, fused_rates
-from parity_ladder.torch_side.checks import must_be_a_port, must_drop_alike
+from parity_ladder.torch_side.checks import (
+    must_be_a_batch,
+    must_be_a_port,
+    must_drop_alike,
+)
 from parity_ladder.torch_side.decay import added_decay, decay_penalty
 from parity_ladder.torch_side.dropout import DropoutCalls
 from parity_ladder.torch_side.given import Given
@@ -93,6 +97,7 @@ class TorchSide(Side[Batch]):
 
     def meet(self, other: Side[Batch], state: State, batch: Batch) -> None:
         """Try a step, and find the reference's layers among the outputs of the port."""
+        must_be_a_batch(batch)
         state = state if self._given else randomised(state)
         theirs = other.layer_outputs(state, batch) or {}
         # Without dropout, so that a layer is found by its values.

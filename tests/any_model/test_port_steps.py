@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parity_ladder import LadderError, Result, TorchSide, pair
-from tests.any_model.small_models import L, climbed, regression, stepping
+from tests.any_model.small_models import L, climbed, numbers, regression, stepping
 
 Step = Callable[[Tensor, Tensor], Any]
 
@@ -148,6 +148,15 @@ def test_a_second_optimizer_is_refused_before_it_steps() -> None:
         second.step()
 
     assert "steps a second optimizer, Adam, on parameters of the module" in refused(step)
+
+
+def test_a_batch_that_has_no_parts_is_refused() -> None:
+    model, net = regression(L.Dense(3)), nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    pairs = pair(model, net, quiet=True)
+    port = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs)
+    with pytest.raises(LadderError, match="a batch is of type ndarray; accepted: a tuple such as"):
+        climbed(model, port, [x for x, _ in numbers()])
 
 
 def test_an_optimizer_of_other_parameters_is_refused() -> None:
