@@ -52,8 +52,12 @@ def pair(model: "keras.Model", module: nn.Module, *, quiet: bool = False) -> "Pa
 
     Raises `LadderError` for a model that is not built.
     """
+    import keras
+
     from parity_ladder.keras_side.names import variable_names
 
+    if not isinstance(model, keras.Model):
+        raise LadderError(f"model is of type {type(model).__name__}; accepted: a keras.Model")
     if not model.built or not model.variables:
         raise LadderError(
             f"model {model.name} has no variables yet; accepted: a built model, for example after"
@@ -144,14 +148,23 @@ class Pairs:
         return new
 
     def _variable_by_hand(self, name: str, ours: Tensor | str) -> Match:
+        if any(unit.name == name for unit in self._theirs):
+            what = repr(ours) if isinstance(ours, str) else type(ours).__name__
+            modules = filter(None, dict(named_modules(self.module)))
+            raise LadderError(
+                f"pairs[{name!r}] = {what}: it is no module of the port; accepted for a layer:"
+                f" {', '.join(modules)}"
+            )
         if name not in self._shapes:
             names = ", ".join(self._shapes)
             raise LadderError(f"pairs[{name!r}]: no such variable in the model; accepted: {names}")
         tensors = named_tensors(self.module)
         found = [n for n, each in tensors.items() if each is ours or n == ours]
         if not found:
+            what = repr(ours) if isinstance(ours, str) else type(ours).__name__
             raise LadderError(
-                f"pairs[{name!r}]: it is no tensor of the module; accepted: {', '.join(tensors)}"
+                f"pairs[{name!r}] = {what}: it is no tensor of the module; accepted:"
+                f" {', '.join(tensors)}"
             )
         unit = next(u for u in self._theirs if any(part.name == name for part in u.parts.values()))
         role = next(role for role, part in unit.parts.items() if part.name == name)

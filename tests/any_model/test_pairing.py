@@ -185,6 +185,8 @@ def test_variables_can_be_paired_by_hand() -> None:
         ("none", "0", "no such layer in the model; accepted: dense"),
         ("dense", nn.Linear(4, 1), "it is no part of the module; accepted: 0"),
         ("dense/none", torch.zeros(1), "no such variable in the model; accepted: dense/kernel"),
+        ("dense", 3, "= int: it is no module of the port; accepted for a layer: 0"),
+        ("dense", "body", "= 'body': it is no module of the port; accepted for a layer: 0"),
         ("dense/kernel", torch.zeros(1), "it is no tensor of the module; accepted: 0.weight"),
     ],
 )
@@ -211,6 +213,8 @@ def test_what_has_no_counterpart_says_why() -> None:
 def test_a_model_that_is_not_built_is_refused() -> None:
     with pytest.raises(LadderError, match="has no variables yet"):
         pair(keras.Sequential([L.Dense(1)]), nn.Linear(4, 1))
+    with pytest.raises(LadderError, match="model is of type str; accepted: a"):
+        pair("model", nn.Linear(1, 1))
     with pytest.raises(LadderError, match="module is of type str"):
         pair(regression(), "net")  # type: ignore[arg-type]
 
