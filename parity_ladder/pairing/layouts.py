@@ -30,6 +30,8 @@ def layout_of(kind: str, role: str, theirs: Shape, ours: Shape) -> Layout | None
     """
     if math.prod(theirs) != math.prod(ours):
         return None
+    if not kind and theirs == ours:
+        return _as_it_is()
     if kind == "gru" and role.startswith("bias/"):
         return _gates("(z, r, h) -> (r, z, n)", theirs, ours)
     role = role.rpartition("/")[2]
@@ -40,10 +42,14 @@ def layout_of(kind: str, role: str, theirs: Shape, ours: Shape) -> Layout | None
     if role == "kernel":
         return _kernel(kind, theirs, ours)
     if theirs == ours:
-        return Layout("as it is", lambda a: a, lambda a: a)
+        return _as_it_is()
     if kind == "embedding":
         return None
     return _reshaped(theirs, ours)
+
+
+def _as_it_is() -> Layout:
+    return Layout("as it is", lambda a: a, lambda a: a)
 
 
 def _kernel(kind: str, theirs: Shape, ours: Shape) -> Layout | None:

@@ -168,9 +168,15 @@ class Pairs:
             )
         unit = next(u for u in self._theirs if any(part.name == name for part in u.parts.values()))
         role = next(role for role, part in unit.parts.items() if part.name == name)
-        theirs = Unit(unit.name, unit.layer, unit.kind, {role: Part(name, self._shapes[name])})
+        shape = self._shapes[name]
         mine = Part(found[0], tuple(tensors[found[0]].shape))
-        return Match(theirs, Unit(found[0], "tensor", unit.kind, {role: mine}), "by hand")
+        # A module of one's own may hold a kernel as Keras does, which the shape tells if no two
+        # axes are equally long.
+        of_known_kind = {part.name for u in self._ours if u.kind for part in u.parts.values()}
+        is_the_same = shape == mine.shape and len(set(shape)) == len(shape)
+        kind = "" if is_the_same and found[0] not in of_known_kind else unit.kind
+        theirs = Unit(unit.name, unit.layer, kind, {role: Part(name, shape)})
+        return Match(theirs, Unit(found[0], "tensor", kind, {role: mine}), "by hand")
 
     @property
     def variables(self) -> Iterator[PairedVariable]:

@@ -251,3 +251,25 @@ def test_query_key_and_value_may_be_one_matrix() -> None:
     assert [each for each in carried(port.pairs).values() if "qkv.weight" in each] == [
         "qkv.weight[0:4]", "qkv.weight[4:8]", "qkv.weight[8:12]",
     ]  # fmt: skip
+
+
+def test_a_kernel_that_a_module_holds_as_keras_does_is_paired_by_hand() -> None:
+    class Dense(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w, self.b = nn.Parameter(torch.zeros(4, 3)), nn.Parameter(torch.zeros(3))
+            self.head = nn.Linear(3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Return the prediction for x (batch, 4)."""
+            head: Tensor = self.head(x @ self.w + self.b)
+            return head
+
+    model, net = regression(L.Dense(3, name="own")), Dense()
+    pairs = pair(model, net, quiet=True)
+    pairs["own/kernel"] = net.w
+    pairs["own/bias"] = net.b
+    assert [each.layout.text for each in pairs.variables if each.layout][:2] == ["as it is"] * 2
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    result = climbed(model, TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs))
+    assert result.holds, str(result)
