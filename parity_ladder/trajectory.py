@@ -120,8 +120,7 @@ class FreeRun(Generic[B]):
         itself, so that no array that rounding drives far hides another one.
         """
         twin = self.twin_largest
-        if self._twin is None or not all(map(math.isfinite, twin.values())):
-            # it would allow everything
+        if not all(map(math.isfinite, twin.values())):  # it would allow everything
             judge.leave_out(TRAJECTORY, "the reference's own twin, one ulp away, is not finite")
             return
         scales = {"loss": self._largest_loss, "weight": max(self._magnitudes.values(), default=0.0)}
@@ -133,8 +132,9 @@ class FreeRun(Generic[B]):
             f"largest absolute difference of a {name}": (value, self._allowed[name])
             for name, value in self.largest.items()
         }
+        of_the_twin = {} if self._twin is None else self._twin.by_array
         for name, value in self._port.by_array.items():
-            by_twin = TIMES_THE_TWIN_IN_AN_ARRAY * self._twin.by_array.get(name, 0.0)
+            by_twin = TIMES_THE_TWIN_IN_AN_ARRAY * of_the_twin.get(name, 0.0)
             allowed = _at_least_some_ulps(by_twin, self._magnitudes.get(name, 0.0))
             measured[f"largest absolute difference within {name}"] = value, allowed
         worst = max(measured, key=lambda each: measured[each][0] / measured[each][1])

@@ -16,6 +16,7 @@ from parity_ladder.judging import FirstDifference, Judge
 from parity_ladder.known_differences.behind import (
     LOSSES,
     UPDATE,
+    Skipped,
     given_the_references,
     shown_by_keras,
     shown_by_the_port,
@@ -51,7 +52,7 @@ class Search:
     forced: Sequence[Forced[Any]]
     """A few steps of the reference, from the first difference on."""
     steps_per_epoch: int
-    skipped: set[tuple[str, str | None]] = field(default_factory=set)
+    skipped: Skipped = field(default_factory=set)
     """Rungs, or single arrays of a rung, on which a difference is explained or given up."""
     our_epoch: Sequence[Step] = ()
     """The port's teacher-forced steps of the epoch, for its metrics."""

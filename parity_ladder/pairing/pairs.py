@@ -149,11 +149,10 @@ class Pairs:
 
     def _variable_by_hand(self, name: str, ours: Tensor | str) -> Match:
         if any(unit.name == name for unit in self._theirs):
-            what = repr(ours) if isinstance(ours, str) else type(ours).__name__
             modules = filter(None, dict(named_modules(self.module)))
             raise LadderError(
-                f"pairs[{name!r}] = {what}: it is no module of the port; accepted for a layer:"
-                f" {', '.join(modules)}"
+                f"pairs[{name!r}] = {_told(ours)}: it is no module of the port; accepted for a"
+                f" layer: {', '.join(modules)}"
             )
         if name not in self._shapes:
             names = ", ".join(self._shapes)
@@ -161,9 +160,8 @@ class Pairs:
         tensors = named_tensors(self.module)
         found = [n for n, each in tensors.items() if each is ours or n == ours]
         if not found:
-            what = repr(ours) if isinstance(ours, str) else type(ours).__name__
             raise LadderError(
-                f"pairs[{name!r}] = {what}: it is no tensor of the module; accepted:"
+                f"pairs[{name!r}] = {_told(ours)}: it is no tensor of the module; accepted:"
                 f" {', '.join(tensors)}"
             )
         unit = next(u for u in self._theirs if any(part.name == name for part in u.parts.values()))
@@ -285,3 +283,8 @@ class Pairs:
             there = found.setdefault(theirs.name, np.zeros(self._shapes[theirs.name], block.dtype))
             there[theirs.block or ...] = each.layout.to_keras(block)
         return found
+
+
+def _told(value: object) -> str:
+    """Return a name as it is, and the type of anything else."""
+    return repr(value) if isinstance(value, str) else type(value).__name__

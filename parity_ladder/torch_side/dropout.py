@@ -1,6 +1,5 @@
 """Dropout in a PyTorch module by the masks of the Keras layers that it corresponds to."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,14 +27,15 @@ class DropoutCalls:
     ) -> None:
         """`layers` are the Keras layer of each call of dropout, and the order of its axes."""
         self._mode, self._iteration, self._layers = mode, iteration, layers
-        self._calls: Counter[str] = Counter()
         self.keys: list[str] = []
-        """Those of these calls, such as `dropout#0`, as outputs are recorded."""
+        """The keys of the calls that drop values, or would if dropout were not off."""
         self.rates: list[float] = []
-        """The rates of the calls that drop values, or would if dropout were not off."""
+        """The rates of these calls."""
 
-    def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a function of PyTorch, dropout in this side's way."""
+    def call(
+        self, key: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a function of PyTorch, dropout in this side's way; `key` is that of the call."""
         if func is functional.scaled_dot_product_attention:
             return self._attention(func, args, kwargs)
         if func in _OTHERS and _settings(args, kwargs)[0] and self._mode == "shared":
@@ -45,8 +45,6 @@ class DropoutCalls:
             )
         if func not in DROPOUTS:
             return func(*args, **kwargs)
-        key = f"{func.__name__}#{self._calls[func.__name__]}"
-        self._calls[func.__name__] += 1
         rate, training = _settings(args, kwargs)
         inputs: Tensor = args[0] if args else kwargs["input"]
         if not training or rate == 0:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity_ladder.dropout_masks import Dropout
-from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_modules, named_tensors
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
@@ -253,12 +252,8 @@ class TorchSide(Side[Batch]):
         ):
             returned = self._training_step(*tensors)
         update.must_be_one()
+        watch.must_be_of_the_whole_batch()
         watch.dropouts = handle.keys
-        if watch.is_in_parts and len(watch.losses) > 1:
-            raise LadderError(
-                f"the port computes its loss in {len(watch.losses)} parts, with a backward pass"
-                " after each; accepted: one forward pass of the whole batch before backward()"
-            )
         self._rates = sorted(handle.rates)
         self._state.rate = update.rate
 

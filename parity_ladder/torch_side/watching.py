@@ -55,11 +55,18 @@ class Watch:
     """By the parameter's `id`: its gradient when the backward pass ended."""
     alive: list[Tensor] = field(default_factory=list)
     """Keeps the tensors, so that no `id` is used twice."""
-
     dropouts: Sequence[str] = ()
     """The keys of the calls of dropout that drop values, or would if dropout were not off."""
-    is_in_parts: bool = False
-    """Whether the module was called again after a backward pass."""
+    was_called_again: bool = False
+    """Whether a module was called after a backward pass, in training mode and with gradients."""
+
+    def must_be_of_the_whole_batch(self) -> None:
+        """Raise `LadderError` for a step that computes its loss part by part."""
+        if self.was_called_again and len(self.losses) > 1:
+            raise LadderError(
+                f"the port computes its loss in {len(self.losses)} parts, with a backward pass"
+                " after each; accepted: one forward pass of the whole batch before backward()"
+            )
 
     def of_the_training(self) -> list[Recorded]:
         """Return the outputs but for those of an evaluation beside the training."""
@@ -81,8 +88,8 @@ class Watch:
         return {each.key: each.array for each in self.outputs}
 
 
-Handler = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
-"""Calls a function with its arguments, or does something else in its place."""
+Handler = Callable[[str, Any, tuple[Any, ...], dict[str, Any]], Any]
+"""Gets the key of a function and its arguments; calls it, or does something else in its place."""
 
 
 class _Mode(TorchFunctionMode):
@@ -105,7 +112,7 @@ class _Mode(TorchFunctionMode):
                 self._end(loss)
         if self.is_over or self.is_recording:  # the backward pass and the update, or this package
             return func(*args, **kwargs)
-        result = self._call(func, args, kwargs)
+        result = self._call(f"{name}#{self._counts[name]}", func, args, kwargs)
         if name in {"__get__", "__set__", "detach", "clone"}:
             return result
         return self.record(name, result, (args, kwargs))
@@ -206,7 +213,7 @@ def watching(
         if id(submodule) not in names:
             return output
         if mode.is_over and torch.is_grad_enabled() and submodule.training:
-            watch.is_in_parts = True
+            watch.was_called_again = True
         if submodule is module or mode.is_over:
             return output
         mode.is_recording = True

@@ -273,3 +273,28 @@ def test_a_kernel_that_a_module_holds_as_keras_does_is_paired_by_hand() -> None:
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     result = climbed(model, TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs))
     assert result.holds, str(result)
+
+
+def test_what_lies_within_a_fused_attention_is_listed_as_such() -> None:
+    """PyTorch computes query, key and value in one operation, in which nothing can be seen."""
+    model = keras.Sequential([keras.Input((5, 4)), SelfAttention(2, 2), L.Flatten(), L.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+            self.head = nn.Linear(20, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            """Return the prediction from texts (batch, 5, 4)."""
+            outputs: Tensor = self.head(self.attention(x, x, x, need_weights=False)[0].flatten(1))
+            return outputs
+
+    source = np.random.default_rng(0)
+    batches = [(source.normal(size=(3, 5, 4)), source.normal(size=(3, 1))) for _ in range(3)]
+    result = climbed(model, sgd_port(model, Attending()), batches)
+    assert result.holds, str(result)
+    told = {each.rpartition("/")[2] for each in result.not_compared}
+    reason = "the port computes it within one operation of PyTorch"
+    assert {f"{name}: {reason}" for name in ("query", "key", "value")} <= told, result.not_compared
