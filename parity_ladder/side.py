@@ -150,6 +150,13 @@ class Side(ABC, Generic[B]):
         """Learn, before the first step, which of its values a side can show to the other side."""
 
 
+def have_same_weights(one: State, other: State) -> bool:
+    """Return whether two states have the same weights after as many updates."""
+    return one.iteration == other.iteration and all(
+        np.array_equal(array, other.weights[name]) for name, array in one.weights.items()
+    )
+
+
 def kept_by_the_optimizer(state: State) -> Arrays:
     """Return what the optimizer keeps, including its count of updates."""
     return {**state.optimizer, "iteration": np.array(state.iteration)}

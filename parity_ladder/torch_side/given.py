@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from parity_ladder.side import Arrays, Side, State, Step
+from parity_ladder.side import Arrays, Side, State, Step, have_same_weights
 from parity_ladder.torch_side.alignment import Alignment
 
 
@@ -95,7 +95,7 @@ class Given:
         dropout = getattr(self.reference, "dropout", None)  # off in a step that is only tried
         for known in self.memory:
             is_same = known.batch is batch and known.dropout == dropout
-            if is_same and _are_equal(known.state, state):
+            if is_same and have_same_weights(known.state, state):
                 return known
         show = getattr(self.reference, "occurrences", None)
         known = _Known(
@@ -108,12 +108,6 @@ class Given:
         )
         self.memory.append(known)
         return known
-
-
-def _are_equal(one: State, other: State) -> bool:
-    return one.iteration == other.iteration and all(
-        np.array_equal(array, other.weights[name]) for name, array in one.weights.items()
-    )
 
 
 @dataclass(frozen=True)

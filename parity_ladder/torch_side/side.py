@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from parity_ladder.dropout_masks import Dropout
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_modules, named_tensors
-from parity_ladder.side import Arrays, Shapes, Side, State, Step
+from parity_ladder.side import Arrays, Shapes, Side, State, Step, have_same_weights
 from parity_ladder.torch_side.alignment import Alignment, align
 from parity_ladder.torch_side.batches import as_tensors, detached, size_of
 from parity_ladder.torch_side.borrowing import Borrowed, HasState, fused_rates
@@ -307,8 +307,4 @@ def _is_float64(arrays: Arrays) -> bool:
 def _is_same(latest: tuple[State, Batch, Arrays], state: State, batch: Batch) -> bool:
     """Return whether the latest step was taken from this state with this batch."""
     before, its_batch, _ = latest
-    return (
-        its_batch is batch
-        and before.iteration == state.iteration
-        and all(np.array_equal(before.weights[n], a) for n, a in state.weights.items())
-    )
+    return its_batch is batch and have_same_weights(state, before)
