@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
+from functools import partial
 from typing import Any, Self
 
 import keras
@@ -70,8 +71,10 @@ class KerasSide(Side[Batch]):
         """Forget what was computed with other settings, and compile with the present ones."""
         self._latest_calls = LatestCalls()
         settings = {"reduce_retracing": True, "autograph": False}
-        self._compiled_step = tf.function(self._graph_step, **settings)
-        self._compiled_calls = tf.function(self._graph_calls, **settings)
+        # As a partial, a function is counted by itself: TensorFlow warns of "retracing" when one
+        # method of several objects, thus of several climbs in a process, is compiled five times.
+        self._compiled_step = tf.function(partial(self._graph_step), **settings)
+        self._compiled_calls = tf.function(partial(self._graph_calls), **settings)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

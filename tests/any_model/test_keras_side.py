@@ -242,3 +242,17 @@ def test_an_optimizer_or_a_policy_that_float64_has_no_use_for_is_refused() -> No
     assert "has a LossScaleOptimizer; accepted: the optimizer within it" in refused(model)
     mixed = regression(L.Dense(3, dtype="mixed_bfloat16"))
     assert "computes in bfloat16 on variables in float32; accepted: a model in" in refused(mixed)
+
+
+def test_the_climbs_of_several_models_bring_no_warning_of_retracing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        "logging.Logger.warning", lambda _, message, *rest: told.append(message % rest)
+    )
+    for _ in range(6):
+        side, batch = KerasSide(regression()), numbers(1)[0]
+        side.step(side.initial_state(), batch)
+        side.layer_calls(side.initial_state(), batch)
+    assert told == []
