@@ -66,6 +66,7 @@ def climb(
     """
     batches = taken(batches, steps)
     must_be_comparable(port, reference, batches, known, twins)
+    port.must_be_a_port_of(reference)
     try:
         ongoing = _Climb(port, reference, batches, on_rung, show_progress)
         ongoing.go_up(next_epoch, twins)

@@ -146,6 +146,9 @@ class Side(ABC, Generic[B]):
         """Return the causes of a first difference; None if this side knows of none at all."""
         return None
 
+    def must_be_a_port_of(self, reference: "Side[B]") -> None:
+        """Raise `LadderError` if this port was made for another reference."""
+
     def meet(self, other: "Side[B]", state: State, batch: B) -> None:
         """Learn, before the first step, which of its values a side can show to the other side."""
 

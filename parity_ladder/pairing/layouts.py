@@ -1,7 +1,7 @@
 """The layouts between a Keras variable and a PyTorch tensor, by the kind of their layer."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,26 @@ def layout_of(kind: str, role: str, theirs: Shape, ours: Shape) -> Layout | None
     if kind == "embedding":
         return None
     return _reshaped(theirs, ours)
+
+
+def layout_of_view(axes: Sequence[int], theirs: Shape, ours: Shape) -> Layout | None:
+    """Return the layout of a variable that is a tensor with its axes in this order."""
+    if tuple(ours[axis] for axis in axes) != theirs:
+        return None
+    to_torch = tuple(int(axis) for axis in np.argsort(axes))
+    return Layout(
+        f"the tensor's axes {tuple(axes)}",
+        lambda a: a.transpose(to_torch),
+        lambda a: a.transpose(axes),
+    )
+
+
+def shape_in_keras(kind: str, role: str, ours: Shape) -> Shape:
+    """Return a tensor's shape with its axes in Keras' order, where a layout only moves axes."""
+    if role.rpartition("/")[2] not in {"kernel", "recurrent_kernel"} or len(ours) < 2:
+        return ours
+    window = ours[2:] if kind in {"conv", "conv_transpose", "depthwise"} else ()
+    return (*window, *reversed(ours[: len(ours) - len(window)]))
 
 
 def _as_it_is() -> Layout:
@@ -138,5 +158,20 @@ def _gates(text: str, theirs: Shape, ours: Shape) -> Layout:
     )
 
 
-def _reshaped(theirs: Shape, ours: Shape) -> Layout:
-    return Layout(f"{theirs} -> {ours}", lambda a: a.reshape(ours), lambda a: a.reshape(theirs))
+def _reshaped(theirs: Shape, ours: Shape) -> Layout | None:
+    """Return the layout of a variable that is no kernel, such as PReLU's slopes (h, w, channels).
+
+    Axes of length 1 may be missing on either side, two axes may be held as one, and the channels,
+    which are last in Keras, may be first in PyTorch.
+    """
+    their_axes, our_axes = (tuple(n for n in shape if n != 1) for shape in (theirs, ours))
+    if their_axes == our_axes or sorted((len(theirs), len(ours))) == [1, 2]:
+        text = f"{theirs} -> {ours}"
+        return Layout(text, lambda a: a.reshape(ours), lambda a: a.reshape(theirs))
+    if our_axes != their_axes[-1:] + their_axes[:-1]:
+        return None
+    return Layout(
+        "(..., channels) -> (channels, ...)",
+        lambda a: np.moveaxis(a.reshape(their_axes), -1, 0).reshape(ours),
+        lambda a: np.moveaxis(a.reshape(our_axes), 0, -1).reshape(theirs),
+    )

@@ -11,6 +11,7 @@ from parity_ladder.pairing.keras_units import PROJECTIONS
 from parity_ladder.pairing.layouts import layout_of
 from parity_ladder.pairing.units import Part, Unit
 
+BY_HAND = "by hand"
 _RELATED = ({"dense", "conv", "depthwise"}, {""})
 """Kinds that may be paired with each other if the layout fits: a convolution with a window of 1 is
 a dense layer, one with as many groups as channels is a depthwise one."""
@@ -28,6 +29,11 @@ class Match:
     """`by order`, `by activations` or `by hand`."""
     rivals: int = 0
     """The number of other units of PyTorch that would fit as well."""
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person paired them; `how` may say more then."""
+        return self.how.startswith(BY_HAND)
 
 
 def fits(theirs: Unit, ours: Unit) -> bool:

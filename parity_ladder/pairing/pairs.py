@@ -11,15 +11,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from parity_ladder.errors import LadderError
+from parity_ladder.pairing.by_hand import is_module, layer_by_hand, variable_by_hand
 from parity_ladder.pairing.keras_units import adapted_variables, keras_units
-from parity_ladder.pairing.layouts import Layout, layout_of
-from parity_ladder.pairing.matching import Match, fits, match, split_attention
-from parity_ladder.pairing.torch_units import (
-    named_modules,
-    named_tensors,
-    torch_units,
-    unit_of,
-)
+from parity_ladder.pairing.layouts import Layout, layout_of, layout_of_view, shape_in_keras
+from parity_ladder.pairing.matching import Match, match
+from parity_ladder.pairing.torch_units import named_tensors, torch_units
 from parity_ladder.pairing.units import Part, Unit
 
 if TYPE_CHECKING:
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairedVariable:
     """A Keras variable, or a block of it, and the tensor that it corresponds to."""
 
@@ -36,9 +32,21 @@ class PairedVariable:
     ours: Part
     layout: Layout | None
     """None for shapes that do not go with each other."""
+    shape_in_keras: tuple[int, ...]
+    """The tensor's shape with its axes in Keras' order, as far as that is known."""
     layer: str
     """The name of the Keras unit."""
     how: str
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """The names, shapes and layout as a row of the table."""
+        text = self.layout.text if self.layout else "SHAPES DIFFER"
+        ours = str(self.ours), self.ours.shape
+        return self.theirs.name, self.theirs.shape, *ours, text, self.how
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(map(str, self.row))}>"
 
 
 def pair(model: "keras.Model", module: nn.Module, *, quiet: bool = False) -> "Pairs":
@@ -99,14 +107,14 @@ class Pairs:
     def __setitem__(self, name: str, ours: nn.Module | Tensor | str) -> None:
         """Pair a Keras layer with a module, or a variable with a tensor; each may be a name.
 
-        Raises `LadderError` for a name or an object that is not there.
+        A tensor's view with its axes in another order, such as `module.w.T`, says that the variable
+        is what the view shows. Raises `LadderError` for a name or an object that is not there.
         """
-        if isinstance(ours, nn.Module) or (
-            isinstance(ours, str) and ours in dict(named_modules(self.module))
-        ):
-            new = self._layer_by_hand(name, ours)
+        if is_module(ours, self.module):
+            new = layer_by_hand(name, ours, self._theirs, self.module)
         else:
-            new = [self._variable_by_hand(name, ours)]
+            shape = self._shapes.get(name)
+            new = [variable_by_hand(name, ours, self._theirs, shape, self._ours, self.module)]
         taken = {(part.name, part.first) for each in new for part in each.theirs.parts.values()}
         self._by_hand = [
             each
@@ -115,66 +123,22 @@ class Pairs:
         ] + new
         self.matches = match(self._theirs, self._ours, self._by_hand)
 
+    def __getitem__(self, name: str) -> list[PairedVariable]:
+        """Return the pairs of a Keras layer or variable; none if it is not paired.
+
+        Raises `LadderError` for a name that is not there.
+        """
+        names = {*self._shapes, *(unit.name for unit in self._theirs)}
+        if name not in names:
+            raise LadderError(f"pairs[{name!r}]: accepted: {', '.join(sorted(names))}")
+        return [each for each in self.variables if name in {each.layer, each.theirs.name}]
+
     def exchange(self, one: Match, other: Match | Unit, how: str) -> None:
         """Give the Keras unit of `one` the PyTorch unit of `other`, and the other way round."""
         new = [Match(one.theirs, other.ours if isinstance(other, Match) else other, how)]
         if isinstance(other, Match):
             new.append(Match(other.theirs, one.ours, how))
         self.matches = [each for each in self.matches if each not in (one, other)] + new
-
-    def _layer_by_hand(self, name: str, ours: nn.Module | str) -> list[Match]:
-        theirs = [u for u in self._theirs if u.name == name or u.name.startswith(f"{name}/")]
-        if not theirs:
-            names = ", ".join(dict.fromkeys(unit.name for unit in self._theirs))
-            raise LadderError(f"pairs[{name!r}]: no such layer in the model; accepted: {names}")
-        modules = dict(named_modules(self.module))
-        found = [n for n, each in modules.items() if each is ours or n == ours]
-        if not found:
-            raise LadderError(
-                f"pairs[{name!r}] = {type(ours).__name__}: it is no part of the module; accepted:"
-                f" {', '.join(filter(None, modules))}"
-            )
-        units = unit_of(found[0], modules[found[0]], self.module)
-        if {unit.kind for unit in theirs} != {unit.kind for unit in units}:
-            theirs = [part for unit in theirs for part in split_attention(unit)]
-            units = [part for unit in units for part in split_attention(unit)]
-        new = []
-        for unit in theirs:
-            mine = next((each for each in units if fits(unit, each)), units[0] if units else None)
-            if mine is None:
-                raise LadderError(f"pairs[{name!r}] = {found[0]}: the module has no parameters")
-            units.remove(mine)
-            new.append(Match(unit, mine, "by hand"))
-        return new
-
-    def _variable_by_hand(self, name: str, ours: Tensor | str) -> Match:
-        if any(unit.name == name for unit in self._theirs):
-            modules = filter(None, dict(named_modules(self.module)))
-            raise LadderError(
-                f"pairs[{name!r}] = {_told(ours)}: it is no module of the port; accepted for a"
-                f" layer: {', '.join(modules)}"
-            )
-        if name not in self._shapes:
-            names = ", ".join(self._shapes)
-            raise LadderError(f"pairs[{name!r}]: no such variable in the model; accepted: {names}")
-        tensors = named_tensors(self.module)
-        found = [n for n, each in tensors.items() if each is ours or n == ours]
-        if not found:
-            raise LadderError(
-                f"pairs[{name!r}] = {_told(ours)}: it is no tensor of the module; accepted:"
-                f" {', '.join(tensors)}"
-            )
-        unit = next(u for u in self._theirs if any(part.name == name for part in u.parts.values()))
-        role = next(role for role, part in unit.parts.items() if part.name == name)
-        shape = self._shapes[name]
-        mine = Part(found[0], tuple(tensors[found[0]].shape))
-        # A module of one's own may hold a kernel as Keras does, which the shape tells if no two
-        # axes are equally long.
-        of_known_kind = {part.name for u in self._ours if u.kind for part in u.parts.values()}
-        is_the_same = shape == mine.shape and len(set(shape)) == len(shape)
-        kind = "" if is_the_same and found[0] not in of_known_kind else unit.kind
-        theirs = Unit(unit.name, unit.layer, kind, {role: Part(name, shape)})
-        return Match(theirs, Unit(found[0], "tensor", kind, {role: mine}), "by hand")
 
     @property
     def variables(self) -> Iterator[PairedVariable]:
@@ -189,8 +153,16 @@ class Pairs:
                     (ours,) = each.ours.parts.values()
                 else:
                     continue
-                layout = layout_of(each.theirs.kind, role, theirs.shape, ours.shape)
-                found.append(PairedVariable(theirs, ours, layout, each.theirs.name, each.how))
+                kind = each.theirs.kind
+                layout = (
+                    layout_of(kind, role, theirs.shape, ours.shape)
+                    if ours.axes is None
+                    else layout_of_view(ours.axes, theirs.shape, ours.shape)
+                )
+                shape = shape_in_keras(kind, role, ours.shape)
+                found.append(
+                    PairedVariable(theirs, ours, layout, shape, each.theirs.name, each.how)
+                )
         yield from sorted(found, key=lambda each: names[each.theirs.name])
 
     @property
@@ -227,19 +199,8 @@ class Pairs:
         return "no layer is left in the model with such a variable"
 
     def __str__(self) -> str:
-        rows = [
-            (
-                each.theirs.name,
-                each.theirs.shape,
-                str(each.ours),
-                each.ours.shape,
-                each.layout.text if each.layout else "SHAPES DIFFER",
-                each.how,
-            )
-            for each in self.variables
-        ]
         columns = ("Keras", "shape", "PyTorch", "shape", "layout", "paired")
-        lines = [tabulate(rows, columns)]
+        lines = [tabulate([each.row for each in self.variables], columns)]
         for whose, names in (("Keras", self.unpaired_theirs), ("PyTorch", self.unpaired_ours)):
             lines += [f"not paired, {whose}: {n}: {self.why_unpaired(n)}" for n in names]
         return "\n".join(lines)
@@ -283,8 +244,3 @@ class Pairs:
             there = found.setdefault(theirs.name, np.zeros(self._shapes[theirs.name], block.dtype))
             there[theirs.block or ...] = each.layout.to_keras(block)
         return found
-
-
-def _told(value: object) -> str:
-    """Return a name as it is, and the type of anything else."""
-    return repr(value) if isinstance(value, str) else type(value).__name__

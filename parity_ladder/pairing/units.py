@@ -18,6 +18,8 @@ class Part:
     """Where the block begins on the first axis of the tensor; None for the whole tensor."""
     also: str | None = None
     """A second tensor that the layer adds to this one, such as the second bias of an LSTM."""
+    axes: tuple[int, ...] | None = None
+    """The order of the tensor's axes in which it is Keras' variable, if it was said by hand."""
 
     @property
     def block(self) -> slice | None:

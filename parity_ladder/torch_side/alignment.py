@@ -119,11 +119,11 @@ def _exchanged(
     first = next((name for name in theirs if name not in found), None)
     if first is None:
         return None
-    for one in [each for each in pairs.matches if is_of(each, first) and each.how != "by hand"]:
+    for one in [each for each in pairs.matches if is_of(each, first) and not each.is_by_hand]:
         others: list[Match] = [
             each
             for each in pairs.matches
-            if each is not one and each.how != "by hand" and fits(one.theirs, each.ours)
+            if each is not one and not each.is_by_hand and fits(one.theirs, each.ours)
         ]
         for other in others:
             kept = list(pairs.matches)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity_ladder.dropout_masks import Dropout
+from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_modules, named_tensors
 from parity_ladder.side import Arrays, Shapes, Side, State, Step, have_same_weights
@@ -84,11 +85,20 @@ class TorchSide(Side[Batch]):
         """Return the shapes of the module's own tensors, by Keras' names where they are paired."""
         shapes: dict[str, tuple[int, ...]] = {}
         for each in self.pairs.variables:
-            fits = each.layout is not None
             name = each.theirs.name
-            shapes[name] = self.pairs.shapes[name] if fits else each.ours.shape
+            shapes[name] = self.pairs.shapes[name] if each.layout else each.shape_in_keras
         tensors = named_tensors(self.module)
         return shapes | {n: tuple(tensors[n].shape) for n in self.pairs.unpaired_ours}
+
+    def must_be_a_port_of(self, reference: Side[Batch]) -> None:
+        """Raise `LadderError` for pairs with another model's variables."""
+        names = reference.variable_shapes()
+        if others := [name for name in self.pairs.shapes if name not in names]:
+            raise LadderError(
+                f"pairs are of another model, since the reference has no {others[0]}; accepted:"
+                " pair(model, module) with the model of the reference, which has"
+                f" {', '.join(names)}"
+            )
 
     def optimizer_before_training(self) -> Arrays | None:
         """Return what the optimizer keeps before its first update, once a step has been tried."""

@@ -222,7 +222,7 @@ def test_a_model_that_is_not_built_is_refused() -> None:
 def test_shapes_that_differ_are_the_first_difference() -> None:
     model = regression(L.Dense(3))
     result = climbed(model, sgd_port(model, nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 1))))
-    assert "has shape (2, 4), not (4, 3)" in str(result.first_difference)
+    assert "has shape (4, 2), not (4, 3)" in str(result.first_difference)
 
 
 def test_query_key_and_value_may_be_one_matrix() -> None:
@@ -253,26 +253,101 @@ def test_query_key_and_value_may_be_one_matrix() -> None:
     ]  # fmt: skip
 
 
-def test_a_kernel_that_a_module_holds_as_keras_does_is_paired_by_hand() -> None:
-    class Dense(nn.Module):
+class OwnDense(nn.Module):
+    """A dense layer whose kernel is held as Keras does, (in, out), or transposed."""
+
+    def __init__(self, outputs: int, *, is_transposed: bool = False) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(outputs, 4) if is_transposed else torch.zeros(4, outputs))
+        self.b = nn.Parameter(torch.zeros(outputs))
+        self.head, self.is_transposed = nn.Linear(outputs, 1), is_transposed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the prediction for x (batch, 4)."""
+        kernel = self.w.T if self.is_transposed else self.w
+        outputs: Tensor = self.head(x @ kernel + self.b)
+        return outputs
+
+
+@pytest.mark.parametrize("outputs", [3, 4])
+@pytest.mark.parametrize("is_transposed", [False, True])
+def test_a_kernel_may_be_held_in_either_order(outputs: int, *, is_transposed: bool) -> None:
+    model, net = (
+        regression(L.Dense(outputs, name="own")),
+        OwnDense(outputs, is_transposed=is_transposed),
+    )
+    port = sgd_port(model, net)
+    port.pairs["own/kernel"] = net.w.T if is_transposed else net.w
+    port.pairs["own/bias"] = net.b
+    result = climbed(model, port)
+    assert result.holds, str(result)
+
+
+def test_a_square_kernel_of_a_module_of_ones_own_is_taken_as_it_is_and_the_table_says_so() -> None:
+    model, net = regression(L.Dense(4, name="own")), OwnDense(4, is_transposed=True)
+    port = sgd_port(model, net)
+    port.pairs["own/kernel"], port.pairs["own/bias"] = net.w, net.b
+    assert "if the module holds it transposed, pair its .T" in str(port.pairs)
+    assert str(climbed(model, port).first_difference).startswith("layer outputs")
+
+
+def test_slopes_of_every_pixel_are_paired_with_the_channels_first() -> None:
+    class Own(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.w, self.b = nn.Parameter(torch.zeros(4, 3)), nn.Parameter(torch.zeros(3))
-            self.head = nn.Linear(3, 1)
+            self.slopes, self.head = nn.Parameter(torch.zeros(2, 3, 4)), nn.Linear(24, 1)
 
         def forward(self, x: Tensor) -> Tensor:
-            """Return the prediction for x (batch, 4)."""
-            head: Tensor = self.head(x @ self.w + self.b)
-            return head
+            """Return the prediction for images (batch, 3, 4, 2)."""
+            x = x.permute(0, 3, 1, 2)
+            x = torch.where(x > 0, x, self.slopes * x)
+            outputs: Tensor = self.head(x.permute(0, 2, 3, 1).flatten(1))
+            return outputs
 
-    model, net = regression(L.Dense(3, name="own")), Dense()
-    pairs = pair(model, net, quiet=True)
-    pairs["own/kernel"] = net.w
-    pairs["own/bias"] = net.b
-    assert [each.layout.text for each in pairs.variables if each.layout][:2] == ["as it is"] * 2
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    result = climbed(model, TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs))
+    model = keras.Sequential(
+        [keras.Input((3, 4, 2)), L.PReLU("normal", name="prelu"), L.Flatten(), L.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+    port = sgd_port(model, net := Own())
+    port.pairs["prelu/alpha"] = net.slopes
+    source = np.random.default_rng(0)
+    batches = [(source.normal(size=(5, 3, 4, 2)), source.normal(size=(5, 1))) for _ in range(3)]
+    result = climbed(model, port, batches)
     assert result.holds, str(result)
+
+
+def test_a_kernel_of_the_same_shape_but_other_axes_differs_in_its_shape() -> None:
+    model = keras.Sequential([keras.Input((9, 8)), L.Conv1D(8, 3, use_bias=False)])
+    model.compile(keras.optimizers.SGD(0.1), "mean_squared_error")
+    net = nn.Sequential(nn.Conv1d(8, 3, 8, bias=False))  # (out 3, in 8, window 8)
+    result = climbed(model, sgd_port(model, net), [(np.zeros((2, 9, 8)), np.zeros((2, 7, 8)))])
+    assert "has shape (8, 8, 3), not (3, 8, 8)" in str(result.first_difference)
+
+
+def test_the_pairs_of_a_layer_or_a_variable_can_be_read() -> None:
+    model = keras.Sequential([keras.Input((4,)), L.Dense(1, name="dense")])
+    pairs = pair(model, nn.Sequential(nn.Linear(4, 1)), quiet=True)
+    assert [each.ours.name for each in pairs["dense"]] == ["0.weight", "0.bias"]
+    (kernel,) = pairs["dense/kernel"]
+    assert (
+        str(kernel) == "<dense/kernel, (4, 1), 0.weight, (1, 4), (in, out) -> (out, in), by order>"
+    )
+    with pytest.raises(LadderError, match=r"\['none'\]: accepted: dense, dense/bias, dense/kernel"):
+        pairs["none"]
+
+
+def test_layers_without_a_variable_in_common_are_not_paired_by_hand() -> None:
+    model = keras.Sequential([keras.Input((4,)), L.Dense(4, name="dense")])
+    pairs = pair(model, nn.ModuleDict({"norm": nn.LayerNorm(4)}), quiet=True)
+    sentence = r"no variable of a Dense \(kernel, bias\) goes with one of a LayerNorm"
+    with pytest.raises(LadderError, match=sentence):
+        pairs["dense"] = "norm"
+
+
+def test_pairs_of_another_model_are_refused() -> None:
+    port = sgd_port(regression(), nn.Sequential(nn.Linear(4, 1)))
+    with pytest.raises(LadderError, match="pairs are of another model, since the reference has no"):
+        climbed(regression(), port)
 
 
 def test_what_lies_within_a_fused_attention_is_listed_as_such() -> None:
