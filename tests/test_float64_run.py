@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_experiment import Data, EpochRecord, UserError, initial_weights, preset
+from cnn_experiment import EpochRecord, UserError, initial_weights, preset
 from cnn_experiment.runs.checkpoint import Checkpoint
 from measurements.whole_run import epoch_distance, read_distances
 from parity_tests.small import small_experiment
@@ -18,7 +18,7 @@ FILE = Path(__file__)
 
 
 def options_for(folder: Path, *others: str | Path) -> list[str | Path]:
-    few = ["--preset", "article-2", "--train-images", "500"]
+    few = ["--preset", "mlp", "--train-images", "50000"]  # whose test images take no time
     return [*few, "--runs", folder / "runs", "--out", folder / "out.jsonl", *others]
 
 
@@ -34,7 +34,7 @@ def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> No
         text=True,
     )
     assert begun.stdout is not None
-    assert begun.stdout.readline().startswith("epoch 1, step 8: weights ")
+    assert begun.stdout.readline().startswith("epoch 1, step 100: weights ")
     begun.send_signal(signal.SIGTERM)
     _, said = begun.communicate(timeout=120)
     assert begun.returncode == 130
@@ -46,7 +46,7 @@ def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out.jsonl").read_bytes().startswith(first)
     distances = read_distances(tmp_path / "out.jsonl")
-    assert [(each.epoch, each.step) for each in distances] == [(1, 8), (2, 16)]
+    assert [(each.epoch, each.step) for each in distances] == [(1, 100), (2, 200)]
     for each in distances:
         assert 0 <= max(each.weights, each.loss, each.val_loss) < 1e-13
         assert each.val_accuracy[0] == each.val_accuracy[1] > 0.2
@@ -54,16 +54,16 @@ def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> No
     assert distances[0].predictions is None
     assert (distances[-1].predictions, distances[-1].predictions_that_differ) == (10_000, 0)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert distances[-1].experiment == preset("article-2").with_changes(
-        dtype="float64", epochs=2, data=Data(train_images=500)
-    )
+    published = preset("mlp")
+    data = published.data.with_changes(train_images=50_000)
+    assert distances[-1].experiment == published.with_changes(dtype="float64", epochs=2, data=data)
     assert distances[-1].circumstances is not None
     assert set(distances[-1].circumstances.versions) == {"torch", "keras", "tensorflow", "numpy"}
     runs = tmp_path / "runs"
     runs.rename(tmp_path / "elsewhere")
     assert run(tmp_path, "--epochs", "2", "--plot", picture).returncode == 0  # draws it anew
     for options, sentence in (
-        (("--epochs", "2", "--train-images", "400"), "it belongs to another run"),
+        (("--epochs", "2", "--train-images", "19000"), "it belongs to another run"),
         (("--epochs", "1"), "has 2 already"),
         (("--epochs", "3"), "there is no state in it to continue from after epoch 2"),
     ):
@@ -73,7 +73,7 @@ def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> No
     assert not runs.exists()
     (tmp_path / "elsewhere").rename(runs)
     (tmp_path / "out.jsonl").unlink()
-    another = run(tmp_path, "--epochs", "2", "--train-images", "400")
+    another = run(tmp_path, "--epochs", "2", "--train-images", "19000")
     further = run(tmp_path, "--epochs", "2")
     for refused in (another, further):
         assert refused.returncode == 1
