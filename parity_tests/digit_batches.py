@@ -6,7 +6,13 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import Digits
+from cnn_experiment import Digits, Experiment, preset
+
+
+def with_the_same_digits(experiment: Experiment) -> Experiment:
+    """Return one experiment for all that load the same digits, as the key of a cache."""
+    data, dtype, seed = experiment.data, experiment.dtype, experiment.seed
+    return preset("article-2").with_changes(data=data, dtype=dtype, seed=seed)
 
 
 class DigitBatch(NamedTuple):

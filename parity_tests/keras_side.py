@@ -16,7 +16,7 @@ from cnn_experiment import Digits, Experiment, load_mnist
 from keras_ref.batches import one_hot
 from keras_ref.floatx import floatx
 from parity_ladder import Arrays, Shapes, Side, State, Step
-from parity_tests.digit_batches import DigitBatch, DigitBatches
+from parity_tests.digit_batches import DigitBatch, DigitBatches, with_the_same_digits
 
 _load_mnist = lru_cache(maxsize=2)(
     load_mnist
@@ -32,12 +32,21 @@ class KerasReference(Side[DigitBatch]):
         self._names = list(keras_ref.neutral_weights(self._model))
         with floatx(experiment.dtype):
             layers = keras_ref.outputs_model(self._model)
-        self._compiled_layers = tf.function(layers, reduce_retracing=True)
-        self._compiled_step = tf.function(self._graph_step, reduce_retracing=True)
+        # As in `fit`, the graphs are made once for batches of any size.
+        images = tf.TensorSpec((None, *experiment.network.input_shape), experiment.dtype)
+        labels = tf.TensorSpec((None, experiment.network.output.units), experiment.dtype)
+        self._compiled_layers = tf.function(
+            lambda images_nhwc: layers(images_nhwc, training=True),
+            input_signature=(images,),
+            autograph=False,
+        )
+        self._compiled_step = tf.function(
+            self._graph_step, input_signature=(images, labels), autograph=False
+        )
 
     def digits(self) -> Digits:
         """Return the images and labels that `fit` trains on."""
-        return _load_mnist(self.experiment)
+        return _load_mnist(with_the_same_digits(self.experiment))
 
     def data(self) -> Arrays:
         """Return the images and labels by name."""
@@ -97,9 +106,9 @@ class KerasReference(Side[DigitBatch]):
 
     def layer_outputs(self, state: State, batch: DigitBatch) -> Arrays:
         """Return each layer's output by name, with the weights of `state`."""
-        self._load(state)
+        keras_ref.load_neutral_weights(self._model, state.weights)
         with floatx(self.experiment.dtype):
-            outputs = self._compiled_layers(tf.constant(batch.images_nhwc), training=True)
+            outputs = self._compiled_layers(tf.constant(batch.images_nhwc))
         names = (layer.name for layer in self._model.layers)
         return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import torch_cnn
 from cnn_experiment import Digits, Experiment, epoch_batches, load_mnist
 from parity_ladder import Arrays, Shapes, Side, State, Step
-from parity_tests.digit_batches import DigitBatch
+from parity_tests.digit_batches import DigitBatch, with_the_same_digits
 from torch_cnn import CNN, build_model, build_optimizer, pick_device, train_step
 from torch_cnn.evaluation import images_on_device
 from torch_cnn.weights import (
@@ -48,7 +48,7 @@ class TorchPort(Side[DigitBatch]):
 
     def digits(self) -> Digits:
         """Return the images and labels that the port trains on."""
-        return _load_mnist(self.experiment)
+        return _load_mnist(with_the_same_digits(self.experiment))
 
     def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return the images' indices, batch by batch; `epoch` counts from 0."""
