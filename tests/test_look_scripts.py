@@ -101,7 +101,7 @@ def test_scaled_maps_and_other_colours(
 ) -> None:
     out = tmp_path / "maps.png"
     which: Options = ["--run", run, "--layer", "max_pool_1", "--image", "0"]
-    done = run_in_a_process("activations", *which, *options, "--out", out)
+    done = run_script("activations", *which, *options, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"max_pool_1, 13x13x32: wrote {out}\n"
     model = network_of(run, torch_cnn)

@@ -32,7 +32,7 @@ def error_of(run: Run) -> str:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Two epochs that nobody disturbs."""
     folder = RunFolder(tmp_path_factory.mktemp("alone"))
-    run = run_in_a_process("train", *FEW, "--epochs", "2", "--out", folder.path)
+    run = train(*FEW, "--epochs", "2", "--out", folder.path)
     assert run.returncode == 0, run.stderr
     return folder
 
@@ -65,7 +65,7 @@ def test_a_signal_finishes_the_step_and_says_how_to_go_on(
     assert words.splitlines()[-1] == (f"{number.name}: stopped after {kept}; go on with: {go_on}")
     assert not folder.weights_file.exists()
 
-    on = subprocess.run(shlex.split(go_on), capture_output=True, text=True, check=False)
+    on = train(*shlex.split(go_on)[2:])
     assert on.returncode == 0, on.stderr
     assert f"; going on after {kept}" in on.stdout.splitlines()[0]
     assert folder.weights_file.read_bytes() == alone.weights_file.read_bytes()
