@@ -1,28 +1,9 @@
 """What `climb` accepts, checked before anything is computed."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from parity_ladder.errors import LadderError
 from parity_ladder.side import Side
-
-
-def taken(batches: object, steps: int | None) -> Sequence[Any]:
-    """Return the batches as a sequence, at most `steps` of them.
-
-    Raises `LadderError` for something that yields no batches, and for too small a number of steps.
-    """
-    if steps is not None and steps < 1:
-        raise LadderError(f"steps = {steps}: accepted: 1 or more")
-    if isinstance(batches, Sequence):
-        return batches if steps is None else batches[:steps]
-    if not isinstance(batches, Iterable) or isinstance(batches, np.ndarray | Mapping | str):
-        what = type(batches).__name__
-        raise LadderError(f"batches are of type {what}; accepted: a list, or what yields batches")
-    return list(islice(batches, steps))
 
 
 def must_be_comparable(

@@ -8,7 +8,8 @@ from typing import Any, Generic
 
 from tqdm import tqdm
 
-from parity_ladder.arguments import must_be_comparable, taken
+from parity_ladder.arguments import must_be_comparable
+from parity_ladder.batches import first_batches
 from parity_ladder.catalogue import Catalogue
 from parity_ladder.diagnosis import LOOKED_AT, Diagnosis
 from parity_ladder.distances import TwinDistances
@@ -52,9 +53,9 @@ def climb(
     (free-running), and the two trajectories are compared.
 
     `batches` may be anything that yields batches, such as a generator; `steps` is how many of them
-    are taken at most. `next_epoch` are further batches, for teacher-forced steps only. They show a
-    schedule that wrongly starts again with each epoch. `known` are the known differences among
-    which a cause is looked for.
+    are taken at most, and must be given for what may never end. `next_epoch` are further batches,
+    for teacher-forced steps only. They show a schedule that wrongly starts again with each epoch.
+    `known` are the known differences among which a cause is looked for.
 
     In float64 the port may be `tolerances.TIMES_THE_TWIN` times as far from the reference as the
     reference's own twin, which begins one ulp away. In float32 both sides also run from `twins`
@@ -64,7 +65,7 @@ def climb(
     a terminal; `show_progress` shows them always or never. Raises `LadderError` for arguments that
     cannot be compared.
     """
-    batches = taken(batches, steps)
+    batches = first_batches(batches, steps)
     must_be_comparable(port, reference, batches, known, twins)
     port.must_be_a_port_of(reference)
     try:

@@ -3,6 +3,7 @@
 A rung only says what it looks at. Its outcome in a climb is a `result.RungResult`.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, ParamSpec
@@ -11,6 +12,7 @@ import numpy as np
 
 from parity_ladder import tolerances
 from parity_ladder.comparison import Difference, differences, shape_differences
+from parity_ladder.errors import LadderError
 from parity_ladder.side import Arrays, B, Side, State, Step, kept_by_the_optimizer, take_step
 from parity_ladder.tolerances import EXACT, Tolerance
 from parity_ladder.twins import start_of
@@ -233,9 +235,18 @@ RUNGS: tuple[Rung, ...] = (*BEFORE_TRAINING, *IN_A_STEP, EPOCH_METRICS, TRAJECTO
 
 
 def teacher_forced(reference: Side[B], batches: Iterable[B]) -> "Iterator[Forced[B]]":
-    """Yield the steps of the reference's run over these batches, from its initial state."""
+    """Yield the steps of the reference's run over these batches, from its initial state.
+
+    Raises `LadderError` where its loss is not finite: nothing can be compared with that.
+    """
     state = start_of(reference)
     for number, batch in enumerate(batches):
         step = take_step(reference, state, batch)
+        losses = step.loss, step.data_loss, step.penalty
+        if bad := [loss for loss in losses if loss is not None and not math.isfinite(loss)]:
+            raise LadderError(
+                f"the loss of the reference is {bad[0]} in step {number}, with which nothing can be"
+                " compared; accepted: batches and a model with a finite loss"
+            )
         yield Forced(number, state, batch, step)
         state = step.state

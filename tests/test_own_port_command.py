@@ -171,7 +171,7 @@ def test_what_is_not_accepted_ends_in_one_sentence(names: dict[str, str], senten
         (["--seed", "3"], "seed: it is about the MNIST experiment; accepted: without --port"),
         (["--mutant", "rho 0.99"], "mutant: it is about the MNIST experiment; accepted: without"),
         (["--report"], "report: it needs a folder; accepted: with --out DIR"),
-        (["--steps", "0"], "steps = 0: accepted: 1 or more"),
+        (["--steps", "0"], "steps = 0: accepted: a whole number, 1 or more"),
     ],
     ids=str,
 )

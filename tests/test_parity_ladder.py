@@ -250,5 +250,5 @@ def test_batches_may_come_from_a_generator_and_only_some_are_taken() -> None:
     result = climb(Regression(), Regression(), (batch for batch in batches()), steps=2)
     assert result.free_running is not None
     assert result.free_running.steps == (1, 2)
-    with pytest.raises(LadderError, match="steps = 0: accepted: 1 or more"):
+    with pytest.raises(LadderError, match="steps = 0: accepted: a whole number, 1"):
         climb(Regression(), Regression(), batches(), steps=0)

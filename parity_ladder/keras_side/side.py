@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from parity_ladder.batches import must_be_a_batch
 from parity_ladder.dropout_masks import Dropout
 from parity_ladder.keras_side.checks import must_be_climbable
+from parity_ladder.keras_side.errors import errors_in_a_sentence
 from parity_ladder.keras_side.exact_constants import exact_constants, with_noise
 from parity_ladder.keras_side.latest_calls import LatestCalls
 from parity_ladder.keras_side.names import variable_names
@@ -87,6 +89,7 @@ class KerasSide(Side[Batch]):
             )
             if self._is_exact:
                 stack.enter_context(exact_constants(self.model))
+            stack.enter_context(errors_in_a_sentence(self.model))
             yield
 
     def name_of(self, variable: keras.Variable) -> str:
@@ -104,7 +107,11 @@ class KerasSide(Side[Batch]):
         return self._start
 
     def step(self, state: State, batch: Batch) -> Step:
-        """Load `state` and make the update that `fit` makes with this batch."""
+        """Load `state` and make the update that `fit` makes with this batch.
+
+        Raises `LadderError` for a batch that the model cannot compute with.
+        """
+        must_be_a_batch(batch)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
         with self._computing():
             self._load(state)

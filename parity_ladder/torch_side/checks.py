@@ -59,15 +59,6 @@ def must_be_a_port(
         raise LadderError(f"dropout = {dropout!r}: accepted: shared or off")
 
 
-def must_be_a_batch(batch: object) -> None:
-    """Raise `LadderError` for a batch that is not made of parts, each an argument of the step."""
-    if not isinstance(batch, tuple | list):
-        raise LadderError(
-            f"a batch is of type {type(batch).__name__}; accepted: a tuple such as (x, y), whose"
-            " parts are the arguments of the port's step"
-        )
-
-
 def must_drop_alike(dropout: str, rates: Sequence[float], other: object) -> None:
     """Raise `LadderError` where dropout is off on one side alone, or hides a difference.
 

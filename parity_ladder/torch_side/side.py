@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from parity_ladder.batches import must_be_a_batch
 from parity_ladder.dropout_masks import Dropout
 from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
@@ -19,11 +20,7 @@ from parity_ladder.side import Arrays, Shapes, Side, State, Step, have_same_weig
 from parity_ladder.torch_side.alignment import Alignment, align
 from parity_ladder.torch_side.batches import as_tensors, detached, size_of
 from parity_ladder.torch_side.borrowing import Borrowed, HasState, fused_rates
-from parity_ladder.torch_side.checks import (
-    must_be_a_batch,
-    must_be_a_port,
-    must_drop_alike,
-)
+from parity_ladder.torch_side.checks import must_be_a_port, must_drop_alike
 from parity_ladder.torch_side.decay import added_decay, decay_penalty
 from parity_ladder.torch_side.dropout import DropoutCalls
 from parity_ladder.torch_side.given import Given
@@ -128,6 +125,7 @@ class TorchSide(Side[Batch]):
 
     def step(self, state: State, batch: Batch) -> Step:
         """Load `state`, and take the port's own training step."""
+        must_be_a_batch(batch)
         with self._on(state):
             settings = self._borrowed.settings_after(state.iteration)
             self._borrowed.load_settings(settings)

@@ -1,5 +1,6 @@
 """A step of the port that is only tried, before the climb."""
 
+import math
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -93,12 +94,14 @@ def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
             array, (first.gradients or {})[name], rtol=1e-3, atol=1e-3 * np.abs(array).max()
         )
         for name, array in (second.gradients or {}).items()
-        if array.size
+        if array.size and np.isfinite(array).all()
     )
     for what, one, other in (
         ("its loss", first.loss, second.loss),
         ("its learning rate", first.learning_rate, second.learning_rate),
     ):
+        if one is not None and not math.isfinite(one):
+            continue  # not a number is never equal to itself; a rung tells of it
         if one != other:
             raise LadderError(
                 f"two steps of the port from the same state differ in {what}, {one} and {other};"
