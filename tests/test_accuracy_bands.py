@@ -51,6 +51,7 @@ def test_a_new_seed_lies_in_the_bands_of_the_published_recipe() -> None:
     assert outside(sound, {name: trained(name, epochs) for name in BACKENDS}) == []
 
 
+@pytest.mark.slow
 def test_shuffled_labels_in_a_twentieth_of_the_images_lie_outside() -> None:
     digits = load_mnist(article_2(1))
     labels = digits.train_labels.copy()

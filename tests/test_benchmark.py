@@ -14,6 +14,7 @@ def benchmark(*options: str | Path) -> Run:
     return run_script("benchmark", *options)
 
 
+@pytest.mark.slow
 def test_a_short_run_writes_ratios_table_and_picture(tmp_path: Path) -> None:
     file, picture = tmp_path / "result.json", tmp_path / "result.png"
     short = ["--preset", "article-2", "--steps", "4", "--rounds", "2", "--peers", "dataloader"]

@@ -26,6 +26,7 @@ def run(folder: Path, *options: str | Path) -> Run:
     return run_script("float64_run", *options_for(folder, *options))
 
 
+@pytest.mark.slow
 def test_two_runs_stay_together_also_when_they_are_stopped(tmp_path: Path) -> None:
     begun = subprocess.Popen(
         command("float64_run", *options_for(tmp_path, "--epochs", "2")),

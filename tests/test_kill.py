@@ -8,7 +8,9 @@ import pytest
 from tests.running_scripts import run_in_a_process
 
 
-@pytest.mark.parametrize(("backend", "runs"), [("torch", 4), ("keras", 2)])
+@pytest.mark.parametrize(
+    ("backend", "runs"), [("torch", 4), pytest.param("keras", 2, marks=pytest.mark.slow)]
+)
 def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     options = ("--backend", backend, "--runs", str(runs), "--out", out)

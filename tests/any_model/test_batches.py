@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from parity_ladder import KerasSide, LadderError, climb
-from tests.any_model.small_models import eagerly, numbers, regression, sgd_port
+from tests.any_model.small_models import L, eagerly, numbers, regression, sgd_port
 
 X, Y = numbers(1)[0]
 
@@ -77,3 +78,27 @@ def test_an_endless_source_is_climbed_for_some_steps() -> None:
 def test_others_are_refused_in_a_sentence(batches: Any, sentence: str) -> None:
     with pytest.raises(LadderError, match=sentence):
         climb_over(batches)
+
+
+def test_after_a_climb_that_ends_in_an_error_the_model_is_as_it_was() -> None:
+    model = keras.Sequential(
+        [keras.Input((4,)), L.Normalization(), L.Dropout(0.5), L.BatchNormalization(), L.Dense(1)]
+    )
+    model.layers[0].adapt(X)
+    model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"])
+    model.fit(X, Y, verbose=0)
+
+    def everything() -> list[Any]:
+        held = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        return [(each.path, each.dtype, each.numpy().tolist()) for each in held]
+
+    before, policies = everything(), [layer.dtype_policy for layer in model.layers]
+    net = nn.Sequential(
+        nn.Dropout(0.5), nn.BatchNorm1d(4, eps=1e-3, momentum=0.01), nn.Linear(4, 1)
+    )
+    for batches in ([(X, Y), (X[:, :3], Y)], [(X, Y), (X, Y * np.inf)]):
+        with pytest.raises(LadderError):
+            climb(sgd_port(model, net), KerasSide(model), batches)
+        assert everything() == before
+        assert [layer.dtype_policy for layer in model.layers] == policies
+        assert keras.config.floatx() == keras.config.dtype_policy().name == "float32"
