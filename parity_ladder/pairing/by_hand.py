@@ -27,7 +27,7 @@ def layer_by_hand(name: str, ours: object, units: Sequence[Unit], module: nn.Mod
     Raises `LadderError` for a layer or a part that is not there, and for two that have no kind of
     variable in common.
     """
-    theirs = [u for u in units if u.name == name or u.name.startswith(f"{name}/")]
+    theirs = [unit for unit in units if unit.is_of(name)]
     if not theirs:
         names = ", ".join(dict.fromkeys(unit.name for unit in units))
         raise LadderError(f"pairs[{name!r}]: no such layer in the model; accepted: {names}")

@@ -128,10 +128,13 @@ class Pairs:
 
         Raises `LadderError` for a name that is not there.
         """
-        names = {*self._shapes, *(unit.name for unit in self._theirs)}
-        if name not in names:
+        of_the_layer = {
+            part.name for unit in self._theirs if unit.is_of(name) for part in unit.parts.values()
+        }
+        if not of_the_layer and name not in self._shapes:
+            names = {*self._shapes, *(unit.name for unit in self._theirs)}
             raise LadderError(f"pairs[{name!r}]: accepted: {', '.join(sorted(names))}")
-        return [each for each in self.variables if name in {each.layer, each.theirs.name}]
+        return [each for each in self.variables if each.theirs.name in {name, *of_the_layer}]
 
     def exchange(self, one: Match, other: Match | Unit, how: str) -> None:
         """Give the Keras unit of `one` the PyTorch unit of `other`, and the other way round."""

@@ -49,3 +49,7 @@ class Unit:
     """The variables by their role, for which Keras' names are used: `kernel`, `gamma`, ..."""
     because: str = ""
     """Why it has no counterpart in the other framework; empty if it has one."""
+
+    def is_of(self, layer: str) -> bool:
+        """Return whether the unit is this layer, or a part of it, such as one of its directions."""
+        return self.name == layer or self.name.startswith(f"{layer}/")

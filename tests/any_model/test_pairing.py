@@ -336,6 +336,12 @@ def test_the_pairs_of_a_layer_or_a_variable_can_be_read() -> None:
         pairs["none"]
 
 
+def test_a_layer_s_pairs_are_those_of_both_its_directions() -> None:
+    model = keras.Sequential([keras.Input((5, 4)), L.Bidirectional(L.LSTM(3), name="both")])
+    pairs = pair(model, nn.LSTM(4, 3, bidirectional=True), quiet=True)
+    assert len(pairs["both"]) == len(pairs.shapes) == 6
+
+
 def test_layers_without_a_variable_in_common_are_not_paired_by_hand() -> None:
     model = keras.Sequential([keras.Input((4,)), L.Dense(4, name="dense")])
     pairs = pair(model, nn.ModuleDict({"norm": nn.LayerNorm(4)}), quiet=True)
