@@ -18,7 +18,7 @@ from cnn_experiment import (
     initial_weights,
     preset,
 )
-from cnn_experiment.data.mnist_files import FILES, data_root
+from cnn_experiment.data.mnist_files import FILES, data_root, read_mnist_files
 from cnn_experiment.formats.weight_files import weights_as
 
 BY_KERAS = """
@@ -81,6 +81,7 @@ def sound_files(folder: Path) -> dict[str, bytes]:
     subprocess.run(command, check=True, capture_output=True)
     by_keras = ("experiment.json", "model.keras", "model.h5", "model.weights.h5")
     labels = FILES[3].name
+    read_mnist_files()  # downloads what is missing
     return {
         "digit.png": drawn_digit("PNG"),
         "digit.jpg": drawn_digit("JPEG"),
