@@ -75,6 +75,9 @@ def uncompiled():
 model = keras_model()
 side = port(model)
 number = 3
+narrow = [(x[:, :2], y) for x, y in (next(batches()), next(batches()))]
+of_texts = [(x.astype(str), y) for x, y in narrow]
+not_finite = [(x * np.nan, y) for x, y in (next(batches()), next(batches()))]
 few = [next(batches()), next(batches())]
 """
 
@@ -153,6 +156,9 @@ def test_float32_is_climbed_in_float32(here: Path) -> None:
         ({"reference": "wrong:model"}, "reference = wrong:model: SyntaxError: "),
         ({"reference": "raising:x"}, "ValueError: two lines (raising.py, line 2)"),
         ({"batches": "number"}, "batches = mine:number: it is of type int; accepted: a sequence"),
+        ({"batches": "narrow"}, "expected axis -1 of input shape to have value 3"),
+        ({"batches": "of_texts"}, "batch[0] has dtype <U32; accepted: numbers"),
+        ({"batches": "not_finite"}, "the loss of the reference is nan in step 0"),
     ],
     ids=str,
 )

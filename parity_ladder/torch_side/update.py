@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -108,12 +109,30 @@ def watching_the_update(
             )
 
     with ExitStack() as stack:
+        stack.enter_context(_refusing_a_scaled_loss())
         stack.callback(register_optimizer_step_pre_hook(must_be_the_only_one).remove)
         stack.callback(optimizer.register_step_pre_hook(before).remove)
         if gradients:
             for hook in _replacing_gradients(module, watch, gradients, rows):
                 stack.callback(hook.remove)
         yield update
+
+
+@contextmanager
+def _refusing_a_scaled_loss() -> Iterator[None]:
+    """Raise `LadderError` in a step that scales its loss, since its gradients are not Keras'."""
+    original = torch.amp.GradScaler.scale
+
+    def scale(scaler: torch.amp.GradScaler, outputs: Any) -> Any:
+        if scaler.is_enabled():
+            raise LadderError(
+                f"the port scales its loss by {scaler.get_scale():g} with a GradScaler; accepted: a"
+                " step without scaling, so GradScaler(enabled=False)"
+            )
+        return original(scaler, outputs)
+
+    with patch.object(torch.amp.GradScaler, "scale", scale):
+        yield
 
 
 def _by_tensor(

@@ -140,6 +140,34 @@ def test_lower_precision_is_refused() -> None:
     assert "in torch.bfloat16; accepted: float64 or float32, so a step without" in refused(step)
 
 
+def stepping_with_a_scaler(
+    scaler: torch.amp.GradScaler, net: nn.Module, optimizer: torch.optim.Optimizer
+) -> Step:
+    """A step that is prepared for lower precision, as ports for a GPU often are."""
+
+    def step(x: Tensor, y: Tensor) -> None:
+        optimizer.zero_grad()
+        scaler.scale(functional.mse_loss(net(x), y)).backward()  # type: ignore[no-untyped-call]
+        scaler.step(optimizer)
+        scaler.update()
+
+    return step
+
+
+def test_a_scaled_loss_is_refused() -> None:
+    def step(net: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+        stepping_with_a_scaler(torch.amp.GradScaler("cpu"), net, optimizer)(x, y)
+
+    sentence = "scales its loss by 65536 with a GradScaler; accepted: a step without scaling"
+    assert sentence in refused(step)
+
+
+def test_a_scaler_that_is_turned_off_changes_nothing() -> None:
+    net, scaler = net_of(), torch.amp.GradScaler("cpu", enabled=False)
+    result = climbed_with(net, lambda optimizer: stepping_with_a_scaler(scaler, net, optimizer))
+    assert result.holds, str(result)
+
+
 def test_a_second_optimizer_is_refused_before_it_steps() -> None:
     def step(net: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
         second = torch.optim.Adam(net.parameters())
