@@ -21,6 +21,7 @@ from parity_ladder.keras_side.names import variable_names
 from parity_ladder.keras_side.optimizer_state import fresh_copy, slots, without_decay
 from parity_ladder.keras_side.precision import floatx, switch_to
 from parity_ladder.keras_side.randomness import as_array, dropout_by_names
+from parity_ladder.keras_side.saturated import noise_where_saturated
 from parity_ladder.keras_side.watching import LayerCall, visible, watching
 from parity_ladder.layer_names import LOGITS
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
@@ -89,6 +90,7 @@ class KerasSide(Side[Batch]):
             )
             if self._is_exact:
                 stack.enter_context(exact_constants(self.model))
+                stack.enter_context(noise_where_saturated())
             stack.enter_context(errors_in_a_sentence(self.model))
             yield
 

@@ -36,7 +36,7 @@ def another_optimizer(place: UpdatePlace) -> Any:
 
     Take the one of the same name from `keras_for_torch`, with the settings of the Keras model.
     """
-    ours = type(place.ports_optimizer).__name__.removeprefix("Keras")
+    ours = _name(place.ports_optimizer)
     for made, names in _FAMILIES:
         if isinstance(place.optimizer, made):
             return (ours in _ALL and ours not in names) or None
@@ -167,7 +167,13 @@ def another_start(place: UpdatePlace) -> Any:
 
 
 def _same_kind(place: UpdatePlace) -> bool:
-    return not another_optimizer(place) and isinstance(place.ports_optimizer, optim.Optimizer)
+    """Return whether both optimizers are of one kind; one of the port's own is of none."""
+    ours = _name(place.ports_optimizer)
+    return any(isinstance(place.optimizer, made) and ours in names for made, names in _FAMILIES)
+
+
+def _name(optimizer: optim.Optimizer) -> str:
+    return type(optimizer).__name__.removeprefix("Keras")
 
 
 def _lacks(place: UpdatePlace, slot: str) -> bool | None:

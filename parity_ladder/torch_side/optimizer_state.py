@@ -1,5 +1,6 @@
 """The state of a PyTorch optimizer, read and loaded by the names of Keras."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, optim
 
+from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_tensors
 from parity_ladder.side import Arrays, State
@@ -14,6 +16,7 @@ from parity_ladder.torch_side.optimizer_names import (
     COUNT,
     INITIAL,
     INITIAL_SETTINGS,
+    NAMES,
     factor,
     keras_name,
 )
@@ -22,8 +25,11 @@ from parity_ladder.torch_side.optimizer_names import (
 class OptimizerState:
     """The state of a PyTorch optimizer, read and loaded by the names of Keras."""
 
-    def __init__(self, optimizer: optim.Optimizer, pairs: Pairs) -> None:
-        self._optimizer, self._pairs = optimizer, pairs
+    def __init__(
+        self, optimizer: optim.Optimizer, pairs: Pairs, own_names: Mapping[str, str]
+    ) -> None:
+        """`own_names` are Keras' names of what an optimizer of one's own keeps."""
+        self._optimizer, self._pairs, self._own_names = optimizer, pairs, own_names
         self._first = _copied(optimizer)
         self._kinds: dict[str, str] = {}
         """By PyTorch's name of a state: `array` in the parameter's shape, `number` or `tensor`."""
@@ -40,7 +46,7 @@ class OptimizerState:
         dtype = self._dtype
         shapes = {n: self._pairs.shapes[n] for n in self._pairs.trainable}
         for name, kind in self._kinds.items():
-            slot = keras_name(self._optimizer, name)
+            slot = self._keras_name(name)
             if kind == "array":
                 first = self._first_arrays(name)
                 setting = INITIAL_SETTINGS.get(slot, "")
@@ -51,6 +57,29 @@ class OptimizerState:
             elif name != COUNT:
                 found[slot] = np.asarray(INITIAL.get(slot, 0.0), dtype)
         return found
+
+    def must_be_known_to(self, theirs: State) -> None:
+        """Raise `LadderError` for a state that goes by a name of the port's own, once it was read.
+
+        `theirs` is a state of the reference.
+        """
+        slots = dict.fromkeys(name.partition("/")[0] for name in theirs.optimizer)
+        missing = [slot for slot in slots if slot not in map(self._keras_name, self._kinds)]
+        own = [
+            name
+            for name in self._kinds
+            if name != COUNT and self._keras_name(name) not in {*slots, *NAMES.values()}
+        ]
+        wrong = [
+            n for n, slot in self._own_names.items() if n not in self._kinds or slot not in slots
+        ]
+        if (own and missing) or wrong:
+            raise LadderError(
+                f"state_names = {dict(self._own_names)}: {type(self._optimizer).__name__} keeps"
+                f" {', '.join(self._kinds) or 'nothing'}, the Keras optimizer"
+                f" {', '.join(slots) or 'nothing'}; accepted: Keras' name of each state that has a"
+                " name of its own, such as TorchSide(..., state_names={'speed': 'momentum'})"
+            )
 
     def load(self, state: State, settings: Any, given: float | None = None) -> None:
         """Give the optimizer the state of Keras; `settings` are the groups of the latest update.
@@ -71,7 +100,7 @@ class OptimizerState:
     def _load_one(self, parameter: Tensor, name: str, state: State, rate: float) -> None:
         kept = self._optimizer.state[parameter]
         for key, kind in self._kinds.items() or [(key, "array") for key in self._first_names]:
-            slot = keras_name(self._optimizer, key)
+            slot = self._keras_name(key)
             if kind == "array":
                 slots = {
                     variable: state.optimizer[f"{slot}/{variable}"]
@@ -107,7 +136,7 @@ class OptimizerState:
                     if kind is None:
                         continue
                     self._kinds[key] = kind
-                    slot = keras_name(self._optimizer, key)
+                    slot = self._keras_name(key)
                     if kind != "array":
                         if key != COUNT:
                             numbers[slot] = np.asarray(float(value), self._dtype)
@@ -130,6 +159,9 @@ class OptimizerState:
         """Return the number of updates that the optimizer counts, if it counts them."""
         counts = [int(kept[COUNT]) for kept in self._optimizer.state.values() if COUNT in kept]
         return max(counts) if counts else expected
+
+    def _keras_name(self, name: str) -> str:
+        return self._own_names.get(name) or keras_name(self._optimizer, name)
 
     @property
     def _first_names(self) -> list[str]:

@@ -45,8 +45,9 @@ class TorchSide(Side[Batch]):
     `penalty`, these are compared, too.
 
     `scheduler` is a learning-rate scheduler, several of them, or whatever else changes from step to
-    step and has a `state_dict`. `epoch_metrics` makes the metrics that the port reports, by name,
-    from what `step` returned for the batches of an epoch.
+    step and has a `state_dict`. `state_names` gives Keras' names of what an optimizer of your own
+    keeps, such as `{"speed": "momentum"}`; those of PyTorch's are known. `epoch_metrics` makes the
+    metrics that the port reports, by name, from what `step` returned for the batches of an epoch.
 
     The module computes in the dtype of the climb, with tensors of its own; afterwards module,
     optimizer and scheduler are as they were.
@@ -60,6 +61,7 @@ class TorchSide(Side[Batch]):
         *,
         pairs: Pairs,
         scheduler: HasState | Sequence[HasState] = (),
+        state_names: Mapping[str, str] | None = None,
         epoch_metrics: Callable[[Sequence[Any]], Mapping[str, float]] | None = None,
         dropout: Dropout = "shared",
     ) -> None:
@@ -69,7 +71,7 @@ class TorchSide(Side[Batch]):
         self._training_step, self._metrics = step, epoch_metrics
         self._borrowed = Borrowed(module, optimizer, schedulers)
         self._names = {id(each): name for name, each in named_modules(module)}
-        self._state = OptimizerState(optimizer, pairs)
+        self._state = OptimizerState(optimizer, pairs, state_names or {})
         self._alignment = Alignment({}, {}, {})
         self._given: Given | None = None
         self._latest: tuple[State, Batch, Arrays] | None = None
@@ -113,6 +115,7 @@ class TorchSide(Side[Batch]):
             theirs = undropped.layer_outputs(state, batch) or {}
         if self._given is None:
             must_be_repeatable(alone, state, batch)
+            self._state.must_be_known_to(state)
             must_drop_alike(self.dropout, [*alone._rates, *fused_rates(self.module)], other)
         show = getattr(undropped, "layer_calls", None)
         calls = show(state, batch) if show is not None else ()

@@ -46,6 +46,24 @@ def numbers(count: int = STEPS, size: int = 5) -> list[tuple[Any, Any]]:
     ]
 
 
+class OwnMomentum(torch.optim.Optimizer):
+    """Momentum as Keras computes it, as a person writes it."""
+
+    def __init__(self, parameters: Any, lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:  # noqa: ARG002
+        """Update all parameters."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    state = self.state[parameter]
+                    speed = state.get("speed", torch.zeros_like(parameter))
+                    state["speed"] = 0.9 * speed - group["lr"] * parameter.grad
+                    parameter += state["speed"]
+
+
 def stepping(
     net: nn.Module,
     optimizer: torch.optim.Optimizer,
