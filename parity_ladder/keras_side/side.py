@@ -15,15 +15,16 @@ from parity_ladder.batches import must_be_a_batch
 from parity_ladder.dropout_masks import Dropout
 from parity_ladder.keras_side.checks import must_be_climbable
 from parity_ladder.keras_side.errors import errors_in_a_sentence
-from parity_ladder.keras_side.exact_constants import exact_constants, with_noise
+from parity_ladder.keras_side.exact_constants import exact_constants
+from parity_ladder.keras_side.in_graph import forward_pass, training_step
 from parity_ladder.keras_side.latest_calls import LatestCalls
+from parity_ladder.keras_side.metrics import metrics_of_an_epoch
 from parity_ladder.keras_side.names import variable_names
 from parity_ladder.keras_side.optimizer_state import fresh_copy, slots, without_decay
 from parity_ladder.keras_side.precision import floatx, switch_to
 from parity_ladder.keras_side.randomness import as_array, dropout_by_names
 from parity_ladder.keras_side.saturated import noise_where_saturated
-from parity_ladder.keras_side.watching import LayerCall, visible, watching
-from parity_ladder.layer_names import LOGITS
+from parity_ladder.keras_side.watching import LayerCall
 from parity_ladder.side import Arrays, Shapes, Side, State, Step
 from parity_ladder.tolerances import Precision
 
@@ -94,6 +95,13 @@ class KerasSide(Side[Batch]):
             stack.enter_context(errors_in_a_sentence(self.model))
             yield
 
+    @contextmanager
+    def at(self, state: State) -> Iterator[None]:
+        """Put the model into the climb's dtype and into this state, with dropout under control."""
+        with self._computing():
+            self._load(state)
+            yield
+
     def name_of(self, variable: keras.Variable) -> str:
         """Return the name of a variable of the model."""
         return self._names[id(variable)]
@@ -115,13 +123,12 @@ class KerasSide(Side[Batch]):
         """
         must_be_a_batch(batch)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        with self._computing():
-            self._load(state)
-            shown = self._compiled_step(*(self._tensors(each) for each in (x, y, weights)))
+        with self.at(state):
+            shown = self._compiled_step(*(self.tensors(each) for each in (x, y, weights)))
             shown = keras.tree.map_structure(as_array, shown)
             after = self._state()
-        gradients = dict(zip(self._trained(), shown["gradients"], strict=True))
-        clipped = dict(zip(self._trained(), shown["clipped"], strict=True))
+        gradients = dict(zip(self.trained, shown["gradients"], strict=True))
+        clipped = dict(zip(self.trained, shown["clipped"], strict=True))
         still = {n: a for n, a in after.weights.items() if n not in gradients}
         has_penalty = bool(shown["has_penalty"])
         return Step(
@@ -142,7 +149,7 @@ class KerasSide(Side[Batch]):
         return {
             name: output
             for call in self.layer_calls(state, batch)
-            for name, output in outputs_by_name(call).items()
+            for name, output in call.named_outputs().items()
         }
 
     def layer_calls(self, state: State, batch: Batch) -> list[LayerCall]:
@@ -151,9 +158,8 @@ class KerasSide(Side[Batch]):
         if known is not None:
             return known
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        with self._computing():
-            self._load(state)
-            values = self._compiled_calls(self._tensors(x))
+        with self.at(state):
+            values = self._compiled_calls(self.tensors(x))
             values = keras.tree.map_structure(as_array, values)
         calls = [
             LayerCall(call.name, call.layer, *arrays)
@@ -163,25 +169,11 @@ class KerasSide(Side[Batch]):
         return calls
 
     def epoch_metrics(self, steps: Sequence[Step]) -> Mapping[str, float]:
-        """Return the loss and the compiled metrics of an epoch, as `fit` reports them.
-
-        The losses of single outputs are left out: whether `fit` averages them by sample or by batch
-        depends on how the data come.
-        """
+        """Return the loss and the compiled metrics of an epoch, as `fit` reports them."""
         with self._computing():
-            for metric in self.model.metrics:
-                metric.reset_state()
-            tracker = keras.metrics.Mean(name="loss")
-            metrics: Mapping[str, Any] = {}
-            for step in steps:
-                loss = tf.constant(step.loss, self.dtype)  # a Python float would become float32
-                tracker.update_state(loss, sample_weight=step.size)
-                y, predictions, weights = (self._tensors(each) for each in step.returned)
-                metrics = self.model.compute_metrics(None, y, predictions, weights)
-            losses = self.model._compile_loss
-            hidden = {"loss", *(each.name for each in (losses.metrics if losses else ()))}
-            values = {name: value for name, value in metrics.items() if name not in hidden}
-            return {"loss": float(tracker.result()), **{n: float(v) for n, v in values.items()}}
+            parts = ([self.tensors(each) for each in step.returned] for step in steps)
+            losses = [(step.loss, step.size) for step in steps]
+            return metrics_of_an_epoch(self.model, parts, losses, self.dtype)
 
     def occurrences(self, state: State, batch: Batch) -> tuple[Arrays, Arrays]:
         """Return the sparse gradients before and after clipping, by the variable's name.
@@ -190,9 +182,8 @@ class KerasSide(Side[Batch]):
         occurrence of a token in the batch.
         """
         x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        with self._computing():
-            self._load(state)
-            shown = self._compiled_step(*(self._tensors(each) for each in (x, y, weights)))
+        with self.at(state):
+            shown = self._compiled_step(*(self.tensors(each) for each in (x, y, weights)))
             raw, clipped = keras.tree.map_structure(as_array, shown["occurrences"])
         return raw, clipped
 
@@ -236,9 +227,11 @@ class KerasSide(Side[Batch]):
             "dropout dropped the same values on both sides; how they are drawn was not compared",
         )
 
-    # Within the model's switched dtype
+    # Within `_computing`
 
-    def _trained(self) -> list[str]:
+    @property
+    def trained(self) -> list[str]:
+        """The names of the trainable variables, in the order of their gradients."""
         return [self._names[id(variable)] for variable in self.model.trainable_variables]
 
     def _load(self, state: State) -> None:
@@ -256,7 +249,7 @@ class KerasSide(Side[Batch]):
             int(self.model.optimizer.iterations),
         )
 
-    def _tensors(self, values: Any) -> Any:
+    def tensors(self, values: Any) -> Any:
         """Return arrays as tensors, floating-point ones in the climb's dtype."""
 
         def tensor(value: Any) -> Any:
@@ -266,69 +259,9 @@ class KerasSide(Side[Batch]):
         return keras.tree.map_structure(lambda v: None if v is None else tensor(v), values)
 
     def _graph_step(self, x: Any, y: Any, weights: Any) -> dict[str, Any]:
-        model = self.model
-        with watching(model), tf.GradientTape() as tape:
-            predictions = model(x, training=True)
-            loss = model.compute_loss(
-                x=x, y=y, y_pred=predictions, sample_weight=weights, training=True
-            )
-        penalties = list(model.losses)
-        penalty = tf.add_n(penalties) if penalties else tf.zeros((), loss.dtype)
-        variables = model.trainable_variables
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        if self._is_exact:
-            gradients = with_noise(gradients)
-        optimizer = model.optimizer
-        rate = optimizer.learning_rate * 1
-
-        clipped = iter(optimizer._clip_gradients([g for g in gradients if g is not None]))
-        after = [None if gradient is None else next(clipped) for gradient in gradients]
-        optimizer.apply(gradients, variables)
-        return {
-            "occurrences": (self._sparse(gradients), self._sparse(after)),
-            "loss": loss,
-            "data_loss": loss - penalty if penalties else loss,
-            "penalty": penalty,
-            "has_penalty": bool(penalties),
-            "gradients": _dense(gradients, variables),
-            "clipped": _dense(after, variables),
-            "rate": rate,
-            "predictions": predictions,
-        }
-
-    def _sparse(self, gradients: Sequence[Any]) -> dict[str, Any]:
-        return {
-            name: gradient.values
-            for name, gradient in zip(self._trained(), gradients, strict=True)
-            if isinstance(gradient, tf.IndexedSlices)
-        }
+        return training_step(self.model, self._names, x, y, weights, is_noisy=self._is_exact)
 
     def _graph_calls(self, x: Any) -> list[tuple[list[Any], ...]]:
-        with watching(self.model) as calls:
-            self.model(x, training=True)
         self._was_called = True
-        self._calls = [call for call in calls if all(map(visible, call.inputs + call.outputs))]
+        self._calls = forward_pass(self.model, x)
         return [(call.inputs, call.outputs, call.logits, call.masks) for call in self._calls]
-
-
-def _dense(gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> list[Any]:
-    """Return gradients as dense tensors: that of an embedding is sparse, a missing one is 0."""
-    return [
-        tf.zeros(variable.shape, variable.dtype)
-        if gradient is None
-        else tf.convert_to_tensor(gradient)
-        for gradient, variable in zip(gradients, variables, strict=True)
-    ]
-
-
-def outputs_by_name(call: LayerCall) -> dict[str, NDArray[Any]]:
-    """Return the floating-point outputs of a call, by the layer's name and their place.
-
-    What goes into a softmax or a sigmoid at the end of the layer has a name of its own: a port may
-    have that operation in its loss.
-    """
-    floats = [each for each in call.outputs if each.dtype.kind == "f"]
-    if len(floats) == 1:
-        logits = {call.name + LOGITS: call.logits[0]} if call.logits else {}
-        return {**logits, call.name: floats[0]}
-    return {f"{call.name}[{place}]": output for place, output in enumerate(floats)}

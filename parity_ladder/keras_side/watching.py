@@ -12,6 +12,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras.src.backend import get_keras_mask
+from numpy.typing import NDArray
+
+from parity_ladder.layer_names import LOGITS
 
 
 @dataclass
@@ -28,6 +31,18 @@ class LayerCall:
     """What went into the softmax or sigmoid at the end of the layer, if it ends with one."""
     masks: list[Any] = field(default_factory=list)
     """The masks that hang on the inputs, such as those of an `Embedding` with `mask_zero`."""
+
+    def named_outputs(self) -> dict[str, NDArray[Any]]:
+        """Return the floating-point outputs, once they are arrays, by the layer's name and place.
+
+        What goes into a softmax or a sigmoid at the end of the layer has a name of its own: a port
+        may have that operation in its loss.
+        """
+        floats = [each for each in self.outputs if each.dtype.kind == "f"]
+        if len(floats) == 1:
+            logits = {self.name + LOGITS: self.logits[0]} if self.logits else {}
+            return {**logits, self.name: floats[0]}
+        return {f"{self.name}[{place}]": output for place, output in enumerate(floats)}
 
 
 @dataclass

@@ -41,8 +41,6 @@ def place_of(
 
     `ours` is what the port shows on the rung in this step.
     """
-    from parity_ladder.keras_side.side import outputs_by_name
-
     state, batch, theirs = forced.state, forced.batch, forced.step
     common = (reference, port, state, batch, theirs, array)
     if rung == "parameter counts and shapes":
@@ -50,7 +48,7 @@ def place_of(
     if rung == "layer outputs":
         calls = reference.layer_calls(state, batch)
         call = _call_of(array, calls)
-        output = outputs_by_name(call)[array]
+        output = call.named_outputs()[array]
         inputs = tuple(call.inputs)
         return LayerPlace(
             *common, call.layer, inputs, output, ours[array], _module(array, port), calls

@@ -82,13 +82,12 @@ def _gradients(place: GradientsPlace) -> Gradients:
     reference = place.reference
     model = reference.model
     x, y, weights = keras.utils.unpack_x_y_sample_weight(place.batch)
-    with reference._computing():
-        reference._load(place.state)
+    with reference.at(place.state):
         variables = model.trainable_variables
         with watching(model), tf.GradientTape() as tape:
-            predictions = model(reference._tensors(x), training=True)
+            predictions = model(reference.tensors(x), training=True)
             loss = model.compute_loss(
-                None, reference._tensors(y), predictions, reference._tensors(weights), training=True
+                None, reference.tensors(y), predictions, reference.tensors(weights), training=True
             )
         gradients = tape.gradient(
             loss,
@@ -97,7 +96,7 @@ def _gradients(place: GradientsPlace) -> Gradients:
         )
         return {
             name: as_array(tf.convert_to_tensor(gradient))
-            for name, gradient in zip(reference._trained(), gradients, strict=True)
+            for name, gradient in zip(reference.trained, gradients, strict=True)
         }
 
 

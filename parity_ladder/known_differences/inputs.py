@@ -30,9 +30,8 @@ def _of_inputs(place: LayerPlace, *candidates: Array) -> Array | None:
 def _called(place: LayerPlace, inputs: Array) -> Array:
     """Return the output of the Keras layer for other inputs."""
     reference = place.reference
-    with reference._computing(), watching(reference.model):
-        reference._load(place.state)
-        output = place.layer(reference._tensors(inputs))
+    with reference.at(place.state), watching(reference.model):
+        output = place.layer(reference.tensors(inputs))
         is_logits = place.array.endswith(LOGITS)
         return as_array(output._keras_logits if is_logits else output)
 

@@ -21,11 +21,10 @@ def terms_of(place: "Place") -> list[Term]:
     reference = place.reference
     model = reference.model
     x, y, weights = keras.utils.unpack_x_y_sample_weight(place.batch)
-    with reference._computing(), watching(model), _seen_losses() as calls:
-        reference._load(place.state)
-        predictions = model(reference._tensors(x), training=True)
+    with reference.at(place.state), watching(model), _seen_losses() as calls:
+        predictions = model(reference.tensors(x), training=True)
         model.compute_loss(
-            None, reference._tensors(y), predictions, reference._tensors(weights), training=True
+            None, reference.tensors(y), predictions, reference.tensors(weights), training=True
         )
         return [
             Term(
