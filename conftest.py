@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cnn_experiment.data import mnist
+from parity_tests import profiles  # noqa: F401 - Hypothesis' profiles
 from parity_tests.slow_tests import pytest_collection_modifyitems  # noqa: F401 - a hook
 
 

@@ -2,14 +2,10 @@
 
 import pytest
 import torch
-from hypothesis import settings
 
 from cnn_experiment import Digits, Experiment, load_mnist, preset
+from parity_tests import profiles  # noqa: F401 - Hypothesis' profiles
 from parity_tests.slow_tests import pytest_collection_modifyitems  # noqa: F401 - a hook
-
-settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
-settings.load_profile("quick")
 
 MARKERS = (
     "cuda: needs a CUDA device; skipped visibly where there is none",
