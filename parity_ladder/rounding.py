@@ -1,11 +1,12 @@
 """Which differences in one step rounding alone explains, measured on the reference itself.
 
 A fixed tolerance is relative to the magnitude of an array. That is too strict where an array is
-nothing but rounding: the gradient of a bias before a BatchNorm is zero in theory. In a gradient, a
-few ulps of what the gradients of the step usually are make no difference. A tolerance is also too
-strict behind an operation that the reference computes in lower precision than the rest. So a
-difference above the tolerance is compared with that between the reference and its *rounding twin*:
-the same side, from weights that are one ulp away.
+nothing but rounding: the gradient of a bias before a BatchNorm is zero in theory, and so is the
+mean of a BatchNorm behind another. In a gradient or a statistic, a few ulps of what those of the
+step usually are make no difference. A tolerance is also too strict behind an operation that the
+reference computes in lower precision than the rest. So a difference above the tolerance is compared
+with that between the reference and its *rounding twin*: the same side, from weights that are one
+ulp away.
 """
 
 from typing import Any, Generic
@@ -41,8 +42,10 @@ class RoundingTwin(Generic[B]):
         """
         if self._twin is None or theirs is None:
             return False
-        is_gradient = rung.name in {"gradients", "clipped gradients"}
-        if is_gradient and absolute <= ALWAYS_ALLOWED_ULPS * _ulp_of_the_step(theirs):
+        statistics = self._forced.step.statistics or {}
+        may_be_zero = rung.name in {"gradients", "clipped gradients"} or array in statistics
+        among = statistics if array in statistics else theirs
+        if may_be_zero and absolute <= ALWAYS_ALLOWED_ULPS * _ulp_of_the_step(among):
             return True
         for draw in range(DRAWS):
             distance = self._distances(rung, theirs, draw).get(array, 0.0)
@@ -73,9 +76,10 @@ class RoundingTwin(Generic[B]):
 def _ulp_of_the_step(theirs: Shown) -> float:
     """Return one ulp of the magnitude that half of the arrays reach.
 
-    Not of the largest: one gradient of a large input would excuse all the others.
+    Not of the largest: one array of a large input would excuse all the others.
     """
-    arrays = [each for each in theirs.values() if isinstance(each, np.ndarray) and each.size]
+    shown = [each for each in theirs.values() if isinstance(each, np.ndarray) and each.size]
+    arrays = [each for each in shown if each.dtype.kind == "f"]
     if not arrays:
         return 0.0
     middle = np.median([float(np.abs(each).max()) for each in arrays])

@@ -70,7 +70,7 @@ def recipes() -> st.SearchStrategy[Recipe]:
     """Return a strategy for recipes; the smallest is one dense layer with plain SGD."""
     shared = {
         "length": st.integers(4, 7),
-        "channels": st.integers(1, 3),
+        "channels": st.sampled_from((2, 1, 3)),  # 2 is the simplest: of 1, a norm makes zeros
         "loss": st.sampled_from(LOSSES),
         "optimizer": st.sampled_from(OPTIMIZERS),
         "clipping": st.sampled_from(CLIPPINGS),

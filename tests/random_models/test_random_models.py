@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import Phase, find, given, note, settings
+from hypothesis import Phase, example, find, given, note, settings
 from torch import Tensor, nn
 
 from parity_ladder import KerasSide, Result, TorchSide, climb, pair
 from tests.random_models.keras_twin import CLASSES, TOKENS, keras_twin
-from tests.random_models.recipes import Recipe, recipes
+from tests.random_models.recipes import Piece, Recipe, recipes
 from tests.random_models.torch_twin import TorchTwin, loss_of, optimizer_of
 
 STEPS = 3
@@ -71,6 +71,7 @@ def climbed(recipe: Recipe, fault: str = "") -> Result:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(recipes())
+@example(Recipe((Piece("batch_norm"), Piece("batch_norm")), length=4))  # means that are rounding
 def test_a_keras_model_and_its_twin_compute_the_same(recipe: Recipe) -> None:
     note(str(recipe))
     result = climbed(recipe)
@@ -86,7 +87,12 @@ def test_a_planted_fault_is_found_and_shrunk(fault: str) -> None:
     smallest = find(
         recipes(),
         lambda recipe: not climbed(recipe, fault).holds,
-        settings=settings(max_examples=200, phases=[Phase.generate, Phase.shrink], deadline=None),
+        settings=settings(
+            max_examples=200,
+            phases=[Phase.generate, Phase.shrink],
+            deadline=None,
+            derandomize=True,
+        ),
     )
     if fault == "epsilon":
         assert [piece.kind for piece in smallest.pieces] == ["layer_norm"]
