@@ -97,7 +97,7 @@ class _Climb(Generic[B]):
     ) -> None:
         self._port, self._reference, self._batches = port, reference, batches
         self._show_progress = show_progress
-        self._rounding_twin = reference.rounding_twin()
+        self._rounding_twins = reference.rounding_twins()
         start = start_of(reference)
         self._precision = precision_of(start)
         self._judge = Judge(self._precision, on_rung)
@@ -160,7 +160,7 @@ class _Climb(Generic[B]):
 
     def _compare_step(self, forced: Forced[B], step: Step) -> None:
         """Compare one step on each rung, up to the first that fails; those above are not judged."""
-        twin = RoundingTwin(self._rounding_twin, forced)
+        twin = RoundingTwin(self._rounding_twins, forced)
         for place, rung in enumerate(IN_A_STEP):
             ours = rung.show(self._port, forced, step)
             theirs = rung.show(self._reference, forced, forced.step)
@@ -197,7 +197,7 @@ class _Climb(Generic[B]):
                     self._batches,
                     twins,
                     bar.update,
-                    each_step=self._rounding_twin is not None,
+                    each_step=bool(self._rounding_twins),
                 )
             judge_envelope(self._judge, self._envelope)
         self._judge.report(TRAJECTORY)

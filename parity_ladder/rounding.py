@@ -5,10 +5,11 @@ nothing but rounding: the gradient of a bias before a BatchNorm is zero in theor
 mean of a BatchNorm behind another. In a gradient or a statistic, a few ulps of what those of the
 step usually are make no difference. A tolerance is also too strict behind an operation that the
 reference computes in lower precision than the rest. So a difference above the tolerance is compared
-with that between the reference and its *rounding twin*: the same side, from weights that are one
-ulp away.
+with that between the reference and its *rounding twin*: the same side with other rounding, from
+weights that are one ulp away.
 """
 
+from collections.abc import Sequence
 from typing import Any, Generic
 
 import numpy as np
@@ -19,17 +20,18 @@ from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, TIMES_THE_TWIN
 from parity_ladder.twins import moved_by_one_ulp
 
 DRAWS = 3
-"""The number of twins, at most. In one of them, rounding may by chance cancel."""
+"""The number of times, at most, that a step is taken from one ulp away. In one of them, rounding
+may by chance cancel."""
 HOPELESS = 1e6
 """No further twin is computed for a difference that is so many times as large as the first's."""
 
 
 class RoundingTwin(Generic[B]):
-    """The rounding twins of one step; they are computed when a difference asks for them."""
+    """The steps of the rounding twins; they are taken when a difference asks for them."""
 
-    def __init__(self, twin: Side[B] | None, forced: Forced[B]) -> None:
-        """`twin` is the reference's `rounding_twin`; with None, rounding explains nothing."""
-        self._twin, self._forced = twin, forced
+    def __init__(self, twins: Sequence[Side[B]], forced: Forced[B]) -> None:
+        """`twins` are the reference's `rounding_twins`; without them, rounding explains nothing."""
+        self._twins, self._forced = twins, forced
         self._moved: list[tuple[Forced[B], Step]] = []
         self._apart: dict[tuple[str, int], dict[str, float]] = {}
 
@@ -40,7 +42,7 @@ class RoundingTwin(Generic[B]):
 
         `theirs` is what the reference shows on the rung, `absolute` the difference.
         """
-        if self._twin is None or theirs is None:
+        if not self._twins or theirs is None:
             return False
         statistics = self._forced.step.statistics or {}
         may_be_zero = rung.name in {"gradients", "clipped gradients"} or array in statistics
@@ -57,20 +59,24 @@ class RoundingTwin(Generic[B]):
 
     def _distances(self, rung: LookingRung[Any], theirs: Shown, draw: int) -> dict[str, float]:
         """Return by array how far one twin is from the reference on a rung."""
-        if (rung.name, draw) not in self._apart and self._twin is not None:
-            forced, step = self._step(self._twin, draw)
-            shown = rung.show(self._twin, forced, step) or {}
+        if (rung.name, draw) not in self._apart:
+            forced, step = self._step(draw)
+            shown = rung.show(self._twin(draw), forced, step) or {}
             self._apart[rung.name, draw] = {
                 name: difference.absolute for name, difference in rung.differences(shown, theirs)
             }
         return self._apart[rung.name, draw]
 
-    def _step(self, twin: Side[B], draw: int) -> tuple[Forced[B], Step]:
+    def _step(self, draw: int) -> tuple[Forced[B], Step]:
         while len(self._moved) <= draw:
-            state = moved_by_one_ulp(self._forced.state, seed=len(self._moved))
+            number = len(self._moved)
+            state = moved_by_one_ulp(self._forced.state, seed=number)
             forced = self._forced._replace(state=state)
-            self._moved.append((forced, take_step(twin, state, forced.batch)))
+            self._moved.append((forced, take_step(self._twin(number), state, forced.batch)))
         return self._moved[draw]
+
+    def _twin(self, draw: int) -> Side[B]:
+        return self._twins[draw % len(self._twins)]
 
 
 def _ulp_of_the_step(theirs: Shown) -> float:

@@ -114,12 +114,12 @@ class Side(ABC, Generic[B]):
         """
         return {}
 
-    def rounding_twin(self) -> "Side[B] | None":
-        """Return this side with other rounding: what it gets from one ulp away is rounding alone.
+    def rounding_twins(self) -> "Sequence[Side[B]]":
+        """Return this side with other rounding: what they get from one ulp away is rounding alone.
 
-        None if differences are to be judged by the fixed tolerances alone.
+        Empty if differences are to be judged by the fixed tolerances alone.
         """
-        return None
+        return ()
 
     def without_dropout(self) -> "Side[B] | None":
         """Return this side with dropout turned off; None if it has none."""

@@ -8,7 +8,7 @@ computes with them, and its distance from the reference is what a port is allowe
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import keras
@@ -19,16 +19,19 @@ from keras.src.optimizers.schedules.learning_rate_schedule import LearningRateSc
 
 from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS
 
+Rounding = Literal["nothing", "optimizer"]
+"""What is still rounded to float32: nothing, or the constants of optimizer and schedule."""
+
 
 @contextmanager
-def exact_constants(model: keras.Model) -> Iterator[None]:
+def exact_constants(model: keras.Model, rounding: Rounding) -> Iterator[None]:
     """Compute meanwhile with unrounded constants; what was compiled before keeps the old ones."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(backend.nn, "gelu", _gelu))
         stack.enter_context(patch.object(backend.nn, "leaky_relu", _leaky_relu))
         stack.enter_context(patch.object(backend.nn, "hard_sigmoid", _hard_sigmoid))
         stack.enter_context(patch.object(backend.image, "resize", _resize(backend.image.resize)))
-        for owner in _owners(model):
+        for owner in _owners(model, rounding):
             for name, value in list(vars(owner).items()):
                 if type(value) is float:
                     stack.enter_context(_changed(owner, name, np.float64(value)))
@@ -78,12 +81,14 @@ def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
         object.__setattr__(owner, name, before)
 
 
-def _owners(model: keras.Model) -> list[Any]:
+def _owners(model: keras.Model, rounding: Rounding) -> list[Any]:
     """Return the objects whose settings Keras rounds: optimizer, schedule, penalties, layers."""
     optimizer = model.optimizer
-    owners: list[Any] = [optimizer, *model._flatten_layers(include_self=False)]
-    if isinstance(optimizer._learning_rate, LearningRateSchedule):
-        owners.append(optimizer._learning_rate)
+    owners: list[Any] = list(model._flatten_layers(include_self=False))
+    if rounding == "nothing":
+        owners.append(optimizer)
+        if isinstance(optimizer._learning_rate, LearningRateSchedule):
+            owners.append(optimizer._learning_rate)
     for variable in model.variables:
         if variable.regularizer is not None:
             owners.append(variable.regularizer)

@@ -15,7 +15,7 @@ from parity_ladder.batches import must_be_a_batch
 from parity_ladder.dropout_masks import Dropout
 from parity_ladder.keras_side.checks import must_be_climbable
 from parity_ladder.keras_side.errors import errors_in_a_sentence
-from parity_ladder.keras_side.exact_constants import exact_constants
+from parity_ladder.keras_side.exact_constants import Rounding, exact_constants
 from parity_ladder.keras_side.in_graph import forward_pass, training_step
 from parity_ladder.keras_side.latest_calls import LatestCalls
 from parity_ladder.keras_side.metrics import metrics_of_an_epoch
@@ -51,9 +51,9 @@ class KerasSide(Side[Batch]):
         self.model, self.dtype, self.dropout = model, dtype, dropout
         self._iteration = 0
         self._was_trained = bool(model.optimizer.built and int(model.optimizer.iterations))
-        self._is_exact = False
         self._droppers: dict[str, float] = {}
-        self._twin: KerasSide | None = None
+        self._rounding: Rounding | None = None
+        self._twins: tuple[KerasSide, ...] = ()
         self._undropped: KerasSide | None = None
         self._was_called = False
         self.variables = variable_names(model)
@@ -89,8 +89,8 @@ class KerasSide(Side[Batch]):
             stack.enter_context(
                 dropout_by_names(self.dropout, lambda: self._iteration, self._droppers)
             )
-            if self._is_exact:
-                stack.enter_context(exact_constants(self.model))
+            if self._rounding is not None:
+                stack.enter_context(exact_constants(self.model, self._rounding))
                 stack.enter_context(noise_where_saturated())
             stack.enter_context(errors_in_a_sentence(self.model))
             yield
@@ -192,13 +192,21 @@ class KerasSide(Side[Batch]):
         """The rates of all layers that drop values, or would if dropout were not off."""
         return sorted(self._droppers.values())
 
-    def rounding_twin(self) -> "KerasSide":
-        """Return this side with constants that Keras does not round to float32."""
-        if self._twin is None:
-            self._twin = copy(self)
-            self._twin._is_exact = True
-            self._twin._compile()
-        return self._twin
+    def rounding_twins(self) -> "tuple[KerasSide, ...]":
+        """Return this side with constants that Keras does not round to float32.
+
+        First with all of them, then with those of the model alone: in one of the two, what both
+        amount to may cancel.
+        """
+        if not self._twins:
+            self._twins = tuple(self._rounding_as(each) for each in ("nothing", "optimizer"))
+        return self._twins
+
+    def _rounding_as(self, rounding: Rounding) -> "KerasSide":
+        twin = copy(self)
+        twin._rounding = rounding
+        twin._compile()
+        return twin
 
     def without_dropout(self) -> "KerasSide":
         """Return this side with dropout turned off; itself if it was seen to have none."""
@@ -259,7 +267,9 @@ class KerasSide(Side[Batch]):
         return keras.tree.map_structure(lambda v: None if v is None else tensor(v), values)
 
     def _graph_step(self, x: Any, y: Any, weights: Any) -> dict[str, Any]:
-        return training_step(self.model, self._names, x, y, weights, is_noisy=self._is_exact)
+        return training_step(
+            self.model, self._names, x, y, weights, is_noisy=self._rounding is not None
+        )
 
     def _graph_calls(self, x: Any) -> list[tuple[list[Any], ...]]:
         self._was_called = True

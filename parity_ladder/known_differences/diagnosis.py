@@ -176,10 +176,10 @@ class Search:
         if self.port.gets is not None and self.port.gets.layers:
             self.port.meet(self.reference, self.forced[0].state, self.forced[0].batch)
         judge = Judge(self.precision, lambda _: None)
-        twin = self.reference.rounding_twin()
+        twins = self.reference.rounding_twins()
         for forced in self.forced:
             step = take_step(self.port, forced.state, forced.batch)
-            rounding = RoundingTwin(twin, forced)
+            rounding = RoundingTwin(twins, forced)
             for rung in IN_A_STEP:
                 if (rung.name, None) in self.skipped:
                     continue
