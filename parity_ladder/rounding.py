@@ -16,7 +16,7 @@ import numpy as np
 
 from parity_ladder.rungs import Forced, LookingRung, Shown
 from parity_ladder.side import B, Side, Step, take_step
-from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, TIMES_THE_TWIN
+from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, TIMES_THE_TWIN, USUAL
 from parity_ladder.twins import moved_by_one_ulp
 
 DRAWS = 3
@@ -80,13 +80,11 @@ class RoundingTwin(Generic[B]):
 
 
 def _ulp_of_the_step(theirs: Shown) -> float:
-    """Return one ulp of the magnitude that half of the arrays reach.
-
-    Not of the largest: one array of a large input would excuse all the others.
-    """
+    """Return one ulp of the arrays' usual magnitude."""
     shown = [each for each in theirs.values() if isinstance(each, np.ndarray) and each.size]
     arrays = [each for each in shown if each.dtype.kind == "f"]
     if not arrays:
         return 0.0
-    middle = np.median([float(np.abs(each).max()) for each in arrays])
-    return float(np.spacing(np.asarray(middle, arrays[0].dtype)))
+    magnitudes = [float(np.abs(each).max()) for each in arrays]
+    usual = np.quantile(magnitudes, USUAL, method="lower")
+    return float(np.spacing(np.asarray(usual, arrays[0].dtype)))

@@ -61,6 +61,9 @@ TIMES_THE_TWIN = 5.0
 TIMES_THE_TWIN_IN_AN_ARRAY = 25.0
 # A few ulps are always allowed: in the first steps a twin may by chance equal the reference.
 ALWAYS_ALLOWED_ULPS = 16
+# Ulps of what? Of the magnitude that a quarter of a step's arrays exceed. The largest may be that
+# of a large input, and would excuse all the others; half of them may be nothing but rounding.
+USUAL = 0.75
 
 # Free-running in float32: how many times as far apart as the twins of one side the two sides may
 # be, as a logarithm, by phase (see `twins.Envelope.excess`). In the early phase this is 2 times,

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras.src import backend
 from keras.src.optimizers.schedules.learning_rate_schedule import LearningRateSchedule
 
-from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS
+from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, USUAL
 
 Rounding = Literal["nothing", "optimizer"]
 """What is still rounded to float32: nothing, or the constants of optimizer and schedule."""
@@ -53,8 +53,8 @@ def with_noise(gradients: Sequence[Any]) -> list[Any]:
     if not shown:
         return list(gradients)
     magnitudes = tf.sort([tf.reduce_max(tf.abs(each)) for each in shown if each.shape != (0,)])
-    middle = magnitudes[(len(shown) - 1) // 2]  # the largest may be that of a large input
-    size = middle * ALWAYS_ALLOWED_ULPS * np.finfo(middle.dtype.as_numpy_dtype).eps
+    usual = magnitudes[int(USUAL * (len(shown) - 1))]
+    size = usual * ALWAYS_ALLOWED_ULPS * np.finfo(usual.dtype.as_numpy_dtype).eps
 
     def noisy(place: int, gradient: Any) -> Any:
         if gradient is None:

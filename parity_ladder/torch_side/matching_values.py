@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity_ladder.layer_names import LOGITS
 from parity_ladder.pairing import Pairs
@@ -25,8 +26,8 @@ def by_value(
 
     Layers that pass their values on, such as Flatten, are the same as the layer before. So each
     gets a tensor of its own if there is one, and a Dropout gets a call of dropout, as nobody else
-    does. An activation may pass its values on, too, if all are positive: a layer that ends with one
-    gets the activation's tensor.
+    does. An activation may pass its values on, too, if all are positive, or nearly so, if all are
+    small: a layer that ends with one gets the activation's tensor.
     """
     activated = {call.name for call in calls if has_activation(call.layer)}
     dropouts = [p for p, each in enumerate(made) if each.key.partition("#")[0] in DROPOUTS]
@@ -41,7 +42,7 @@ def by_value(
             chosen = made[place]
             may_follow = name in activated and operation(chosen) not in ACTIVATIONS
             after = activation_after(made, chosen) if may_follow else None
-            if after is not None and _passes_on(chosen, after, axes):
+            if after is not None and _is_as_near(after, chosen, output, axes):
                 chosen = after
             found[name] = chosen.key, axes
             latest = next(p for p, each in enumerate(made) if each is chosen)
@@ -77,11 +78,12 @@ def _places(
     return sorted(places, key=order)
 
 
-def _passes_on(one: Recorded, other: Recorded, axes: Axes) -> bool:
-    """Return whether the other output is equal to the bit; that of a clamp is nearly equal."""
-    if one.array.ndim != other.array.ndim:
+def _is_as_near(after: Recorded, before: Recorded, output: NDArray[Any], axes: Axes) -> bool:
+    """Return whether the activation's tensor is as near to Keras' output as what went into it."""
+    if after.array.ndim != before.array.ndim:
         return False
-    return np.array_equal(axes.to_keras(one.array), axes.to_keras(other.array))
+    one, other = (np.abs(axes.to_keras(each.array) - output).max() for each in (after, before))
+    return bool(one <= other)
 
 
 def is_dropout(layer: str) -> bool:
