@@ -4,6 +4,7 @@ from parity_ladder.known_differences import (  # noqa: F401 - each enters its ow
     activations,
     adam,
     attention,
+    biases,
     clipping,
     convolutions,
     embeddings,

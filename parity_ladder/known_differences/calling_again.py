@@ -1,14 +1,17 @@
-"""A Keras layer called again with other settings or other inputs, on the weights of the place."""
+"""A Keras layer or a whole step computed again, with other settings or inputs, at the place."""
 
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from parity_ladder.keras_side.precision import floatx
 from parity_ladder.keras_side.randomness import as_array
-from parity_ladder.known_differences.places import Array, LayerPlace, Place
+from parity_ladder.keras_side.watching import watching
+from parity_ladder.known_differences.places import Array, GradientsPlace, LayerPlace, Place
 
+Gradients = dict[str, Array]
 _DROPOUTS = ("dropout", "recurrent_dropout")
 
 
@@ -59,3 +62,26 @@ def called_again(
         for mine, theirs in zip(again.weights, weights_of_layer(place, original), strict=True):
             mine.assign(theirs)
         return as_array(again(*tensors, **settings))
+
+
+def gradients_again(place: GradientsPlace) -> Gradients:
+    """Return Keras' gradients of the step, computed again."""
+    reference = place.reference
+    model = reference.model
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(place.batch)
+    with reference.at(place.state):
+        variables = model.trainable_variables
+        with watching(model), tf.GradientTape() as tape:
+            predictions = model(reference.tensors(x), training=True)
+            loss = model.compute_loss(
+                None, reference.tensors(y), predictions, reference.tensors(weights), training=True
+            )
+        gradients = tape.gradient(
+            loss,
+            [variable.value for variable in variables],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return {
+            name: as_array(tf.convert_to_tensor(gradient))
+            for name, gradient in zip(reference.trained, gradients, strict=True)
+        }

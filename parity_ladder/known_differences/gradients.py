@@ -10,14 +10,12 @@ import numpy as np
 import tensorflow as tf
 from keras.src import backend
 
-from parity_ladder.keras_side.randomness import as_array
-from parity_ladder.keras_side.watching import watching
+from parity_ladder.known_differences.calling_again import Gradients, gradients_again
 from parity_ladder.known_differences.catalogue import known
-from parity_ladder.known_differences.places import Array, GradientsPlace
+from parity_ladder.known_differences.places import GradientsPlace
 
 MOST_CUTS = 100
 """The number of places between two layers, at most, at which a cut is tried."""
-Gradients = dict[str, Array]
 
 
 @known(
@@ -52,7 +50,7 @@ def branch_cut_off(place: GradientsPlace) -> Any:
     theirs, nearest, least = place.theirs.gradients or {}, None, np.inf
     for cut in range(MOST_CUTS):
         with _cut(cut) as was_reached:
-            found = _gradients(place)
+            found = gradients_again(place)
         if not was_reached():
             break
         apart = _distance(found, place.ours)
@@ -74,30 +72,7 @@ def not_stopped(place: GradientsPlace) -> Any:
     `keras.ops.stop_gradient`.
     """
     with patch.object(backend.core, "stop_gradient", lambda variable: variable):
-        return _gradients(place)
-
-
-def _gradients(place: GradientsPlace) -> Gradients:
-    """Return Keras' gradients of the step, computed again."""
-    reference = place.reference
-    model = reference.model
-    x, y, weights = keras.utils.unpack_x_y_sample_weight(place.batch)
-    with reference.at(place.state):
-        variables = model.trainable_variables
-        with watching(model), tf.GradientTape() as tape:
-            predictions = model(reference.tensors(x), training=True)
-            loss = model.compute_loss(
-                None, reference.tensors(y), predictions, reference.tensors(weights), training=True
-            )
-        gradients = tape.gradient(
-            loss,
-            [variable.value for variable in variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        return {
-            name: as_array(tf.convert_to_tensor(gradient))
-            for name, gradient in zip(reference.trained, gradients, strict=True)
-        }
+        return gradients_again(place)
 
 
 @contextmanager

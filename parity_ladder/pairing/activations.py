@@ -61,7 +61,10 @@ def axes_between(theirs: Array, ours: Array) -> Axes | None:
 
 
 def likely_axes(theirs: Array, ours: Array, *, channels_first: bool) -> Axes:
-    """Return how an output of the port probably lies, where its values are not the same."""
+    """Return how an output of the port probably lies, where its values are not the same.
+
+    Keras may split an axis of it, such as that of all features into heads and theirs.
+    """
     last = (0, *range(2, ours.ndim), 1)
     as_it_is = tuple(range(ours.ndim))
     orders = [last, as_it_is] if channels_first and ours.ndim > 2 else [as_it_is, last]
@@ -69,4 +72,5 @@ def likely_axes(theirs: Array, ours: Array, *, channels_first: bool) -> Axes:
         if ours.transpose(order).shape == theirs.shape:
             return Axes(order, theirs.shape)
     order = orders[0]
-    return Axes(order, ours.transpose(order).shape)
+    is_split = ours.ndim < theirs.ndim and ours.size == theirs.size
+    return Axes(order, theirs.shape if is_split else ours.transpose(order).shape)

@@ -40,7 +40,9 @@ def layer_of(piece: Piece, recipe: Recipe, shape: Any) -> keras.layers.Layer | N
     window = {"kernel_size": piece.window, "strides": piece.stride, "padding": padding}
     if recipe.sequence:
         is_constant = piece.kind == "layer_norm" and shape[-1] == 1  # of one number, always 0
-        return None if is_constant else _on_sequences(piece, common, window)
+        heads_of_one = piece.kind == "attention" and piece.window == 1
+        is_strange = heads_of_one and piece.size == shape[1]  # its biases go along the steps
+        return None if is_constant or is_strange else _on_sequences(piece, common, window)
     match piece.kind:
         case "conv":
             return L.Conv2D(piece.size, **window, **common)
