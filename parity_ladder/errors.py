@@ -6,4 +6,4 @@ class LadderError(ValueError):
 
 
 class Float32OnlyError(LadderError):
-    """A port that cannot compute in float64."""
+    """A port or a model that cannot compute in float64."""

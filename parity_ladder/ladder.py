@@ -164,7 +164,7 @@ class _Climb(Generic[B]):
         for place, rung in enumerate(IN_A_STEP):
             ours = rung.show(self._port, forced, step)
             theirs = rung.show(self._reference, forced, forced.step)
-            explained = partial(twin.explains, rung, theirs)
+            explained = partial(twin.explains, rung, step, theirs)
             left_out = self._left_out(rung)
             if self._judge.compare(rung, forced.number, ours, theirs, left_out, explained):
                 self._judge.forget(*IN_A_STEP[place + 1 :])

@@ -6,20 +6,23 @@ mean of a BatchNorm behind another. In a gradient or a statistic, a few ulps of 
 step usually are make no difference. A tolerance is also too strict behind an operation that the
 reference computes in lower precision than the rest. So a difference above the tolerance is compared
 with that between the reference and its *rounding twin*: the same side with other rounding, from
-weights that are one ulp away.
+weights that are one ulp away. An update is compared more closely: with what the reference's
+optimizer makes of the port's gradients.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Generic
 
 import numpy as np
 
+from parity_ladder.comparison import compare
 from parity_ladder.rungs import Forced, LookingRung, Shown
-from parity_ladder.side import B, Side, Step, take_step
+from parity_ladder.side import B, Side, Step, Update, take_step
 from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, TIMES_THE_TWIN, USUAL
-from parity_ladder.twins import moved_by_one_ulp
+from parity_ladder.twins import moved_by_one_ulp, precision_of
 
-DRAWS = 3
+DRAWS = 6
 """The number of times, at most, that a step is taken from one ulp away. In one of them, rounding
 may by chance cancel."""
 HOPELESS = 1e6
@@ -34,16 +37,26 @@ class RoundingTwin(Generic[B]):
         self._twins, self._forced = twins, forced
         self._moved: list[tuple[Forced[B], Step]] = []
         self._apart: dict[tuple[str, int], dict[str, float]] = {}
+        self._latest: tuple[Step, Sequence[Update]] | None = None
 
     def explains(
-        self, rung: LookingRung[Any], theirs: Shown | None, array: str, absolute: float
+        self,
+        rung: LookingRung[Any],
+        step: Step,
+        theirs: Shown | None,
+        array: str,
+        absolute: float,
     ) -> bool:
         """Return whether rounding alone makes an array of the rung differ by as much.
 
-        `theirs` is what the reference shows on the rung, `absolute` the difference.
+        `step` is the port's, `theirs` what the reference shows on the rung, `absolute` the
+        difference.
         """
         if not self._twins or theirs is None:
             return False
+        by_the_update = self._explained_by_the_update(rung, step, array)
+        if by_the_update is not None:
+            return by_the_update
         statistics = self._forced.step.statistics or {}
         may_be_zero = rung.name in {"gradients", "clipped gradients"} or array in statistics
         among = statistics if array in statistics else theirs
@@ -56,6 +69,42 @@ class RoundingTwin(Generic[B]):
             if 0 < distance < absolute / HOPELESS:
                 return False
         return False
+
+    def _explained_by_the_update(
+        self, rung: LookingRung[Any], step: Step, array: str
+    ) -> bool | None:
+        """Return whether the reference's optimizer makes this of the port's own gradients and rate.
+
+        The twin's distance would not do here: a weight decay may be smaller than what the rounding
+        of Adam's constants amounts to. None where there is nothing to tell by.
+        """
+        if rung.name not in {"optimizer state", "updated weights"}:
+            return None
+        updates = self._updates(step)
+        if not any(array.endswith(name) for each in updates for name in each.variables):
+            return None
+        ours = rung.show(self._twins[0], self._forced, step) or {}
+        precision = precision_of(self._forced.state)
+        for update in updates:
+            after, moved = (
+                rung.show(self._twins[0], self._forced, replace(step, state=state)) or {}
+                for state in (update.after, update.moved)
+            )
+            if array not in ours or array not in after:
+                return None
+            allowed = TIMES_THE_TWIN * compare(moved[array], after[array]).absolute
+            difference = compare(ours[array], after[array])
+            if difference.absolute <= allowed or difference.relative <= rung.tolerance.of(
+                precision
+            ):
+                return True
+        return False
+
+    def _updates(self, step: Step) -> Sequence[Update]:
+        """Return the updates of the reference with the gradients of a step, computed once."""
+        if self._latest is None or self._latest[0] is not step:
+            self._latest = step, self._twins[0].updates_with(self._forced.state, step)
+        return self._latest[1]
 
     def _distances(self, rung: LookingRung[Any], theirs: Shown, draw: int) -> dict[str, float]:
         """Return by array how far one twin is from the reference on a rung."""

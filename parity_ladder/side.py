@@ -64,6 +64,17 @@ class Step:
     """The number of samples in the batch."""
 
 
+@dataclass(frozen=True)
+class Update:
+    """What an optimizer makes of given gradients."""
+
+    after: State
+    moved: State
+    """The same from weights and gradients that are one ulp away."""
+    variables: frozenset[str]
+    """The names of the variables that it is known for."""
+
+
 class Side(ABC, Generic[B]):
     """The port or the reference: a subclass that implements `variable_shapes` and `step`."""
 
@@ -118,6 +129,14 @@ class Side(ABC, Generic[B]):
         """Return this side with other rounding: what they get from one ulp away is rounding alone.
 
         Empty if differences are to be judged by the fixed tolerances alone.
+        """
+        return ()
+
+    def updates_with(self, state: State, step: Step) -> "Sequence[Update]":  # noqa: ARG002
+        """Return what the optimizer of this side makes of the gradients and rate of another's step.
+
+        There is one for each rounding of its constants that a sound port may have; none if this
+        side cannot tell.
         """
         return ()
 

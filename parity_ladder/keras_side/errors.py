@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from parity_ladder.errors import LadderError
+from parity_ladder.errors import Float32OnlyError, LadderError
 
 _NOT_SAID = re.compile(
     r"\x1b\[\d*m"  # colours of a terminal
@@ -26,7 +26,12 @@ def errors_in_a_sentence(model: keras.Model) -> Iterator[None]:
     except (ValueError, TypeError, tf.errors.OpError) as error:
         lines = [line.strip() for line in _NOT_SAID.sub("", str(error)).splitlines()]
         said = next(filter(None, lines), type(error).__name__)
+        if "DT_DOUBLE" in said and "device" in said:
+            operation = said.partition("= ")[2].partition("[")[0]
+            raise Float32OnlyError(
+                f"the model cannot compute in float64 (TensorFlow has no {operation} for it here)"
+            ) from error
         raise LadderError(
             f"the model {model.name} cannot compute with a batch: {said}; accepted: batches that"
-            " fit accepts"
+            " model.fit takes"
         ) from error

@@ -19,8 +19,10 @@ from keras.src.optimizers.schedules.learning_rate_schedule import LearningRateSc
 
 from parity_ladder.tolerances import ALWAYS_ALLOWED_ULPS, USUAL
 
-Rounding = Literal["nothing", "optimizer"]
-"""What is still rounded to float32: nothing, or the constants of optimizer and schedule."""
+Array = np.ndarray[Any, Any]
+Rounding = Literal["nothing", "optimizer", "settings"]
+"""What is still rounded to float32: nothing, the constants of optimizer and schedule, or these and
+the settings of layers and penalties, so that operations alone compute with unrounded constants."""
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def exact_constants(model: keras.Model, rounding: Rounding) -> Iterator[None]:
                 if type(value) is float:
                     stack.enter_context(_changed(owner, name, np.float64(value)))
                 elif isinstance(value, tf.Tensor) and value.dtype == tf.float32:
-                    stack.enter_context(_changed(owner, name, tf.cast(value, tf.float64)))
+                    stack.enter_context(_changed(owner, name, tf.constant(_as_written(value))))
                 elif isinstance(value, list | tuple) and {type(each) for each in value} == {float}:
                     exact = [np.float64(each) for each in value]
                     stack.enter_context(_changed(owner, name, exact))
@@ -71,6 +73,15 @@ def with_noise(gradients: Sequence[Any]) -> list[Any]:
     return [noisy(place, gradient) for place, gradient in enumerate(gradients)]
 
 
+def _as_written(value: tf.Tensor) -> Array:
+    """Return a constant in float64; a number as it was written, 0.1 and not 0.10000000149.
+
+    An array, such as the mean of a Normalization, was computed, not written.
+    """
+    array = np.asarray(value)
+    return np.asarray(float(str(array)) if array.ndim == 0 else array, np.float64)
+
+
 @contextmanager
 def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
     before = getattr(owner, name)
@@ -83,8 +94,11 @@ def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 def _owners(model: keras.Model, rounding: Rounding) -> list[Any]:
     """Return the objects whose settings Keras rounds: optimizer, schedule, penalties, layers."""
+    if rounding == "settings":
+        return []
     optimizer = model.optimizer
     owners: list[Any] = list(model._flatten_layers(include_self=False))
+    owners += [e.activity_regularizer for e in owners if e.activity_regularizer is not None]
     if rounding == "nothing":
         owners.append(optimizer)
         if isinstance(optimizer._learning_rate, LearningRateSchedule):

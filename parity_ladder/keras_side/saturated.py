@@ -1,10 +1,11 @@
-"""What rounding does to tanh, sigmoid and binary cross-entropy where they are saturated.
+"""What rounding does to activations and binary cross-entropy where little is left of a number.
 
 Far from zero, tanh and sigmoid are one ulp from 1, and two sound implementations differ by that
 ulp. Their slopes, `1 - tanh(x)**2` and `sigmoid(x) * (1 - sigmoid(x))`, and the gradient of a
 binary cross-entropy, `sigmoid(x) - label`, are then so small that this ulp is a large part of them.
-Weights that are one ulp away do not show it. So the reference's *rounding twin* also computes these
-operations with noise of one ulp.
+So it is with ELU and SELU just below 0, which TensorFlow computes as `exp(x) - 1`. Weights that are
+one ulp away do not show it. So the reference's *rounding twin* also computes these operations with
+noise of one ulp.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,11 +29,21 @@ def noise_where_saturated() -> Iterator[None]:
         output._keras_logits = x  # as Keras marks it, for the loss
         return output
 
+    def with_noise(function: Callable[..., Any]) -> Callable[..., Any]:
+        def computed(x: Any, *settings: Any, **named: Any) -> Any:
+            y = function(x, *settings, **named)
+            return y + _noise(y, 3)
+
+        return computed
+
     binary = _noisy_loss(backend.nn.binary_crossentropy)
     with ExitStack() as stack:
         stack.enter_context(patch.object(backend.nn, "tanh", tanh))
         stack.enter_context(patch.object(backend.numpy, "tanh", tanh))
         stack.enter_context(patch.object(backend.nn, "sigmoid", sigmoid_with_logits))
+        for name in ("elu", "selu"):
+            function = with_noise(getattr(backend.nn, name))
+            stack.enter_context(patch.object(backend.nn, name, function))
         stack.enter_context(patch.object(backend.nn, "binary_crossentropy", binary))
         yield
 

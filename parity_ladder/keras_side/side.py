@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, get_args
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -25,8 +27,9 @@ from parity_ladder.keras_side.precision import floatx, switch_to
 from parity_ladder.keras_side.randomness import as_array, dropout_by_names
 from parity_ladder.keras_side.saturated import noise_where_saturated
 from parity_ladder.keras_side.watching import LayerCall
-from parity_ladder.side import Arrays, Shapes, Side, State, Step
+from parity_ladder.side import Arrays, Shapes, Side, State, Step, Update
 from parity_ladder.tolerances import Precision
+from parity_ladder.twins import moved_by_one_ulp
 
 Batch = tuple[Any, ...]
 """`(x, y)` or `(x, y, sample_weight)` as `fit` takes them: arrays, or lists or dicts of arrays."""
@@ -56,6 +59,8 @@ class KerasSide(Side[Batch]):
         self._twins: tuple[KerasSide, ...] = ()
         self._undropped: KerasSide | None = None
         self._was_called = False
+        self._sparse: set[str] = set()
+        """The variables whose gradients were seen to be sparse. Copies of this side share them."""
         self.variables = variable_names(model)
         """The model's variables by their names, seeds left out."""
         self._names = {id(variable): name for name, variable in self.variables.items()}
@@ -127,6 +132,7 @@ class KerasSide(Side[Batch]):
             shown = self._compiled_step(*(self.tensors(each) for each in (x, y, weights)))
             shown = keras.tree.map_structure(as_array, shown)
             after = self._state()
+        self._sparse.update(shown["occurrences"][0])
         gradients = dict(zip(self.trained, shown["gradients"], strict=True))
         clipped = dict(zip(self.trained, shown["clipped"], strict=True))
         still = {n: a for n, a in after.weights.items() if n not in gradients}
@@ -195,18 +201,58 @@ class KerasSide(Side[Batch]):
     def rounding_twins(self) -> "tuple[KerasSide, ...]":
         """Return this side with constants that Keras does not round to float32.
 
-        First with all of them, then with those of the model alone: in one of the two, what both
-        amount to may cancel.
+        First with all of them, then with fewer: in one of them, what several amount to may cancel.
         """
         if not self._twins:
-            self._twins = tuple(self._rounding_as(each) for each in ("nothing", "optimizer"))
+            self._twins = tuple(self._rounded_as(each) for each in get_args(Rounding))
+            for twin in self._twins:
+                twin._compile()
         return self._twins
 
-    def _rounding_as(self, rounding: Rounding) -> "KerasSide":
-        twin = copy(self)
-        twin._rounding = rounding
-        twin._compile()
-        return twin
+    def _rounded_as(self, rounding: Rounding | None) -> "KerasSide":
+        other = copy(self)
+        other._rounding = rounding
+        return other
+
+    def updates_with(self, state: State, step: Step) -> tuple[Update, ...]:
+        """Return what the optimizer makes of given gradients, with rounded constants and unrounded.
+
+        The gradient of an embedding is sparse, which the step does not show: it is left out.
+        """
+        is_clipped = step.clipped_gradients is not None
+        gradients = step.clipped_gradients if is_clipped else step.gradients
+        if gradients is None or any(name not in gradients for name in self.trained):
+            return ()
+        if self._sparse and not is_clipped:  # the norm of a sparse gradient is that of its rows
+            return ()
+        moved = moved_by_one_ulp(replace(state, weights=gradients), seed=1).weights
+        rate = step.learning_rate
+        variables = frozenset(self.trained) - self._sparse
+        return tuple(
+            Update(
+                side._updated(state, gradients, rate, clips=not is_clipped),
+                side._updated(moved_by_one_ulp(state, 0), moved, rate, clips=not is_clipped),
+                variables,
+            )
+            for side in (self._rounded_as(None), self._rounded_as("nothing"))
+        )
+
+    def _updated(
+        self, state: State, gradients: Arrays, rate: float | None, *, clips: bool
+    ) -> State:
+        """Return the state after an update with these gradients, and this rate if there is one."""
+        optimizer = self.optimizer
+        with self.at(state), ExitStack() as stack:
+            if rate is not None:
+                fixed = tf.constant(rate, self.dtype)
+                name = "_get_current_learning_rate"
+                stack.enter_context(patch.object(type(optimizer), name, lambda _: fixed))
+            if not clips:
+                kept = patch.object(type(optimizer), "_clip_gradients", lambda _, grads: grads)
+                stack.enter_context(kept)
+            values = [tf.constant(gradients[name], self.dtype) for name in self.trained]
+            optimizer.apply(values, self.model.trainable_variables)
+            return self._state()
 
     def without_dropout(self) -> "KerasSide":
         """Return this side with dropout turned off; itself if it was seen to have none."""

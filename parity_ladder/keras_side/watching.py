@@ -53,6 +53,12 @@ class Watch:
     calls: list[LayerCall] = field(default_factory=list)
     running: list[keras.layers.Layer] = field(default_factory=list)
 
+    def name_of_call(self, layer: keras.layers.Layer) -> str:
+        """Return the name of a layer's call that has not ended, with `#2` for its second."""
+        name = name_of(self.model, layer)
+        called = sum(call.layer is layer for call in self.calls)
+        return f"{name}#{called + 1}" if called else name
+
 
 _active: list[Watch] = []
 """The watches that are on; the innermost last."""
@@ -65,10 +71,10 @@ def name_of(model: keras.Model, layer: keras.layers.Layer) -> str:
 
 
 def running_layer() -> str | None:
-    """Return the name of the innermost layer that is being called; None outside of a watch."""
+    """Return the name of the innermost call of a layer; None outside of a watch."""
     if not _active or not _active[-1].running:
         return None
-    return name_of(_active[-1].model, _active[-1].running[-1])
+    return _active[-1].name_of_call(_active[-1].running[-1])
 
 
 def inside_recurrent_layer() -> bool:
@@ -93,14 +99,12 @@ def watching(model: keras.Model) -> Iterator[list[LayerCall]]:
             outputs = original(layer, *args, **kwargs)
         finally:
             watch.running.pop()
-        name = name_of(model, layer)
-        called = sum(call.layer is layer for call in watch.calls)
-        full = name if not called else f"{name}#{called + 1}"
+        name = watch.name_of_call(layer)
         flat = keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs)
         inputs, results = ([each for each in tensors if tf.is_tensor(each)] for tensors in flat)
         made = [each for each in results if all(each is not given for given in inputs)]
         logits = [e._keras_logits for e in made if getattr(e, "_keras_logits", None) is not None]
-        watch.calls.append(LayerCall(full, layer, inputs, results, logits, masks))
+        watch.calls.append(LayerCall(name, layer, inputs, results, logits, masks))
         return outputs
 
     _active.append(watch)

@@ -195,10 +195,11 @@ class Search:
                     array: str,
                     absolute: float,
                     rung: Any = rung,
+                    step: Step = step,
                     theirs: Any = theirs,
                     rounding: RoundingTwin[Any] = rounding,
                 ) -> bool:
-                    return rounding.explains(rung, theirs, array, absolute)
+                    return rounding.explains(rung, step, theirs, array, absolute)
 
                 if judge.compare(rung, forced.number, ours, theirs, left_out, explained):
                     return judge.first_difference

@@ -6,7 +6,7 @@ from itertools import permutations
 from torch import Tensor, nn
 
 from parity_ladder.errors import LadderError
-from parity_ladder.pairing.layouts import Shape
+from parity_ladder.pairing.layouts import Shape, longer_axes
 from parity_ladder.pairing.matching import BY_HAND, Match, fits, split_attention
 from parity_ladder.pairing.torch_units import named_modules, named_tensors, unit_of
 from parity_ladder.pairing.units import Part, Unit
@@ -73,7 +73,8 @@ def variable_by_hand(
 
     `ours` may be a view with another order of axes, such as `module.w.T`: then the variable is what
     the view shows. Otherwise the tensor has the layout that PyTorch's own layers have. But in a
-    module of one's own, a tensor of the variable's shape is taken as it is.
+    module of one's own, a tensor of the variable's shape is taken as it is, with or without axes of
+    length 1.
 
     Raises `LadderError` for a variable or a tensor that is not there.
     """
@@ -117,7 +118,7 @@ def _is_held_as_in_keras(kind: str, shape: Shape, ours: Part) -> bool:
     Not a convolution's kernel whose axes are equally long, nor the biases of a GRU: there, shapes
     tell nothing, and PyTorch's functions want PyTorch's layout.
     """
-    if shape != ours.shape or (kind == "gru" and len(shape) == 1):
+    if longer_axes(shape) != longer_axes(ours.shape) or (kind == "gru" and len(shape) == 1):
         return False
     return kind not in {"conv", "conv_transpose"} or len(set(shape)) == len(shape)
 

@@ -32,6 +32,8 @@ def layout_of(kind: str, role: str, theirs: Shape, ours: Shape) -> Layout | None
         return None
     if not kind and theirs == ours:
         return _as_it_is()
+    if not kind and longer_axes(theirs) == longer_axes(ours):
+        return _reshaped(theirs, ours)
     if kind == "gru" and role.startswith("bias/"):
         return _gates("(z, r, h) -> (r, z, n)", theirs, ours)
     role = role.rpartition("/")[2]
@@ -66,6 +68,11 @@ def shape_in_keras(kind: str, role: str, ours: Shape) -> Shape:
         return ours
     window = ours[2:] if kind in {"conv", "conv_transpose", "depthwise"} else ()
     return (*window, *reversed(ours[: len(ours) - len(window)]))
+
+
+def longer_axes(shape: Shape) -> Shape:
+    """Return a shape without its axes of length 1."""
+    return tuple(n for n in shape if n != 1)
 
 
 def _as_it_is() -> Layout:
@@ -164,7 +171,7 @@ def _reshaped(theirs: Shape, ours: Shape) -> Layout | None:
     Axes of length 1 may be missing on either side, two axes may be held as one, and the channels,
     which are last in Keras, may be first in PyTorch.
     """
-    their_axes, our_axes = (tuple(n for n in shape if n != 1) for shape in (theirs, ours))
+    their_axes, our_axes = longer_axes(theirs), longer_axes(ours)
     if their_axes == our_axes or sorted((len(theirs), len(ours))) == [1, 2]:
         text = f"{theirs} -> {ours}"
         return Layout(text, lambda a: a.reshape(ours), lambda a: a.reshape(theirs))

@@ -1,7 +1,8 @@
 """Which unit of the Keras model goes with which unit of the PyTorch module.
 
 By the class of the layer, the shapes and the order. Units that could be exchanged, since they are
-of one kind and have the same shapes, are paired in their order; `Match.rivals` says so.
+of one kind and have the same shapes, are paired by their names where these are the same, otherwise
+in their order; `Match.rivals` says how many there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ class Match:
     theirs: Unit
     ours: Unit
     how: str
-    """`by order`, `by activations` or `by hand`."""
+    """`by order`, `by name`, `by activations` or `by hand`."""
     rivals: int = 0
     """The number of other units of PyTorch that would fit as well."""
 
@@ -73,9 +74,10 @@ def match(
     for unit in list(open_theirs):
         candidates = [each for each in open_ours if fits(unit, each)]
         if candidates:
-            found.append(Match(unit, candidates[0], "by order", len(candidates) - 1))
+            chosen, how = _chosen(unit, candidates, open_theirs)
+            found.append(Match(unit, chosen, how, len(candidates) - 1))
             open_theirs.remove(unit)
-            open_ours.remove(candidates[0])
+            open_ours.remove(chosen)
 
     # Then those of the same kind, whose shapes or variables differ: the ladder says in what.
     for unit in list(open_theirs):
@@ -86,6 +88,23 @@ def match(
             open_theirs.remove(unit)
             open_ours.remove(similar[0])
     return found
+
+
+def _chosen(unit: Unit, candidates: Sequence[Unit], theirs: Sequence[Unit]) -> tuple[Unit, str]:
+    """Return the candidate of the same name, such as `query`, otherwise the next in the order.
+
+    One that has the name of another Keras unit is left to that.
+    """
+    named = [each for each in candidates if _last_name(each) == _last_name(unit)]
+    if named:
+        return named[0], "by order" if named[0] is candidates[0] else "by name"
+    others = {_last_name(each) for each in theirs}
+    free = [each for each in candidates if _last_name(each) not in others]
+    return (free or candidates)[0], "by order"
+
+
+def _last_name(unit: Unit) -> str:
+    return unit.name.replace(".", "/").rpartition("/")[2]
 
 
 def _without(units: Sequence[Unit], taken: Sequence[Unit]) -> list[Unit]:

@@ -199,7 +199,9 @@ class Pairs:
                     return unit.because
                 kind = f"of the kind {unit.kind}" if unit.kind else "of a kind not known here"
                 return f"no {unit.layer} {kind} is left in the module with such a variable"
-        return "no layer is left in the model with such a variable"
+        own = {part.name for u in self._ours if not u.kind for part in u.parts.values()}
+        hint = "; if one is this tensor, say pairs['name of the variable'] = the tensor"
+        return "no layer is left in the model with such a variable" + (hint if name in own else "")
 
     def __str__(self) -> str:
         columns = ("Keras", "shape", "PyTorch", "shape", "layout", "paired")

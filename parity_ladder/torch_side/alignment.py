@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from parity_ladder.layer_names import LOGITS
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.activations import Axes, axes_between, likely_axes
-from parity_ladder.pairing.matching import Match
+from parity_ladder.pairing.matching import Match, fits
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.matching_values import by_value, has_activation, is_dropout, is_of
 from parity_ladder.torch_side.placing import (
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from parity_ladder.keras_side.watching import LayerCall
     from parity_ladder.torch_side.side import TorchSide
 
+MOST_EXCHANGES = 60
+"""The number of exchanges of two layers that are tried, at most, for one that is not found."""
 NOT_FOUND = "no output of the port has its values, in any order of axes"
 NO_LAST_ACTIVATION = "the port has no such activation there; what goes into it was compared"
 WITHIN_AN_OPERATION = "the port computes it within one operation of PyTorch"
@@ -113,27 +116,30 @@ def _exchanged(
     batch: Any,
 ) -> tuple[list[Recorded], dict[str, tuple[str, Axes]]] | None:
     """Exchange two layers of one shape, if more outputs are found then; None if there are none."""
-    from parity_ladder.pairing.matching import fits
-
     before = _agreeing(theirs, found)
     first = next((name for name in theirs if name not in found), None)
     if first is None:
         return None
-    for one in [each for each in pairs.matches if is_of(each, first) and not each.is_by_hand]:
-        others: list[Match] = [
-            each
-            for each in pairs.matches
-            if each is not one and not each.is_by_hand and fits(one.theirs, each.ours)
-        ]
-        for other in others:
-            kept = list(pairs.matches)
-            pairs.exchange(one, other, "by activations")
-            made, _ = _recorded(side, state, batch)
-            now = by_value(theirs, made, calls, pairs)
-            if _agreeing(theirs, now) > before:
-                return made, now
-            pairs.matches = kept
+    free = [each for each in pairs.matches if not each.is_by_hand]
+    ones = [each for each in free if is_of(each, first)]
+    # Those of its own layer; or two earlier layers, each of which was found in the other's place.
+    earlier = [each for each in free if any(is_of(each, name) for name in list(theirs)[:before])]
+    tries = [(one, each) for one in ones for each in free if _may_be_exchanged(one, each)]
+    tries += [pair for pair in combinations(earlier[::-1], 2) if _may_be_exchanged(*pair)]
+    for one, other in tries[:MOST_EXCHANGES]:
+        kept = list(pairs.matches)
+        pairs.exchange(one, other, "by activations")
+        made, _ = _recorded(side, state, batch)
+        now = by_value(theirs, made, calls, pairs)
+        if _agreeing(theirs, now) > before:
+            return made, now
+        pairs.matches = kept
     return None
+
+
+def _may_be_exchanged(one: Match, other: Match) -> bool:
+    """Return whether each of two Keras units fits the PyTorch unit of the other."""
+    return one is not other and fits(one.theirs, other.ours) and fits(other.theirs, one.ours)
 
 
 def _agreeing(theirs: Arrays, found: Mapping[str, Any]) -> int:

@@ -75,7 +75,7 @@ def must_be_repeatable(side: "TorchSide", state: State, batch: Any) -> None:
             side._borrowed.load_gradients(left)
             try:
                 step, watch = side.watched_step(state, batch, None)
-            except RuntimeError as error:
+            except (RuntimeError, ValueError, TypeError) as error:
                 if is_float64 and _works_in_float32(side, state, batch):
                     raise Float32OnlyError(
                         f"the port cannot compute in float64 ({str(error).splitlines()[0]})"
