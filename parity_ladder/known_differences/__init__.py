@@ -25,6 +25,7 @@ from parity_ladder.known_differences import (  # noqa: F401 - each enters its ow
     metrics,
     normalizations,
     occurrences,
+    other_losses,
     other_normalizations,
     parameters,
     penalties,

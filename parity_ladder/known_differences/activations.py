@@ -1,5 +1,6 @@
 """Known differences in activations, be they layers of their own or the end of another layer."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -16,6 +17,31 @@ from parity_ladder.known_differences.recomputing import nearest
 
 _L = keras.layers
 _FUNCTIONS = "keras/src/activations/activations.py; torch/nn/functional.py"
+_OTHERS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "relu6": functional.relu6,
+    "leaky_relu": functional.leaky_relu,
+    "leaky_relu of Keras": lambda x: functional.leaky_relu(x, 0.2),
+    "elu": functional.elu,
+    "selu": functional.selu,
+    "celu": lambda x: functional.celu(x, 0.5),
+    "silu": functional.silu,
+    "gelu": functional.gelu,
+    "gelu by tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "tanh": torch.tanh,
+    "hard_tanh": functional.hardtanh,
+    "sigmoid": torch.sigmoid,
+    "hard_sigmoid": functional.hardsigmoid,
+    "hard_silu": functional.hardswish,
+    "softplus": functional.softplus,
+    "softsign": functional.softsign,
+    "mish": functional.mish,
+    "log_sigmoid": functional.logsigmoid,
+    "exponential": torch.exp,
+    "softmax": lambda x: torch.softmax(x, -1),
+    "log_softmax": lambda x: torch.log_softmax(x, -1),
+}
+"""What a port may have in the place of an activation, by Keras' name of it."""
 
 
 def _name(place: LayerPlace) -> str:
@@ -171,6 +197,21 @@ def no_activation(place: LayerPlace) -> Any:
     `F.relu(self.conv(x))`.
     """
     return None if _name(place) in {"", "linear"} else without_activation(place)
+
+
+@known("another activation", rung="layer outputs", area="layers", source=_FUNCTIONS)
+def another_activation(place: LayerPlace) -> Any:
+    """The port has another activation here.
+
+    Write the one of the Keras layer, such as `F.relu(x)` for `relu`, `F.silu(x)` for `silu`, which
+    is also called swish, or `F.leaky_relu(x, 0.2)` for `leaky_relu`.
+    """
+    name = _name(place)
+    values = None if name in {"", "linear"} else _before(place, name)
+    if values is None:
+        return None
+    others = [function(values) for own, function in _OTHERS.items() if own != name]
+    return nearest(place.ours, [each.numpy() for each in others])
 
 
 @known(

@@ -128,6 +128,9 @@ PLANTED = [
     activation("activation left out", L.ReLU, nn.ReLU(), nn.Identity()),
     within("activation left out", "relu", nn.ReLU(), nn.Identity()),
     planted("activation left out", Small(residual, Residual)),
+    within("another activation", "relu", nn.ReLU(), nn.GELU()),
+    within("another activation", "tanh", nn.Tanh(), nn.Sigmoid()),
+    activation("another activation", lambda: L.LeakyReLU(0.3), nn.LeakyReLU(0.3), nn.ELU()),
     planted(
         "activation before the normalization",
         Small(
