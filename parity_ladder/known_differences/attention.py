@@ -1,11 +1,14 @@
 """Known differences in attention, and in the blocks that it stands in."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from parity_ladder.keras_side.randomness import as_array
 from parity_ladder.known_differences.attention_again import Attention, attention_at, shown_at
 from parity_ladder.known_differences.calling_again import called_again
 from parity_ladder.known_differences.catalogue import known
@@ -182,20 +185,49 @@ def no_residual(place: LayerPlace) -> Any:
 
     Keras adds two outputs before this layer: write `x + block(x)`.
     """
+    sums, activation = _sums_before(place)
+    return nearest(place.ours, [called_again(place, activation(one)) for one, _ in sums])
+
+
+@known(
+    "activation before a sum",
+    rung="layer outputs",
+    area="layers",
+    source="keras/src/layers/merging/add.py",
+)
+def activated_before_the_sum(place: LayerPlace) -> Any:
+    """The port applies the activation to one term of a sum, and Keras to the sum.
+
+    Write `F.relu(x + block(x))`.
+    """
+    sums, activation = _sums_before(place)
+    candidates = [activation(one) + other for one, other in sums]
+    return nearest(place.ours, [called_again(place, each) for each in candidates])
+
+
+def _sums_before(
+    place: LayerPlace,
+) -> tuple[list[tuple[Array, Array]], Callable[[Array], Array]]:
+    """Return the terms of sums of two that go into a layer, and the activation between the two."""
     floats = [each for each in place.inputs if each.dtype.kind == "f"]
     if len(floats) != 1:
-        return None
-    total = floats[0]
-    terms = [a for call in place.calls for a in (*call.inputs, *call.outputs)]
-    terms = [each for each in terms if each.dtype.kind == "f" and each.size == total.size]
-    terms = [each.reshape(total.shape) for each in terms]
-    pairs = [
-        one
-        for one in terms
-        for other in terms
-        if one.any() and other.any() and np.array_equal(one + other, total)
-    ]
-    return nearest(place.ours, [called_again(place, term) for term in pairs])
+        return [], np.asarray
+    total, layer = floats[0], None
+    maker = place.maker()
+    if maker is not None and isinstance(maker.layer, _L.Activation | _L.ReLU | _L.LeakyReLU):
+        total, layer = maker.inputs[0], maker.layer
+
+    def activation(array: Array) -> Array:
+        return array if layer is None else as_array(layer.call(tf.constant(array)))
+
+    shown = [a for call in place.calls for a in (*call.inputs, *call.outputs)]
+    terms = [a.reshape(total.shape) for a in shown if _is_like(a, total) and a.any()]
+    sums = [(one, two) for one in terms for two in terms if np.array_equal(one + two, total)]
+    return sums, activation
+
+
+def _is_like(array: Array, other: Array) -> bool:
+    return array.dtype.kind == "f" and array.size == other.size
 
 
 @known(

@@ -58,7 +58,8 @@ def other_rate(place: LayerPlace) -> Any:
     modules = [
         m for m in place.port.module.modules() if isinstance(m, nn.modules.dropout._DropoutNd)
     ]
-    rates = {module.p for module in modules} - {rate, 1 - rate, 0.0, 1.0}
+    rates = {module.p for module in modules} | set(place.port.dropout_rates)
+    rates -= {rate, 1 - rate, 0.0, 1.0}
     by_channel = isinstance(place.layer, _BY_CHANNEL)
     return nearest(place.ours, [_dropped(place, p, by_channel=by_channel) for p in sorted(rates)])
 

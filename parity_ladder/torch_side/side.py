@@ -175,6 +175,11 @@ class TorchSide(Side[Batch]):
         return other
 
     @property
+    def dropout_rates(self) -> list[float]:
+        """The rates of the calls of dropout in the latest step."""
+        return self._rates
+
+    @property
     def latest_rate(self) -> float | None:
         """The learning rate of the latest update; None before the first."""
         return self._state.rate

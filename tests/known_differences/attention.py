@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.known_differences.planting import STEPS, Batch
+from tests.known_differences.planting import STEPS, Batch, Planted
 from tests.known_differences.single_layers import layer_case
 
 L = keras.layers
@@ -199,6 +199,33 @@ norm_case = partial(
     forward=partial(before_or_after, before=False),
 )
 
+
+def rectified_sum(inputs: Any) -> Any:
+    """Return a dense layer behind the ReLU of a sum, as in a residual network."""
+    total = L.Add(name="sum")([inputs, L.Dense(FEATURES, name="inner")(inputs)])
+    return L.Dense(2, name="behind")(L.ReLU(name="relu")(total))
+
+
+def sum_case(entry: str, faulty: Callable[[Any, Tensor], Tensor]) -> Planted:
+    """Return a case in which the port makes something else of the layer and its inputs."""
+
+    def with_sum(term: Callable[[Any, Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:
+        return lambda module, inputs: module[1](term(module[0], inputs))
+
+    def modules() -> nn.Module:
+        return nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.Linear(FEATURES, 2))
+
+    return layer_case(
+        entry,
+        block(rectified_sum),
+        SHAPE,
+        sound=modules,
+        faulty=modules,
+        forward=with_sum(lambda inner, x: (x + inner(x)).relu()),
+        faulty_forward=with_sum(faulty),
+    )
+
+
 PLANTED = [
     case(
         "attention scaled by another root",
@@ -255,6 +282,8 @@ PLANTED = [
         "residual connection left out",
         faulty_forward=lambda module, inputs: module.norm(attended(module, inputs)),
     ),
+    sum_case("residual connection left out", lambda block, x: block(x).relu()),
+    sum_case("activation before a sum", lambda block, x: x + block(x).relu()),
     case(
         "dot-product attention scaled",
         block(dot_product),

@@ -30,6 +30,12 @@ PLANTED = [
         faulty=nn.Dropout,
     ),
     by_value(
+        "another dropout rate",
+        sound=lambda: nn.Dropout(0.2),
+        faulty=nn.Identity,
+        faulty_forward=lambda _, values: nn.functional.dropout(values, 0.3),
+    ),
+    by_value(
         "dropout left out",
         sound=lambda: nn.Dropout(0.2),
         faulty=lambda: nn.Dropout(0.2).eval(),
