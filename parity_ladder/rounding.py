@@ -81,7 +81,8 @@ class RoundingTwin(Generic[B]):
         if rung.name not in {"optimizer state", "updated weights"}:
             return None
         updates = self._updates(step)
-        if not any(array.endswith(name) for each in updates for name in each.variables):
+        gradients = step.gradients or {}
+        if not updates or not any(array.endswith(name) for name in gradients):
             return None
         ours = rung.show(self._twins[0], self._forced, step) or {}
         precision = precision_of(self._forced.state)
@@ -103,7 +104,8 @@ class RoundingTwin(Generic[B]):
     def _updates(self, step: Step) -> Sequence[Update]:
         """Return the updates of the reference with the gradients of a step, computed once."""
         if self._latest is None or self._latest[0] is not step:
-            self._latest = step, self._twins[0].updates_with(self._forced.state, step)
+            forced = self._forced
+            self._latest = step, self._twins[0].updates_with(forced.state, forced.batch, step)
         return self._latest[1]
 
     def _distances(self, rung: LookingRung[Any], theirs: Shown, draw: int) -> dict[str, float]:

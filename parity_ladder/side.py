@@ -71,8 +71,6 @@ class Update:
     after: State
     moved: State
     """The same from weights and gradients that are one ulp away."""
-    variables: frozenset[str]
-    """The names of the variables that it is known for."""
 
 
 class Side(ABC, Generic[B]):
@@ -132,7 +130,7 @@ class Side(ABC, Generic[B]):
         """
         return ()
 
-    def updates_with(self, state: State, step: Step) -> "Sequence[Update]":  # noqa: ARG002
+    def updates_with(self, state: State, batch: B, step: Step) -> "Sequence[Update]":  # noqa: ARG002
         """Return what the optimizer of this side makes of the gradients and rate of another's step.
 
         There is one for each rounding of its constants that a sound port may have; none if this

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from parity_ladder.keras_side.exact_constants import with_noise
 from parity_ladder.keras_side.watching import LayerCall, visible, watching
+
+Array = NDArray[Any]
 
 
 def training_step(
@@ -37,7 +41,8 @@ def training_step(
     after = [None if gradient is None else next(clipped) for gradient in gradients]
     optimizer.apply(gradients, variables)
     return {
-        "occurrences": (_sparse(gradients, trained), _sparse(after, trained)),
+        "occurrences": (_rows(gradients, trained), _rows(after, trained)),
+        "tokens": {n: g.indices for n, g in zip(trained, gradients, strict=True) if _is_sparse(g)},
         "loss": loss,
         "data_loss": loss - penalty if penalties else loss,
         "penalty": penalty,
@@ -56,13 +61,27 @@ def forward_pass(model: keras.Model, x: Any) -> list[LayerCall]:
     return [call for call in calls if all(map(visible, call.inputs + call.outputs))]
 
 
-def _sparse(gradients: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+def _rows(gradients: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the rows of the sparse gradients, those of embeddings."""
-    return {
-        name: gradient.values
-        for name, gradient in zip(names, gradients, strict=True)
-        if isinstance(gradient, tf.IndexedSlices)
-    }
+    return {n: g.values for n, g in zip(names, gradients, strict=True) if _is_sparse(g)}
+
+
+def _is_sparse(gradient: Any) -> bool:
+    return isinstance(gradient, tf.IndexedSlices)
+
+
+def as_sparse(gradient: Array, rows: Array | None, tokens: Array | None) -> Any:
+    """Return a dense gradient as a tensor, sparse where there are `rows` with their `tokens`.
+
+    The rows are moved so that those of a token add up to its row in the dense gradient.
+    """
+    if rows is None or tokens is None:
+        return tf.constant(gradient)
+    total, counts = np.zeros_like(gradient), np.zeros(len(gradient))
+    np.add.at(total, tokens, rows.reshape(len(tokens), -1))
+    np.add.at(counts, tokens, 1)
+    moved = rows + (gradient - total)[tokens] / counts[tokens, None]
+    return tf.IndexedSlices(tf.constant(moved), tf.constant(tokens), tf.constant(gradient.shape))
 
 
 def _dense(gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> list[Any]:

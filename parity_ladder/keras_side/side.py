@@ -18,7 +18,7 @@ from parity_ladder.dropout_masks import Dropout
 from parity_ladder.keras_side.checks import must_be_climbable
 from parity_ladder.keras_side.errors import errors_in_a_sentence
 from parity_ladder.keras_side.exact_constants import Rounding, exact_constants
-from parity_ladder.keras_side.in_graph import forward_pass, training_step
+from parity_ladder.keras_side.in_graph import as_sparse, forward_pass, training_step
 from parity_ladder.keras_side.latest_calls import LatestCalls
 from parity_ladder.keras_side.metrics import metrics_of_an_epoch
 from parity_ladder.keras_side.names import variable_names
@@ -59,8 +59,6 @@ class KerasSide(Side[Batch]):
         self._twins: tuple[KerasSide, ...] = ()
         self._undropped: KerasSide | None = None
         self._was_called = False
-        self._sparse: set[str] = set()
-        """The variables whose gradients were seen to be sparse. Copies of this side share them."""
         self.variables = variable_names(model)
         """The model's variables by their names, seeds left out."""
         self._names = {id(variable): name for name, variable in self.variables.items()}
@@ -132,7 +130,6 @@ class KerasSide(Side[Batch]):
             shown = self._compiled_step(*(self.tensors(each) for each in (x, y, weights)))
             shown = keras.tree.map_structure(as_array, shown)
             after = self._state()
-        self._sparse.update(shown["occurrences"][0])
         gradients = dict(zip(self.trained, shown["gradients"], strict=True))
         clipped = dict(zip(self.trained, shown["clipped"], strict=True))
         still = {n: a for n, a in after.weights.items() if n not in gradients}
@@ -187,11 +184,15 @@ class KerasSide(Side[Batch]):
         The gradient of an embedding is sparse: (occurrences, features), with a row for each
         occurrence of a token in the batch.
         """
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        with self.at(state):
-            shown = self._compiled_step(*(self.tensors(each) for each in (x, y, weights)))
-            raw, clipped = keras.tree.map_structure(as_array, shown["occurrences"])
+        raw, clipped = self._shown(state, batch)["occurrences"]
         return raw, clipped
+
+    def _shown(self, state: State, batch: Batch) -> Any:
+        """Return what a training step of Keras computes on its way."""
+        parts = keras.utils.unpack_x_y_sample_weight(batch)
+        with self.at(state):
+            shown = self._compiled_step(*map(self.tensors, parts))
+            return keras.tree.map_structure(as_array, shown)
 
     @property
     def dropout_rates(self) -> list[float]:
@@ -214,31 +215,32 @@ class KerasSide(Side[Batch]):
         other._rounding = rounding
         return other
 
-    def updates_with(self, state: State, step: Step) -> tuple[Update, ...]:
+    def updates_with(self, state: State, batch: Batch, step: Step) -> tuple[Update, ...]:
         """Return what the optimizer makes of given gradients, with rounded constants and unrounded.
 
-        The gradient of an embedding is sparse, which the step does not show: it is left out.
+        Those of embeddings have the rows of Keras' own, moved so that they add up to what is given.
         """
         is_clipped = step.clipped_gradients is not None
-        gradients = step.clipped_gradients if is_clipped else step.gradients
-        if gradients is None or any(name not in gradients for name in self.trained):
+        dense = step.clipped_gradients if is_clipped else step.gradients
+        if dense is None or any(name not in dense for name in self.trained):
             return ()
-        if self._sparse and not is_clipped:  # the norm of a sparse gradient is that of its rows
-            return ()
-        moved = moved_by_one_ulp(replace(state, weights=gradients), seed=1).weights
-        rate = step.learning_rate
-        variables = frozenset(self.trained) - self._sparse
+        shown = self._shown(state, batch)
+        rows = shown["occurrences"][1 if is_clipped else 0]
+        tokens, rate = shown["tokens"], step.learning_rate
+        gradients = [as_sparse(dense[n], rows.get(n), tokens.get(n)) for n in self.trained]
+        moved = moved_by_one_ulp(replace(state, weights=dense), seed=1).weights
+        moved_gradients = [as_sparse(moved[n], rows.get(n), tokens.get(n)) for n in self.trained]
+        near = moved_by_one_ulp(state, 0)
         return tuple(
             Update(
                 side._updated(state, gradients, rate, clips=not is_clipped),
-                side._updated(moved_by_one_ulp(state, 0), moved, rate, clips=not is_clipped),
-                variables,
+                side._updated(near, moved_gradients, rate, clips=not is_clipped),
             )
             for side in (self._rounded_as(None), self._rounded_as("nothing"))
         )
 
     def _updated(
-        self, state: State, gradients: Arrays, rate: float | None, *, clips: bool
+        self, state: State, gradients: Sequence[Any], rate: float | None, *, clips: bool
     ) -> State:
         """Return the state after an update with these gradients, and this rate if there is one."""
         optimizer = self.optimizer
@@ -250,8 +252,7 @@ class KerasSide(Side[Batch]):
             if not clips:
                 kept = patch.object(type(optimizer), "_clip_gradients", lambda _, grads: grads)
                 stack.enter_context(kept)
-            values = [tf.constant(gradients[name], self.dtype) for name in self.trained]
-            optimizer.apply(values, self.model.trainable_variables)
+            optimizer.apply(list(gradients), self.model.trainable_variables)
             return self._state()
 
     def without_dropout(self) -> "KerasSide":

@@ -1,6 +1,6 @@
 """What `TorchSide` accepts, checked before anything is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -37,6 +37,11 @@ def must_be_a_port(
         )
     if pairs.module is not module:
         raise LadderError("pairs are of another module; accepted: pair(keras_model, module)")
+    if any("lr" not in group for group in optimizer.param_groups):
+        raise LadderError(
+            f"{type(optimizer).__name__} has a parameter group without 'lr'; accepted: an optimizer"
+            " whose groups have their learning rate, as those of torch.optim"
+        )
     own = {id(tensor) for tensor in named_tensors(module).values()}
     held = [each for group in optimizer.param_groups for each in group["params"]]
     if others := [each for each in held if id(each) not in own]:
@@ -45,7 +50,7 @@ def must_be_a_port(
             f" of shape {tuple(others[0].shape)}; accepted: parameters of the module"
         )
     for each in schedulers:
-        if not hasattr(each, "state_dict"):
+        if not (hasattr(each, "state_dict") and hasattr(each, "load_state_dict")):
             raise LadderError(
                 f"scheduler is of type {type(each).__name__}; accepted: a scheduler of PyTorch, or"
                 " anything with state_dict and load_state_dict"
@@ -57,6 +62,23 @@ def must_be_a_port(
         )
     if dropout not in {"shared", "off"}:
         raise LadderError(f"dropout = {dropout!r}: accepted: shared or off")
+
+
+def must_be_options(state_names: object, epoch_metrics: object) -> None:
+    """Raise `LadderError` for options of the wrong type."""
+    is_mapping = isinstance(state_names, Mapping) and all(
+        isinstance(each, str) for pair in state_names.items() for each in pair
+    )
+    if state_names is not None and not is_mapping:
+        raise LadderError(
+            f"state_names = {state_names!r}: accepted: a dict of names, such as"
+            " {'speed': 'momentum'}"
+        )
+    if epoch_metrics is not None and not callable(epoch_metrics):
+        raise LadderError(
+            f"epoch_metrics is of type {type(epoch_metrics).__name__}; accepted: a function that"
+            " gets what the steps of an epoch returned, and returns the metrics by name"
+        )
 
 
 def must_drop_alike(dropout: str, rates: Sequence[float], other: object) -> None:

@@ -27,6 +27,7 @@ OTHER_NAMES: Mapping[type[optim.Optimizer], Mapping[str, str]] = {
 }
 """Where one of PyTorch's names means something else."""
 COUNT = "step"
+COUNT_IN_KERAS = "iteration"
 INITIAL = {"u_product": 1.0}
 """The first value of a state that does not begin at 0, by Keras' name."""
 INITIAL_SETTINGS = {"accumulator": "initial_accumulator_value"}

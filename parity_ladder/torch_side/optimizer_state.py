@@ -14,6 +14,7 @@ from parity_ladder.pairing.torch_units import named_tensors
 from parity_ladder.side import Arrays, State
 from parity_ladder.torch_side.optimizer_names import (
     COUNT,
+    COUNT_IN_KERAS,
     INITIAL,
     INITIAL_SETTINGS,
     NAMES,
@@ -54,31 +55,34 @@ class OptimizerState:
                 for variable, shape in shapes.items():
                     start = np.asarray(first.get(variable, np.full(shape, value)), dtype)
                     found[f"{slot}/{variable}"] = start
-            elif name != COUNT:
+            elif not self._is_count(name):
                 found[slot] = np.asarray(INITIAL.get(slot, 0.0), dtype)
         return found
 
-    def must_be_known_to(self, theirs: State) -> None:
+    def must_be_known_to(self, state: State) -> None:
         """Raise `LadderError` for a state that goes by a name of the port's own, once it was read.
 
-        `theirs` is a state of the reference.
+        `state` is one of the reference.
         """
-        slots = dict.fromkeys(name.partition("/")[0] for name in theirs.optimizer)
+        slots = dict.fromkeys(name.partition("/")[0] for name in state.optimizer)
         missing = [slot for slot in slots if slot not in map(self._keras_name, self._kinds)]
         own = [
             name
             for name in self._kinds
-            if name != COUNT and self._keras_name(name) not in {*slots, *NAMES.values()}
+            if not self._is_count(name) and self._keras_name(name) not in {*slots, *NAMES.values()}
         ]
         wrong = [
-            n for n, slot in self._own_names.items() if n not in self._kinds or slot not in slots
+            n
+            for n, slot in self._own_names.items()
+            if n not in self._kinds or slot not in {*slots, COUNT_IN_KERAS}
         ]
         if (own and missing) or wrong:
+            theirs = [*slots, COUNT_IN_KERAS]
             raise LadderError(
                 f"state_names = {dict(self._own_names)}: {type(self._optimizer).__name__} keeps"
-                f" {', '.join(self._kinds) or 'nothing'}, the Keras optimizer"
-                f" {', '.join(slots) or 'nothing'}; accepted: Keras' name of each state that has a"
-                " name of its own, such as TorchSide(..., state_names={'speed': 'momentum'})"
+                f" {', '.join(self._kinds) or 'nothing'}, the Keras optimizer {', '.join(theirs)};"
+                " accepted: Keras' name of each state that has a name of its own, such as"
+                " TorchSide(..., state_names={'speed': 'momentum'})"
             )
 
     def load(self, state: State, settings: Any, given: float | None = None) -> None:
@@ -112,9 +116,9 @@ class OptimizerState:
                     continue
                 scale = factor(self._optimizer, key, rate)
                 values = arrays[name] / scale if scale else np.zeros_like(arrays[name])
-                there = torch.from_numpy(np.ascontiguousarray(values))
+                there = torch.from_numpy(np.array(values, order="C"))
                 kept[key] = there.to(parameter.device, parameter.dtype)
-            elif key == COUNT:
+            elif self._is_count(key):
                 kept[key] = _like(kind, state.iteration)
             elif slot in state.optimizer:
                 kept[key] = _like(kind, float(state.optimizer[slot]))
@@ -132,13 +136,20 @@ class OptimizerState:
             for parameter in group["params"]:
                 kept = self._optimizer.state.get(parameter, {})
                 for key, value in kept.items():
-                    kind = _kind(value, parameter)
+                    kind = _kind(key, value, parameter)
                     if kind is None:
                         continue
+                    if kind == "tensor" and value.numel() != 1:
+                        raise LadderError(
+                            f"{type(self._optimizer).__name__} keeps {key} of shape"
+                            f" {tuple(value.shape)} for a parameter of shape"
+                            f" {tuple(parameter.shape)}; accepted: an optimizer that keeps numbers,"
+                            " and arrays in the parameter's shape"
+                        )
                     self._kinds[key] = kind
                     slot = self._keras_name(key)
                     if kind != "array":
-                        if key != COUNT:
+                        if not self._is_count(key):
                             numbers[slot] = np.asarray(float(value), self._dtype)
                     elif id(parameter) in names:
                         scale = factor(self._optimizer, key, rate)
@@ -157,11 +168,15 @@ class OptimizerState:
 
     def iteration(self, expected: int) -> int:
         """Return the number of updates that the optimizer counts, if it counts them."""
-        counts = [int(kept[COUNT]) for kept in self._optimizer.state.values() if COUNT in kept]
+        every = [each for kept in self._optimizer.state.values() for each in kept.items()]
+        counts = [int(count) for key, count in every if self._is_count(key)]
         return max(counts) if counts else expected
 
     def _keras_name(self, name: str) -> str:
         return self._own_names.get(name) or keras_name(self._optimizer, name)
+
+    def _is_count(self, name: str) -> bool:
+        return name == COUNT or self._keras_name(name) == COUNT_IN_KERAS
 
     @property
     def _first_names(self) -> list[str]:
@@ -193,10 +208,11 @@ def _copied(optimizer: optim.Optimizer) -> dict[int, dict[str, Any]]:
     }
 
 
-def _kind(value: Any, parameter: Tensor) -> str | None:
+def _kind(name: str, value: Any, parameter: Tensor) -> str | None:
     """Return what a state is: `array` of the parameter's shape, `tensor` of one value, `number`."""
     if isinstance(value, Tensor):
-        return "array" if value.shape == parameter.shape and value.ndim else "tensor"
+        is_array = value.shape == parameter.shape and (value.ndim or name != COUNT)
+        return "array" if is_array else "tensor"
     return "number" if isinstance(value, int | float) else None
 
 

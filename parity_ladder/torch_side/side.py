@@ -20,7 +20,7 @@ from parity_ladder.side import Arrays, Shapes, Side, State, Step, have_same_weig
 from parity_ladder.torch_side.alignment import Alignment, align
 from parity_ladder.torch_side.batches import as_tensors, detached, size_of
 from parity_ladder.torch_side.borrowing import Borrowed, HasState, fused_rates
-from parity_ladder.torch_side.checks import must_be_a_port, must_drop_alike
+from parity_ladder.torch_side.checks import must_be_a_port, must_be_options, must_drop_alike
 from parity_ladder.torch_side.decay import added_decay, decay_penalty
 from parity_ladder.torch_side.dropout import DropoutCalls
 from parity_ladder.torch_side.given import Given
@@ -67,6 +67,7 @@ class TorchSide(Side[Batch]):
     ) -> None:
         schedulers = tuple(scheduler) if isinstance(scheduler, Sequence) else (scheduler,)
         must_be_a_port(module, step, optimizer, pairs, schedulers, dropout)
+        must_be_options(state_names, epoch_metrics)
         self.module, self.optimizer, self.pairs, self.dropout = module, optimizer, pairs, dropout
         self._training_step, self._metrics = step, epoch_metrics
         self._borrowed = Borrowed(module, optimizer, schedulers)
@@ -242,7 +243,7 @@ class TorchSide(Side[Batch]):
     def _load(self, state: State) -> None:
         tensors = named_tensors(self.module)
         for name, array in self.pairs.to_torch(state.weights).items():
-            tensors[name].copy_(torch.from_numpy(np.ascontiguousarray(array)))
+            tensors[name].copy_(torch.from_numpy(np.array(array, order="C")))
         settings = self._borrowed.settings_after(max(state.iteration - 1, 0))
         rate = None if self._given is None else self._given.rate_before(state)
         self._state.load(state, settings, rate)

@@ -1,9 +1,11 @@
 """Training steps that people write: what is followed, and what is refused in a sentence."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -166,6 +168,27 @@ def test_a_scaler_that_is_turned_off_changes_nothing() -> None:
     net, scaler = net_of(), torch.amp.GradScaler("cpu", enabled=False)
     result = climbed_with(net, lambda optimizer: stepping_with_a_scaler(scaler, net, optimizer))
     assert result.holds, str(result)
+
+
+@pytest.mark.parametrize(
+    ("draw", "whose"),
+    [
+        (lambda: torch.rand(()), "PyTorch"),
+        (np.random.random, "NumPy"),
+        (random.random, "Python"),
+    ],
+    ids=["torch", "numpy", "random"],
+)
+def test_a_step_of_chance_is_refused(draw: Callable[[], Any], whose: str) -> None:
+    """Such as one that leaves a layer out now and then: it would be lucky or not."""
+
+    def step(net: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+        optimizer.zero_grad()
+        loss = functional.mse_loss(net(x) if draw() < 2 else y, y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    assert f"draws random numbers from {whose}'s generator; accepted: a step" in refused(step)
 
 
 def test_a_second_optimizer_is_refused_before_it_steps() -> None:
