@@ -32,11 +32,18 @@ class Borrowed:
         self, module: nn.Module, optimizer: Optimizer, schedulers: tuple[HasState, ...]
     ) -> None:
         self.module, self.optimizer, self.schedulers = module, optimizer, schedulers
-        self._first = self.settings()
-        self._by_iteration: dict[int, Any] = {}
         self.adds_to_gradients = False
         """Whether the step adds its gradients to those that the step before has left."""
-        self._left: dict[int, dict[int, Tensor]] = {0: {}}
+        self._by_iteration: dict[int, Any] = {}
+        self._left: dict[int, dict[int, Tensor]] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a climb with the present settings."""
+        self._first = self.settings()
+        self._by_iteration.clear()
+        self._left.clear()
+        self._left[0] = {}
 
     def settings(self) -> Any:
         """Return the settings of the parameter groups and the state of the schedulers."""
@@ -96,6 +103,7 @@ class Borrowed:
     @contextmanager
     def on(self, dtype: torch.dtype, dropout: Dropout) -> Iterator[None]:
         """Give the module tensors of its own in `dtype`, and put everything back at the end."""
+        buffers: dict[int, Tensor] = {}
         with ExitStack() as stack:
             for name, each in named_modules(self.module):
                 stack.callback(setattr, each, "training", each.training)
@@ -103,7 +111,9 @@ class Borrowed:
                     stack.enter_context(_other_values(parameter, dtype))
                 for buffer_name, buffer in each.named_buffers(recurse=False):
                     stack.callback(each._buffers.__setitem__, buffer_name, buffer)
-                    each._buffers[buffer_name] = _as(buffer, dtype).clone()
+                    if id(buffer) not in buffers:  # two modules may share one
+                        buffers[id(buffer)] = _as(buffer, dtype).clone()
+                    each._buffers[buffer_name] = buffers[id(buffer)]
                 stack.enter_context(_dropout_within(name, each, dropout))
             stack.callback(self.load_settings, self.settings())
             stack.callback(setattr, self.optimizer, "state", self.optimizer.state)

@@ -31,13 +31,17 @@ class OptimizerState:
     ) -> None:
         """`own_names` are Keras' names of what an optimizer of one's own keeps."""
         self._optimizer, self._pairs, self._own_names = optimizer, pairs, own_names
-        self._first = _copied(optimizer)
+        self.begin()
         self._kinds: dict[str, str] = {}
         """By PyTorch's name of a state: `array` in the parameter's shape, `number` or `tensor`."""
         self._is_read = False
         self._dtype: Any = np.dtype(np.float64)
         self.rate: float | None = None
         """The rate of the latest update; None for that of the parameter groups."""
+
+    def begin(self) -> None:
+        """Begin a climb with what the optimizer keeps now."""
+        self._first = _copied(self._optimizer)
 
     def initial(self) -> Arrays | None:
         """Return the state before the first update; None until a step has been seen."""
@@ -65,7 +69,6 @@ class OptimizerState:
         `state` is one of the reference.
         """
         slots = dict.fromkeys(name.partition("/")[0] for name in state.optimizer)
-        missing = [slot for slot in slots if slot not in map(self._keras_name, self._kinds)]
         own = [
             name
             for name in self._kinds
@@ -76,7 +79,8 @@ class OptimizerState:
             for n, slot in self._own_names.items()
             if n not in self._kinds or slot not in {*slots, COUNT_IN_KERAS}
         ]
-        if (own and missing) or wrong:
+        twice = len(set(self._own_names.values())) < len(self._own_names)
+        if own or wrong or twice:
             theirs = [*slots, COUNT_IN_KERAS]
             raise LadderError(
                 f"state_names = {dict(self._own_names)}: {type(self._optimizer).__name__} keeps"

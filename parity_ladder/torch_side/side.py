@@ -20,6 +20,7 @@ from parity_ladder.side import Arrays, Shapes, Side, State, Step, have_same_weig
 from parity_ladder.torch_side.alignment import Alignment, align
 from parity_ladder.torch_side.batches import as_tensors, detached, size_of
 from parity_ladder.torch_side.borrowing import Borrowed, HasState, fused_rates
+from parity_ladder.torch_side.chance import refusing_chance
 from parity_ladder.torch_side.checks import must_be_a_port, must_be_options, must_drop_alike
 from parity_ladder.torch_side.decay import added_decay, decay_penalty
 from parity_ladder.torch_side.dropout import DropoutCalls
@@ -27,7 +28,13 @@ from parity_ladder.torch_side.given import Given
 from parity_ladder.torch_side.optimizer_names import clips_by_itself
 from parity_ladder.torch_side.optimizer_state import OptimizerState
 from parity_ladder.torch_side.trial import as_trial, must_be_repeatable, randomised
-from parity_ladder.torch_side.unpaired import adapted, constants, notes_on, notes_on_evaluation
+from parity_ladder.torch_side.unpaired import (
+    adapted,
+    constants,
+    must_stay,
+    notes_on,
+    notes_on_evaluation,
+)
 from parity_ladder.torch_side.update import watching_the_update
 from parity_ladder.torch_side.watching import Watch, dense, watching
 
@@ -91,7 +98,9 @@ class TorchSide(Side[Batch]):
         return shapes | {n: tuple(tensors[n].shape) for n in self.pairs.unpaired_ours}
 
     def must_be_a_port_of(self, reference: Side[Batch]) -> None:
-        """Raise `LadderError` for pairs with another model's variables."""
+        """Begin a climb; raise `LadderError` for pairs with another model's variables."""
+        self._borrowed.begin()
+        self._state.begin()
         names = reference.variable_shapes()
         if others := [name for name in self.pairs.shapes if name not in names]:
             raise LadderError(
@@ -157,7 +166,11 @@ class TorchSide(Side[Batch]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What has no counterpart, what was paired by activations, and what was not compared."""
-        return (*notes_on(self.pairs), *notes_on_evaluation(self.module, self._rates))
+        adds = self._borrowed.adds_to_gradients
+        kept = (
+            ("the step adds its gradients to those that the one before has left",) if adds else ()
+        )
+        return (*notes_on(self.pairs), *kept, *notes_on_evaluation(self.module, self._rates))
 
     def not_compared(self, rung: str) -> Mapping[str, str]:
         """Return what this port cannot show, with the reasons."""
@@ -260,6 +273,7 @@ class TorchSide(Side[Batch]):
         device = next(iter(named_tensors(self.module).values())).device
         tensors = [as_tensors(part, device) for part in batch]
         with (
+            refusing_chance(),
             watching(
                 self.module, self._names, wanted=wanted, call=handle.call, replace=replace
             ) as watch,
@@ -275,6 +289,7 @@ class TorchSide(Side[Batch]):
         self._state.rate = update.rate
 
         after = {name: _array(tensor) for name, tensor in named_tensors(self.module).items()}
+        must_stay(constants(self.pairs), before, after)
         weights = self.pairs.to_keras(after, added=True)
         weights |= {name: state.weights[name] for name in adapted(self.pairs)}
         trained = self.pairs.trainable

@@ -1,12 +1,15 @@
 """What has no counterpart on the other side, and may still be left out of a comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import numpy as np
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from parity_ladder.errors import LadderError
 from parity_ladder.pairing import Pairs
 from parity_ladder.pairing.torch_units import named_modules, named_tensors
+from parity_ladder.side import Arrays
 
 
 def adapted(pairs: Pairs) -> dict[str, str]:
@@ -30,6 +33,22 @@ def constants(pairs: Pairs) -> dict[str, str]:
         if not is_parameter or (belongs and not tensors[name].requires_grad):
             found[name] = "it has no counterpart in Keras, and does not train"
     return found
+
+
+def must_stay(names: Collection[str], before: Arrays, after: Arrays) -> None:
+    """Raise `LadderError` if a step changed a tensor without a counterpart, but for counts.
+
+    The climb puts it back before each step, so its effect on later steps would not be seen. The
+    count of batches in a BatchNorm has none.
+    """
+    for name in names:
+        is_count = name.endswith("num_batches_tracked")
+        if not is_count and not np.array_equal(before[name], after[name], equal_nan=True):
+            raise LadderError(
+                f"the port's step changes {name}, which has no counterpart in Keras, so it cannot"
+                " be compared; accepted: pairs['name of the variable'] = the tensor, or a step"
+                " that leaves it as it is"
+            )
 
 
 def notes_on(pairs: Pairs) -> tuple[str, ...]:

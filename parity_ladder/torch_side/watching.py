@@ -18,6 +18,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
 
 from parity_ladder.errors import LadderError
+from parity_ladder.torch_side.chance import must_have_no_generator
 
 PASSED_ON = " passed on"
 """Ends the key of an output that also stands for a layer behind it, which the port leaves out."""
@@ -112,6 +113,7 @@ class _Mode(TorchFunctionMode):
                 self._end(loss)
         if self.is_over or self.is_recording:  # the backward pass and the update, or this package
             return func(*args, **kwargs)
+        must_have_no_generator(name, kwargs.get("generator"))
         result = self._call(f"{name}#{self._counts[name]}", func, args, kwargs)
         if name in {"__get__", "__set__", "detach", "clone"}:
             return result
@@ -142,6 +144,8 @@ class _Mode(TorchFunctionMode):
                 else part
                 for place, part in enumerate(result)
             ]
+            if hasattr(result, "n_fields"):  # what PyTorch returns, such as `torch.max(x, 1)`
+                return type(result)(parts)
             return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
         return result
 

@@ -147,6 +147,10 @@ def test_options_of_another_type_are_refused(options: Any, sentence: str) -> Non
     [
         (None, r"state_names = {}: OwnMomentum keeps speed, the Keras optimizer momentum"),
         ({"speed": "velocity"}, "state_names = {'speed': 'velocity'}: OwnMomentum keeps speed"),
+        (
+            {"speed": "momentum", "sped": "momentum"},
+            "{'speed': 'momentum', 'sped': 'momentum'}: Ow",
+        ),
         ({"sped": "momentum"}, "state_names = {'sped': 'momentum'}: OwnMomentum keeps speed"),
     ],
     ids=str,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parity_ladder import LadderError, Result, TorchSide, pair
-from tests.any_model.small_models import L, climbed, numbers, regression, stepping
+from tests.any_model.small_models import L, climbed, numbers, regression, sgd_port, stepping
 
 Step = Callable[[Tensor, Tensor], Any]
 
@@ -189,6 +189,98 @@ def test_a_step_of_chance_is_refused(draw: Callable[[], Any], whose: str) -> Non
         optimizer.step()
 
     assert f"draws random numbers from {whose}'s generator; accepted: a step" in refused(step)
+
+
+def test_a_generator_of_the_ports_own_is_refused() -> None:
+    generator = torch.Generator()
+
+    def step(net: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+        optimizer.zero_grad()
+        kept = torch.rand((), generator=generator) < 2
+        functional.mse_loss(net(x) * kept, y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    assert "calls rand with a generator of its own; accepted: a step without" in refused(step)
+
+
+class Centred(nn.Module):
+    """A port with a tensor that each step moves, which Keras does not have."""
+
+    def __init__(self, start: Tensor, by: float) -> None:
+        super().__init__()
+        self.net, self.by = net_of(), by
+        self.first, self.second = nn.Module(), nn.Module()
+        for each in (self.first, self.second):
+            each.register_buffer("centre", start)  # one tensor in two modules
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the predictions less the centre, which is moved before."""
+        with torch.no_grad():
+            self.first.centre.add_(self.by)  # type: ignore[operator]
+        outputs: Tensor = self.net(x) - self.second.centre
+        return outputs
+
+
+@pytest.mark.parametrize("by", [0.0, 0.1])
+def test_a_tensor_that_is_not_compared_must_stay_as_it_is(by: float) -> None:
+    net = Centred(torch.zeros(()), by)
+
+    def step_of(optimizer: torch.optim.Optimizer) -> Step:
+        return stepping(net, optimizer)
+
+    if not by:
+        assert climbed_with(net, step_of).holds
+        return
+    with pytest.raises(LadderError, match=r"changes first.centre, which has no counterpart in"):
+        climbed_with(net, step_of)
+
+
+def test_named_results_of_functions_keep_their_names() -> None:
+    class Largest(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: Tensor = self.head(x.max(dim=1).values)
+            return outputs
+
+    model = keras.Sequential([keras.Input((3, 4)), L.GlobalMaxPooling1D(), L.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    source = np.random.default_rng(0)
+    batches = [(source.normal(size=(5, 3, 4)), source.normal(size=(5, 1))) for _ in range(2)]
+    result = climbed(model, sgd_port(model, Largest()), batches)
+    assert result.holds, str(result)
+
+
+def test_a_second_climb_begins_with_the_settings_of_that_moment() -> None:
+    model, net = regression(L.Dense(3, activation="tanh")), net_of()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.2)
+    pairs = pair(model, net, quiet=True)
+    port = TorchSide(net, stepping(net, optimizer), optimizer, pairs=pairs)
+    assert not climbed(model, port).holds
+    optimizer.param_groups[0]["lr"] = 0.1
+    result = climbed(model, port)
+    assert result.holds, str(result)
+    optimizer.param_groups[0]["lr"] = 5.0
+    assert not climbed(model, port).holds
+
+
+def test_gradients_that_are_not_cleared_are_told_even_after_one_step() -> None:
+    net = net_of()
+
+    def step_of(optimizer: torch.optim.Optimizer) -> Step:
+        def step(x: Tensor, y: Tensor) -> None:
+            functional.mse_loss(net(x), y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+        return step
+
+    model = regression(L.Dense(3, activation="tanh"))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    pairs = pair(model, net, quiet=True)
+    result = climbed(model, TorchSide(net, step_of(optimizer), optimizer, pairs=pairs), numbers(1))
+    assert "the step adds its gradients to those that the one before has left" in result.notes
 
 
 def test_a_second_optimizer_is_refused_before_it_steps() -> None:
