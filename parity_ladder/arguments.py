@@ -7,7 +7,7 @@ from parity_ladder.side import Side
 
 
 def must_be_comparable(
-    port: object, reference: object, batches: object, known: object, twins: int
+    port: object, reference: object, batches: Sequence[object], known: object, twins: int
 ) -> None:
     """Raise `LadderError` for arguments of `climb` that it could not use, or that prove nothing."""
     for name, side in (("port", port), ("reference", reference)):
@@ -22,9 +22,6 @@ def must_be_comparable(
         raise LadderError(
             "port and reference are one object, which always agrees with itself; accepted: two"
         )
-    if not isinstance(batches, Sequence):
-        what = type(batches).__name__
-        raise LadderError(f"batches are of type {what}; accepted: a sequence, such as a list")
     if not batches:
         raise LadderError("batches: there are none; accepted: one or more")
     if known is not None and not hasattr(known, "port_with"):

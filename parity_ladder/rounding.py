@@ -25,6 +25,9 @@ from parity_ladder.twins import moved_by_one_ulp, precision_of
 DRAWS = 6
 """The number of times, at most, that a step is taken from one ulp away. In one of them, rounding
 may by chance cancel."""
+A_SMALL_PART, A_LARGE_PART = 1e-3, 0.1
+"""Of an array: a few ulps of the usual gradient excuse a small part of another one. They excuse a
+large part only if it is nothing but rounding, and differs as much between reference and twin."""
 HOPELESS = 1e6
 """No further twin is computed for a difference that is so many times as large as the first's."""
 
@@ -60,11 +63,14 @@ class RoundingTwin(Generic[B]):
         statistics = self._forced.step.statistics or {}
         may_be_zero = rung.name in {"gradients", "clipped gradients"} or array in statistics
         among = statistics if array in statistics else theirs
-        if may_be_zero and absolute <= ALWAYS_ALLOWED_ULPS * _ulp_of_the_step(among):
+        size = float(np.abs(theirs[array]).max()) if array in theirs else 0.0
+        is_small = may_be_zero and absolute <= ALWAYS_ALLOWED_ULPS * _ulp_of_the_step(among)
+        if is_small and (array in statistics or absolute <= A_SMALL_PART * size):
             return True
         for draw in range(DRAWS):
             distance = self._distances(rung, theirs, draw).get(array, 0.0)
-            if absolute <= TIMES_THE_TWIN * distance:
+            is_noise = distance >= A_LARGE_PART * size
+            if absolute <= TIMES_THE_TWIN * distance or (is_small and is_noise):
                 return True
             if 0 < distance < absolute / HOPELESS:
                 return False

@@ -130,6 +130,10 @@ class Side(ABC, Generic[B]):
         """
         return ()
 
+    def free_running_twin(self) -> "Side[B] | None":
+        """Return the twin whose own way from one ulp away a trajectory is compared with."""
+        return next(iter(self.rounding_twins()), None)
+
     def updates_with(self, state: State, batch: B, step: Step) -> "Sequence[Update]":  # noqa: ARG002
         """Return what the optimizer of this side makes of the gradients and rate of another's step.
 

@@ -85,7 +85,7 @@ class FreeRun(Generic[B]):
         self._port = _Follower(port, start if own is None else own)
         self._twin: _Follower[B] | None = None
         if precision == "float64":
-            twin = next(iter(reference.rounding_twins()), reference)
+            twin = reference.free_running_twin() or reference
             self._twin = _Follower(twin, moved_by_one_ulp(start, seed=0))
         self._largest_loss = 0.0
         self._magnitudes: dict[str, float] = {}

@@ -56,6 +56,7 @@ class KerasSide(Side[Batch]):
         self._was_trained = bool(model.optimizer.built and int(model.optimizer.iterations))
         self._droppers: dict[str, float] = {}
         self._rounding: Rounding | None = None
+        self._is_noisy = False
         self._twins: tuple[KerasSide, ...] = ()
         self._undropped: KerasSide | None = None
         self._was_called = False
@@ -210,6 +211,16 @@ class KerasSide(Side[Batch]):
                 twin._compile()
         return self._twins
 
+    def free_running_twin(self) -> "KerasSide":
+        """Return this side with unrounded constants, and with noise in its gradients.
+
+        A gradient that is zero in theory is nothing but noise, and Adam makes updates of it.
+        """
+        twin = self._rounded_as("nothing")
+        twin._is_noisy = True
+        twin._compile()
+        return twin
+
     def _rounded_as(self, rounding: Rounding | None) -> "KerasSide":
         other = copy(self)
         other._rounding = rounding
@@ -314,9 +325,7 @@ class KerasSide(Side[Batch]):
         return keras.tree.map_structure(lambda v: None if v is None else tensor(v), values)
 
     def _graph_step(self, x: Any, y: Any, weights: Any) -> dict[str, Any]:
-        return training_step(
-            self.model, self._names, x, y, weights, is_noisy=self._rounding is not None
-        )
+        return training_step(self.model, self._names, x, y, weights, is_noisy=self._is_noisy)
 
     def _graph_calls(self, x: Any) -> list[tuple[list[Any], ...]]:
         self._was_called = True

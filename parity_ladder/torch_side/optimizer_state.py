@@ -170,6 +170,11 @@ class OptimizerState:
                     found[f"{slot}/{variable}"] = np.zeros(shape, self._dtype)
         return found | numbers
 
+    @property
+    def has_count(self) -> bool:
+        """Whether the optimizer was seen to count its updates."""
+        return any(map(self._is_count, self._kinds))
+
     def iteration(self, expected: int) -> int:
         """Return the number of updates that the optimizer counts, if it counts them."""
         every = [each for kept in self._optimizer.state.values() for each in kept.items()]

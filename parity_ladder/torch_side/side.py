@@ -32,8 +32,8 @@ from parity_ladder.torch_side.unpaired import (
     adapted,
     constants,
     must_stay,
+    note_on_evaluation,
     notes_on,
-    notes_on_evaluation,
 )
 from parity_ladder.torch_side.update import watching_the_update
 from parity_ladder.torch_side.watching import Watch, dense, watching
@@ -56,8 +56,8 @@ class TorchSide(Side[Batch]):
     keeps, such as `{"speed": "momentum"}`; those of PyTorch's are known. `epoch_metrics` makes the
     metrics that the port reports, by name, from what `step` returned for the batches of an epoch.
 
-    The module computes in the dtype of the climb, with tensors of its own; afterwards module,
-    optimizer and scheduler are as they were.
+    The module computes in the dtype of the climb, with parameters and buffers of its own. They, the
+    optimizer and the scheduler are put back afterwards.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class TorchSide(Side[Batch]):
         kept = (
             ("the step adds its gradients to those that the one before has left",) if adds else ()
         )
-        return (*notes_on(self.pairs), *kept, *notes_on_evaluation(self.module, self._rates))
+        return (*notes_on(self.pairs), *kept, note_on_evaluation(self.module, self._rates))
 
     def not_compared(self, rung: str) -> Mapping[str, str]:
         """Return what this port cannot show, with the reasons."""
@@ -180,6 +180,8 @@ class TorchSide(Side[Batch]):
             return {**constants(self.pairs), **adapted(self.pairs)}
         if rung in {"statistics", "updated weights"}:
             return adapted(self.pairs)
+        if rung == "optimizer state" and not self._state.has_count:
+            return {"iteration": "the port's optimizer counts no updates"}
         return {}
 
     def without_dropout(self) -> "TorchSide":

@@ -60,13 +60,11 @@ def notes_on(pairs: Pairs) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def notes_on_evaluation(module: nn.Module, rates: Sequence[float]) -> tuple[str, ...]:
-    """Return that only training was compared, for a module that evaluates in another way.
+def note_on_evaluation(module: nn.Module, rates: Sequence[float]) -> str:
+    """Return that only training was compared.
 
     `rates` are those of the dropouts in a training step.
     """
-    if rates or any(isinstance(each, _BatchNorm) for _, each in named_modules(module)):
-        return (
-            "training was compared; evaluation, in which BatchNorm and dropout differ, was not",
-        )
-    return ()
+    has_norm = any(isinstance(each, _BatchNorm) for _, each in named_modules(module))
+    differs = ", in which BatchNorm and dropout differ," if rates or has_norm else ""
+    return f"training was compared; evaluation{differs} was not"

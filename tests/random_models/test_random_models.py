@@ -93,7 +93,8 @@ def test_a_keras_model_and_its_twin_compute_the_same(recipe: Recipe) -> None:
     result = climbed(recipe)
     assert result.holds, str(result)
     judged = {rung.rung for rung in result.rungs if rung.passed}
-    assert judged >= {"layer outputs", "loss", "gradients", "optimizer state", "updated weights"}
+    kept = set() if recipe.optimizer == "sgd" else {"optimizer state"}  # SGD keeps nothing
+    assert judged >= {"layer outputs", "loss", "gradients", "updated weights"} | kept
 
 
 @pytest.mark.slow
