@@ -49,6 +49,9 @@ def numbers(count: int = STEPS, size: int = 5) -> list[tuple[Any, Any]]:
 class OwnMomentum(torch.optim.Optimizer):
     """Momentum as Keras computes it, as a person writes it."""
 
+    part = 1.0
+    """Of the momentum, what is added to the weights."""
+
     def __init__(self, parameters: Any, lr: float) -> None:
         super().__init__(parameters, {"lr": lr})
 
@@ -61,7 +64,7 @@ class OwnMomentum(torch.optim.Optimizer):
                     state = self.state[parameter]
                     speed = state.get("speed", torch.zeros_like(parameter))
                     state["speed"] = 0.9 * speed - group["lr"] * parameter.grad
-                    parameter += state["speed"]
+                    parameter += self.part * state["speed"]
 
 
 def stepping(
