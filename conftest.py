@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from cnn_experiment.data import mnist
 from parity_tests import profiles  # noqa: F401 - Hypothesis' profiles
-from parity_tests.slow_tests import pytest_collection_modifyitems  # noqa: F401 - a hook
+from parity_tests.what_runs import (  # noqa: F401 - hooks, and a fixture
+    device,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,15 +1,14 @@
 """Real MNIST in small portions, and where PyTorch runs, for every test here."""
 
 import pytest
-import torch
 
 from cnn_experiment import Digits, Experiment, load_mnist, preset
 from parity_tests import profiles  # noqa: F401 - Hypothesis' profiles
-from parity_tests.slow_tests import pytest_collection_modifyitems  # noqa: F401 - a hook
-
-MARKERS = (
-    "cuda: needs a CUDA device; skipped visibly where there is none",
-    "slow: takes minutes and rarely tells anything new",
+from parity_tests.what_runs import (  # noqa: F401 - hooks, and a fixture
+    device,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
 )
 
 
@@ -20,31 +19,6 @@ def small(
     experiment = preset(name)
     data = experiment.data.with_changes(train_images=train_images, test_images=test_images)
     return experiment.with_changes(dtype="float64", epochs=epochs, data=data)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that the fixture `device` reads."""
-    parser.addoption(
-        "--device",
-        choices=("cpu", "cuda"),
-        default="cpu",
-        help="where PyTorch runs in the parity tests; default cpu",
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known without this project's settings, too: `pytest --pyargs`."""
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
-
-
-@pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> str:
-    """Where PyTorch runs; tests that need it skip, visibly, where it is not there."""
-    name: str = request.config.getoption("--device")
-    if name == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return name
 
 
 @pytest.fixture(scope="session")

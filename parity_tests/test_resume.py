@@ -43,10 +43,14 @@ class States:
 
 
 def states(
-    backend: ModuleType, experiment: Experiment, digits: Digits, start: Checkpoint | None = None
+    backend: ModuleType,
+    experiment: Experiment,
+    digits: Digits,
+    start: Checkpoint | None = None,
+    device: str = "cpu",
 ) -> dict[int, Checkpoint]:
     kept = States()
-    backend.train(experiment, digits, device="cpu", keeper=kept, start=start)
+    backend.train(experiment, digits, device=device, keeper=kept, start=start)
     return kept.after
 
 

@@ -4,7 +4,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import torch
 
 import keras_ref
 import torch_cnn
@@ -93,16 +92,6 @@ def test_reset_takes_a_constant_rate_back_too() -> None:
     model.optimizer.learning_rate = 0.5
     keras_ref.reset(model, experiment)
     assert float(model.optimizer.learning_rate) == 1e-3
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_gives_the_cpu_s_history() -> None:
-    experiment = small("article-3-addendum", train_images=SHORT_LAST_BATCH)
-    digits = load_mnist(experiment)
-    _, (ours,) = torch_cnn.train(experiment, digits, device="cuda")
-    _, (theirs,) = torch_cnn.train(experiment, digits, device="cpu")
-    assert ours.loss == pytest.approx(theirs.loss, rel=0, abs=1e-12)
 
 
 def test_the_learning_rate_history_holds_what_article_3_prints_after_an_epoch() -> None:

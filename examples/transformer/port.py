@@ -24,7 +24,7 @@ class Net(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the logits (batch, 4) of tokens (batch, 12)."""
-        x = self.tokens(tokens) + self.positions(torch.arange(12))
+        x = self.tokens(tokens) + self.positions(torch.arange(12, device=tokens.device))
         attended, _ = self.attention(x, x, x, need_weights=False)
         x = self.norm1(x + attended)
         hidden = functional.gelu(self.up(x))

@@ -39,8 +39,11 @@ def must_have_no_generator(name: str, generator: object) -> None:
 
 def _states() -> dict[str, Any]:
     state: Any = np.random.get_state()  # noqa: NPY002 - the one that ports use
+    has_begun = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    on_cuda = torch.cuda.get_rng_state_all() if has_begun else []
     return {
         "PyTorch": bytes(torch.get_rng_state().numpy()),
+        "CUDA": [bytes(each.numpy()) for each in on_cuda],
         "NumPy": [bytes(each) if isinstance(each, np.ndarray) else each for each in state],
         "Python": random.getstate(),
     }
