@@ -1,12 +1,13 @@
-# make train   install, fetch MNIST, train the PyTorch CNN of article II, print its test accuracy
-# make test    install, then the whole test suite, on two processes of one thread each
-# make lint    format check, lint and types
+# make train      install, fetch MNIST, train the PyTorch CNN of article II, print its test accuracy
+# make test       install, then the whole test suite, on two processes of one thread each
+# make test-cuda  what can run on a GPU, on one; nothing else
+# make lint       format check, lint and types
 # A second call installs and downloads nothing.
 
 PYTHON ?= python3
 INSTALLED := .venv/.installed
 
-.PHONY: train test lint
+.PHONY: train test test-cuda lint
 
 train: $(INSTALLED)
 	.venv/bin/python scripts/train.py --backend torch --preset article-2 \
@@ -15,6 +16,9 @@ train: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
 		.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+
+test-cuda: $(INSTALLED)
+	.venv/bin/python -m pytest --device cuda -m cuda
 
 lint: $(INSTALLED)
 	.venv/bin/ruff format --check

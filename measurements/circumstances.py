@@ -15,13 +15,16 @@ class Circumstances(Value):
     threads: Annotated[int, Field(ge=1)]
     versions: dict[str, str]
     machine: Machine
+    gpu: str | None = None
+    """The name of the GPU; None for a measurement on the processor."""
 
     @classmethod
-    def here(cls, packages: tuple[str, ...], threads: int) -> Self:
+    def here(cls, packages: tuple[str, ...], threads: int, gpu: str | None = None) -> Self:
         """Return those of this process, with the versions of the packages and of NumPy."""
         versions = {name: version(name) for name in (*packages, "numpy")}
-        return cls(threads=threads, versions=versions, machine=Machine.this())
+        return cls(threads=threads, versions=versions, machine=Machine.this(), gpu=gpu)
 
     def __str__(self) -> str:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
-        return f"{versions}, {self.threads} threads, {self.machine}"
+        on_gpu = "" if self.gpu is None else f"{self.gpu}, "
+        return f"{versions}, {self.threads} threads, {on_gpu}{self.machine}"

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from cnn_experiment import UserError, preset
 from cnn_experiment.command_line import errors_as_one_sentence, must_be_at_least_one, parser_of
-from measurements.accuracy.job import Places
-from measurements.accuracy.runs import CONTESTANTS
-from measurements.accuracy.study import contestants_of, train_study
+from measurements.accuracy.job import Job, Places
+from measurements.accuracy.runs import CONTESTANTS, DEVICES
+from measurements.accuracy.study import contestants_of, train_missing
 from measurements.child_processes import stopping_as_one_sentence
 from measurements.recipe import Recipe
 
 PRESET, BOTH, SEEDS = "article-2", "keras,torch", 30
 RESULTS, RUNS = Path("results/accuracy.jsonl"), Path("runs/accuracy")
-FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "data_dir")
+FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "device", "data_dir")
 FOR_ANALYSIS = ("json", "plot")
 
 
@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     add("--train-images", type=int, metavar="N", help="the first N; default 60000")
     add("--contestants", metavar="NAMES", help=f"of {', '.join(CONTESTANTS)}; default {BOTH}")
     add("--seeds", type=int, metavar="N", help=f"0 to N-1; default {SEEDS}; with --analyse: all")
+    add("--device", choices=DEVICES, help="where the runs train; default cpu")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time, sharing the cores")
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default {RESULTS}")
@@ -66,9 +67,12 @@ def main() -> None:
             return
         recipe = Recipe(name, options.epochs, options.momentum, options.train_images)
         places = Places(options.results, options.runs, options.data_dir)
-        contestants = contestants_of(options.contestants or BOTH)
-        some = range(seeds or SEEDS)
-        if not train_study(recipe, contestants, some, places, at_a_time=options.jobs):
+        jobs = [
+            Job(recipe, contestant, seed, places, options.device or "cpu")
+            for seed in range(seeds or SEEDS)
+            for contestant in contestants_of(options.contestants or BOTH)
+        ]
+        if not train_missing(jobs, at_a_time=options.jobs):
             sys.exit(1)
 
 

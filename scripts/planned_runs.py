@@ -1,4 +1,4 @@
-r"""Train the runs that results/PLAN.md plans, in its order, one at a time with one thread.
+r"""Train the runs that results/PLAN.md plans, in its order, each with one thread.
 
     OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
         nice -n 19 python scripts/planned_runs.py
@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cnn_experiment.command_line import errors_as_one_sentence, parser_of
+from cnn_experiment.command_line import errors_as_one_sentence, must_be_at_least_one, parser_of
 from measurements.accuracy.job import Places
 from measurements.accuracy.plan import FILE, STUDIES, studies_of, train_in_order
 from measurements.child_processes import stopping_as_one_sentence
@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("--studies", default=ALL, metavar="LETTERS", help=f"default {ALL}; always in this order")
+    add("--jobs", type=int, default=1, metavar="N", help="runs at a time; default 1")
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default {RESULTS}")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
@@ -36,8 +37,9 @@ def main() -> None:
     """Train what is missing; exit with status 1 if a run has failed."""
     options = arguments()
     with errors_as_one_sentence(), stopping_as_one_sentence():
+        must_be_at_least_one(jobs=options.jobs)
         places = Places(options.results, options.runs, options.data_dir)
-        if not train_in_order(studies_of(options.studies), places):
+        if not train_in_order(studies_of(options.studies), places, options.jobs):
             sys.exit(1)
 
 

@@ -72,7 +72,7 @@ def test_a_run_is_a_line_that_is_not_repeated(left_alone: Path) -> None:
     data = published.data.with_changes(train_images=2000)
     for run in runs.values():
         assert run.experiment == published.with_changes(epochs=3, data=data)
-        assert run.identity[::2] == ("article-2, 2000 images", 3)
+        assert run.identity[:3:2] == ("article-2, 2000 images", 3)
     ours, theirs = (runs[name].loss for name in ("torch", "keras"))
     stock = runs["torch-stock-rmsprop"].loss
     assert ours[0] == pytest.approx(theirs[0], rel=0.01)  # one start, one order of batches
@@ -124,6 +124,21 @@ def test_the_analysis_says_what_the_runs_say(tmp_path: Path) -> None:
     assert "torch minus keras, 5 pairs: +0.010 points" in of_five
 
 
+def test_runs_on_two_devices_are_not_one_experiment(tmp_path: Path) -> None:
+    results, out = tmp_path / "a.jsonl", tmp_path / "a.json"
+    for seed in range(3):
+        add_line(results, made_up("torch", seed, 0.9880 + 0.0001 * seed))
+        there = made_up("torch-bfloat16", seed, 0.9881).with_changes(device="cuda", gpu="some GPU")
+        add_line(results, there)
+        add_line(results, made_up("torch", seed, 0.9882).with_changes(device="cuda"))
+    assert len(read_runs(results)) == 9
+    done = bands("--analyse", "--results", results, "--json", out)
+    assert "article-2 on cuda, validation after epoch 2" in done.stdout
+    on_cpu, on_cuda = json.loads(out.read_bytes())
+    assert (on_cpu["device"], on_cpu["comparisons"]) == ("cpu", [])
+    assert [each["theirs"] for each in on_cuda["comparisons"]] == ["torch"]
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     results = tmp_path / "accuracy.jsonl"
     results.write_text(made_up("keras", 0, 0.99).model_dump_json() + '\n{"preset": "article-2"}\n')
@@ -173,6 +188,7 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
         (["--seeds", "0"], "seeds = 0: accepted: 1 or more"),
         (["--jobs", "0"], "jobs = 0: accepted: 1 or more"),
         (["--momentum", "2"], "momentum"),
+        (["--device", "cuda", "--contestants", "torch"], "device = 'cuda': PyTorch finds no CUDA"),
         (["--runs", __file__], f"runs = {__file__}: it is a file; accepted: a folder"),
         (
             ["--results", f"{__file__}/below/accuracy.jsonl"],

@@ -121,7 +121,7 @@ def comparison_figures() -> list[str]:
     (same_seeds,) = analysis(
         run
         for run in runs
-        if run.identity[::2] == ("article-2", 5)
+        if run.identity[:3:2] == ("article-2", 5)
         and run.contestant in ("keras", "torch")
         and run.seed < stock_seeds
     )
@@ -187,7 +187,9 @@ def test_the_losses_that_tell_the_momentum_are_the_measured_ones() -> None:
 def losses_at(looked_at: tuple[int, ...], experiment: tuple[str, int]) -> str:
     """From which to which all runs' training losses are after these epochs."""
     runs = [
-        run.loss for run in read_runs(RESULTS / "accuracy.jsonl") if run.identity[::2] == experiment
+        run.loss
+        for run in read_runs(RESULTS / "accuracy.jsonl")
+        if run.identity[:3:2] == experiment
     ]
     ranges = []
     for epoch in looked_at:

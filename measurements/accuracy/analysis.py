@@ -20,7 +20,7 @@ from measurements.accuracy.equivalence import (
     pairs_needed,
     power,
 )
-from measurements.accuracy.runs import AccuracyRun, Metric
+from measurements.accuracy.runs import AccuracyRun, Device, Metric
 
 TARGET = 0.99
 COMPARED = (("torch", "keras"), ("torch-bfloat16", "torch"), ("torch-stock-rmsprop", "keras"))
@@ -31,7 +31,7 @@ BySeed = Mapping[int, AccuracyRun]
 
 
 def analysis(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
-    """Return contestants, comparisons and bands for each preset and number of epochs.
+    """Return contestants, comparisons and bands for each preset, number of epochs and device.
 
     All values are from the last epoch, never from the best one, unless their name says otherwise.
     """
@@ -39,11 +39,13 @@ def analysis(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
     return [_of_an_experiment(*key, list(group)) for key, group in groupby(ordered, _experiment)]
 
 
-def _experiment(run: AccuracyRun) -> tuple[str, int]:
-    return run.preset, run.epochs
+def _experiment(run: AccuracyRun) -> tuple[str, int, Device]:
+    return run.preset, run.epochs, run.device
 
 
-def _of_an_experiment(preset: str, epochs: int, runs: Sequence[AccuracyRun]) -> dict[str, Any]:
+def _of_an_experiment(
+    preset: str, epochs: int, device: Device, runs: Sequence[AccuracyRun]
+) -> dict[str, Any]:
     groups: dict[str, dict[int, AccuracyRun]] = {}
     for run in runs:
         groups.setdefault(run.contestant, {})[run.seed] = run
@@ -54,6 +56,7 @@ def _of_an_experiment(preset: str, epochs: int, runs: Sequence[AccuracyRun]) -> 
     return {
         "preset": preset,
         "epochs": epochs,
+        "device": device,
         "contestants": {name: _contestant(group) for name, group in sorted(groups.items())},
         "comparisons": [
             _comparison(one, other, groups[one], groups[other]) for one, other in compared

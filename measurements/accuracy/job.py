@@ -15,7 +15,7 @@ from cnn_experiment import (
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.backend import load_backend
 from cnn_experiment.runs.checkpoint import BackendName
-from measurements.accuracy.runs import AccuracyRun, Contestant, read_runs
+from measurements.accuracy.runs import AccuracyRun, Contestant, Device, read_runs
 from measurements.circumstances import Circumstances
 from measurements.json_lines import add_line
 from measurements.recipe import Recipe
@@ -38,6 +38,7 @@ class Job(NamedTuple):
     contestant: Contestant
     seed: int
     places: Places
+    device: Device = "cpu"
 
     @property
     def experiment(self) -> Experiment:
@@ -46,16 +47,17 @@ class Job(NamedTuple):
         return self.recipe.experiment.with_changes(seed=self.seed, precision=precision)
 
     @property
-    def identity(self) -> tuple[str, str, int, int]:
+    def identity(self) -> tuple[str, str, int, int, Device]:
         """The same as `AccuracyRun.identity` of the finished run."""
-        return self.recipe.name, self.contestant, self.experiment.epochs, self.seed
+        return self.recipe.name, self.contestant, self.experiment.epochs, self.seed, self.device
 
     @property
     def folder(self) -> Path:
         """The folder of its checkpoints."""
         name = self.recipe.name.replace(", ", "-").replace(" ", "-")
-        return (
-            self.places.runs / f"{name}-{self.contestant}-{self.experiment.epochs}-seed{self.seed}"
+        where = "" if self.device == "cpu" else f"-{self.device}"
+        return self.places.runs / (
+            f"{name}-{self.contestant}-{self.experiment.epochs}-seed{self.seed}{where}"
         )
 
     @property
@@ -72,12 +74,14 @@ class Job(NamedTuple):
 def train(job: Job, threads: int) -> None:
     """Train from the last saved state, or from the start, and add the line to the results.
 
-    Raises `UserError` for a saved state from other versions, threads or machine: the circumstances
-    in the line would then be wrong.
+    Raises `UserError` for a device that is not there, and for a saved state from other versions,
+    threads or machine: the circumstances in the line would then be wrong.
     """
     backend = load_backend(job.backend_name)
     backend.prepare_process()
-    here = Circumstances.here(job.packages, threads)
+    backend.pick_device(job.device)
+    gpu = gpu_name(job.backend_name) if job.device == "cuda" else None
+    here = Circumstances.here(job.packages, threads, gpu)
     digits = load_mnist(job.experiment, job.places.data_dir)
     folder = RunFolder(job.folder)
     with folder.taken():
@@ -87,13 +91,27 @@ def train(job: Job, threads: int) -> None:
             from measurements.accuracy.stock_rmsprop import plant_stock_rmsprop
 
             plant_stock_rmsprop()
-            _, history = backend.train(job.experiment, digits)
+            _, history = backend.train(job.experiment, digits, device=job.device)
         else:
             begin_or_go_on(job, folder, here)
             with FolderKeeper(folder) as keeper:
                 start = folder.read()
-                _, history = backend.train(job.experiment, digits, keeper=keeper, start=start)
+                _, history = backend.train(
+                    job.experiment, digits, device=job.device, keeper=keeper, start=start
+                )
         add_line(job.places.results, run_of(job, history, here))
+
+
+def gpu_name(backend: BackendName) -> str:
+    """Return the name of the CUDA device that a backend computes on."""
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name()
+    import tensorflow as tf
+
+    first, *_ = tf.config.list_physical_devices("GPU")
+    return str(tf.config.experimental.get_device_details(first)["device_name"])
 
 
 def begin_or_go_on(job: Job, folder: RunFolder, here: Circumstances) -> None:
@@ -125,4 +143,6 @@ def run_of(job: Job, history: Iterable[EpochRecord], here: Circumstances) -> Acc
         threads=here.threads,
         versions=here.versions,
         machine=here.machine,
+        device=job.device,
+        gpu=here.gpu,
     )

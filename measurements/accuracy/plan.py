@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cnn_experiment import UserError
-from measurements.accuracy.job import Places
-from measurements.accuracy.runs import Contestant
-from measurements.accuracy.study import train_study
+from measurements.accuracy.job import Job, Places
+from measurements.accuracy.runs import Contestant, Device
+from measurements.accuracy.study import train_missing
 from measurements.recipe import Recipe
 
 FILE = "confirmatory.jsonl"
@@ -21,6 +21,15 @@ class Study(NamedTuple):
     recipe: Recipe
     contestants: tuple[Contestant, ...]
     seeds: range
+    device: Device = "cpu"
+
+    def jobs(self, places: Places) -> list[Job]:
+        """Return its trainings, in the order in which they are done."""
+        return [
+            Job(self.recipe, contestant, seed, places, self.device)
+            for seed in self.seeds
+            for contestant in self.contestants
+        ]
 
 
 def _of_splits(
@@ -63,13 +72,10 @@ def studies_of(letters: str) -> tuple[Study, ...]:
     return tuple(study for study in STUDIES if study.letter in letters)
 
 
-def train_in_order(studies: Iterable[Study], places: Places) -> bool:
-    """Train the runs that the results do not have yet, one at a time with one thread.
+def train_in_order(studies: Iterable[Study], places: Places, at_a_time: int = 1) -> bool:
+    """Train the runs that the results do not have yet, each with one thread.
 
     Returns whether all have finished; a run that fails does not keep the next ones from starting.
     """
-    finished = [
-        train_study(study.recipe, study.contestants, study.seeds, places, at_a_time=1, threads=1)
-        for study in studies
-    ]
-    return all(finished)
+    jobs = [job for study in studies for job in study.jobs(places)]
+    return train_missing(jobs, at_a_time=at_a_time, threads=1)

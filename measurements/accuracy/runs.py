@@ -13,6 +13,8 @@ from measurements.json_lines import read_lines
 Contestant = Literal["keras", "torch", "torch-bfloat16", "torch-stock-rmsprop"]
 """By what a run was trained. The last one is a planted fault: torch.optim.RMSprop."""
 CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
+Device = Literal["cpu", "cuda"]
+DEVICES: tuple[Device, ...] = get_args(Device)
 Metric = Literal["accuracy", "loss", "val_accuracy", "val_loss"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 Accuracies = tuple[Annotated[float, Field(ge=0, le=1)], ...]
@@ -34,6 +36,9 @@ class AccuracyRun(Value):
     threads: Annotated[int, Field(ge=1)]
     versions: dict[str, str]
     machine: Machine | None = None
+    device: Device = "cpu"
+    gpu: str | None = None
+    """The name of the CUDA device."""
 
     @model_validator(mode="after")
     def _is_of_one_run(self) -> Self:
@@ -56,9 +61,9 @@ class AccuracyRun(Value):
         return {metric: getattr(self, metric)[epoch - 1] for metric in METRICS}
 
     @property
-    def identity(self) -> tuple[str, str, int, int]:
-        """Preset, contestant, epochs and seed: two runs with the same ones are repetitions."""
-        return self.preset, self.contestant, self.epochs, self.seed
+    def identity(self) -> tuple[str, str, int, int, Device]:
+        """Preset, contestant, epochs, seed and device: runs with the same ones are repetitions."""
+        return self.preset, self.contestant, self.epochs, self.seed, self.device
 
 
 def read_runs(file: Path) -> list[AccuracyRun]:

@@ -8,8 +8,9 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from cnn_experiment import UserError, load_pixels
+from cnn_experiment.backend import load_backend
 from cnn_experiment.command_line import must_be_a_folder
-from measurements.accuracy.job import Job, Places, train
+from measurements.accuracy.job import Job, train
 from measurements.accuracy.runs import CONTESTANTS, Contestant, read_runs
 from measurements.child_processes import (
     ended,
@@ -20,7 +21,6 @@ from measurements.child_processes import (
     stop,
 )
 from measurements.json_lines import must_be_a_file_of_lines
-from measurements.recipe import Recipe
 
 
 def contestants_of(text: str) -> tuple[Contestant, ...]:
@@ -32,23 +32,15 @@ def contestants_of(text: str) -> tuple[Contestant, ...]:
     return tuple(known[name] for name in names)
 
 
-def train_study(
-    recipe: Recipe,
-    contestants: Sequence[Contestant],
-    seeds: Sequence[int],
-    places: Places,
-    *,
-    at_a_time: int,
-    threads: int | None = None,
-) -> bool:
-    """Train the recipe with each contestant and each seed, with at most `threads` threads a run.
+def train_missing(jobs: Sequence[Job], *, at_a_time: int, threads: int | None = None) -> bool:
+    """Do the trainings that their results do not have, with at most `threads` threads each.
 
-    Runs that are in the results already are left out. Returns whether all trainings have finished.
-    Raises `UserError` for settings that are not valid, before the first training starts.
+    The jobs have the same places. Returns whether all trainings have finished. Raises `UserError`
+    for settings that are not valid, before the first training starts.
     """
-    jobs = [Job(recipe, contestant, seed, places) for seed in seeds for contestant in contestants]
     for job in jobs:
         _ = job.experiment  # raises `UserError` if it is not valid
+    places = jobs[0].places
     must_be_a_file_of_lines(places.results, "results")
     must_be_a_folder(places.runs, "runs")
     must_be_a_folder(places.data_dir, "data_dir")
@@ -56,6 +48,8 @@ def train_study(
     missing = [job for job in jobs if job.identity not in done]
     for job in missing:
         must_be_installed(job)
+    for name in {job.backend_name for job in missing if job.device == "cuda"}:
+        load_backend(name).pick_device("cuda")  # raises `UserError` if it is not there
     if missing:
         load_pixels(missing[0].experiment, places.data_dir)  # downloads once, not in each process
     return train_all(missing, at_a_time, threads)

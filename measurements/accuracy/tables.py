@@ -42,7 +42,8 @@ def picture(experiments: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _of_an_experiment(experiment: Mapping[str, Any]) -> list[str]:
-    title = f"{experiment['preset']}, validation after epoch {experiment['epochs']}"
+    where = "" if experiment["device"] == "cpu" else f" on {experiment['device']}"
+    title = f"{experiment['preset']}{where}, validation after epoch {experiment['epochs']}"
     texts = [f"{title}\n{_contestants(experiment['contestants'])}"]
     texts += [_verdict(comparison) for comparison in experiment["comparisons"]]
     if experiment["bands"]:
