@@ -32,22 +32,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Hidden, they are not used by a training that picks its device itself, nor by a script that a
     test starts. The markers are known without this project's settings, too: `pytest --pyargs`.
+    Raises `UsageError` if a GPU is asked for and there is none: nothing would be tested.
     """
     if config.getoption("--device") == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    elif not has_cuda():
+        raise pytest.UsageError("--device cuda: PyTorch finds no CUDA device here")
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
 
 
-@pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> str:
-    """Where PyTorch runs; tests that need it skip, visibly, where it is not there."""
+def has_cuda() -> bool:
+    """Return whether PyTorch finds a CUDA device."""
     import torch
 
-    name: str = request.config.getoption("--device")
-    if name == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return name
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """Where PyTorch runs, as `--device` says."""
+    return str(request.config.getoption("--device"))
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m cuda` chooses among the marked

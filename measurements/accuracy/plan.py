@@ -22,6 +22,7 @@ class Study(NamedTuple):
     contestants: tuple[Contestant, ...]
     seeds: range
     device: Device = "cpu"
+    """Where it is trained. The plan's log says why this is CUDA for studies D to I."""
 
     def jobs(self, places: Places) -> list[Job]:
         """Return its trainings, in the order in which they are done."""
@@ -43,6 +44,7 @@ def _of_splits(
             recipe._replace(split_seed=split),
             ("torch",),
             range(start, start + starts_of_a_split),
+            "cuda",
         )
         for split, start in zip(splits, starts, strict=True)
     )
@@ -59,8 +61,8 @@ STUDIES: tuple[Study, ...] = (
     *_of_splits("E", _ADDENDUM._replace(epochs=35), range(500, 510), 520, 2),
     *_of_splits("F", _ARTICLE_3, range(600, 605), 620, 1),
     *_of_splits("G", _ADDENDUM, range(700, 705), 720, 1),
-    Study("H", Recipe("article-3-first"), ("torch",), range(800, 803)),
-    Study("I", Recipe("article-2"), ("torch", "torch-bfloat16"), range(100, 250)),
+    Study("H", Recipe("article-3-first"), ("torch",), range(800, 803), "cuda"),
+    Study("I", Recipe("article-2"), ("torch", "torch-bfloat16"), range(100, 250), "cuda"),
 )
 
 
