@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--studies", default=ALL, metavar="LETTERS", help=f"default {ALL}; always in this order")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time; default 1")
+    add("--in-turn", type=int, default=1, metavar="N", help="runs of a process; default 1")
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default {RESULTS}")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
@@ -37,9 +38,10 @@ def main() -> None:
     """Train what is missing; exit with status 1 if a run has failed."""
     options = arguments()
     with errors_as_one_sentence(), stopping_as_one_sentence():
-        must_be_at_least_one(jobs=options.jobs)
+        must_be_at_least_one(jobs=options.jobs, in_turn=options.in_turn)
         places = Places(options.results, options.runs, options.data_dir)
-        if not train_in_order(studies_of(options.studies), places, options.jobs):
+        studies = studies_of(options.studies)
+        if not train_in_order(studies, places, options.jobs, options.in_turn):
             sys.exit(1)
 
 

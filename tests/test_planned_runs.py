@@ -94,7 +94,7 @@ def test_missing_runs_are_trained_in_order_with_one_thread(tmp_path: Path) -> No
     pooled = Recipe("article-2", epochs=1, train_images=64, split_seed=7)
     one = Study("A", small, ("torch",), range(5, 7))
     with kept_as_it_was():
-        assert train_in_order([one], places)
+        assert train_in_order([one], places, in_turn=2)
         assert train_in_order([Study("B", pooled, ("torch",), range(2, 3)), one], places)
     runs = read_lines(places.results, AccuracyRun)
     assert [(run.preset, run.seed, run.threads) for run in runs] == [
@@ -111,3 +111,9 @@ def test_studies_are_chosen_by_letter_in_the_order_of_the_plan() -> None:
             studies_of(wrong)
     refused = run_script("planned_runs", "--studies", "Z")
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+
+
+def test_a_contestant_that_changes_its_process_has_it_alone(tmp_path: Path) -> None:
+    places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
+    with pytest.raises(UserError, match="in_turn = 2: torch-stock-rmsprop changes its process"):
+        train_in_order(studies_of("B"), places, in_turn=2)

@@ -22,7 +22,7 @@ class Study(NamedTuple):
     contestants: tuple[Contestant, ...]
     seeds: range
     device: Device = "cpu"
-    """Where it is trained. The plan's log says why this is CUDA for studies D to I."""
+    """Where it is trained. The plan's log says why this is CUDA for some studies."""
 
     def jobs(self, places: Places) -> list[Job]:
         """Return its trainings, in the order in which they are done."""
@@ -34,7 +34,12 @@ class Study(NamedTuple):
 
 
 def _of_splits(
-    letter: str, recipe: Recipe, splits: range, first_start: int, starts_of_a_split: int
+    letter: str,
+    recipe: Recipe,
+    splits: range,
+    first_start: int,
+    starts_of_a_split: int,
+    device: Device = "cpu",
 ) -> tuple[Study, ...]:
     """Return PyTorch's runs of each split; every run has a start of its own."""
     starts = range(first_start, first_start + starts_of_a_split * len(splits), starts_of_a_split)
@@ -44,7 +49,7 @@ def _of_splits(
             recipe._replace(split_seed=split),
             ("torch",),
             range(start, start + starts_of_a_split),
-            "cuda",
+            device,
         )
         for split, start in zip(splits, starts, strict=True)
     )
@@ -57,11 +62,11 @@ STUDIES: tuple[Study, ...] = (
     Study("A", Recipe("article-2"), ("torch", "keras"), range(100, 170)),
     Study("B", Recipe("mlp"), ("torch", "keras", "torch-stock-rmsprop"), range(200, 230)),
     Study("C", Recipe("article-3-addendum", epochs=5), ("torch", "keras"), range(300, 350)),
-    *_of_splits("D", _ARTICLE_3._replace(epochs=22), range(400, 410), 420, 2),
-    *_of_splits("E", _ADDENDUM._replace(epochs=35), range(500, 510), 520, 2),
+    *_of_splits("D", _ARTICLE_3._replace(epochs=22), range(400, 410), 420, 2, "cuda"),
+    *_of_splits("E", _ADDENDUM._replace(epochs=35), range(500, 510), 520, 2, "cuda"),
     *_of_splits("F", _ARTICLE_3, range(600, 605), 620, 1),
     *_of_splits("G", _ADDENDUM, range(700, 705), 720, 1),
-    Study("H", Recipe("article-3-first"), ("torch",), range(800, 803), "cuda"),
+    Study("H", Recipe("article-3-first"), ("torch",), range(800, 803)),
     Study("I", Recipe("article-2"), ("torch", "torch-bfloat16"), range(100, 250), "cuda"),
 )
 
@@ -74,10 +79,12 @@ def studies_of(letters: str) -> tuple[Study, ...]:
     return tuple(study for study in STUDIES if study.letter in letters)
 
 
-def train_in_order(studies: Iterable[Study], places: Places, at_a_time: int = 1) -> bool:
+def train_in_order(
+    studies: Iterable[Study], places: Places, at_a_time: int = 1, in_turn: int = 1
+) -> bool:
     """Train the runs that the results do not have yet, each with one thread.
 
     Returns whether all have finished; a run that fails does not keep the next ones from starting.
     """
     jobs = [job for study in studies for job in study.jobs(places)]
-    return train_missing(jobs, at_a_time=at_a_time, threads=1)
+    return train_missing(jobs, at_a_time=at_a_time, threads=1, in_turn=in_turn)

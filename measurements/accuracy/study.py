@@ -32,14 +32,21 @@ def contestants_of(text: str) -> tuple[Contestant, ...]:
     return tuple(known[name] for name in names)
 
 
-def train_missing(jobs: Sequence[Job], *, at_a_time: int, threads: int | None = None) -> bool:
+def train_missing(
+    jobs: Sequence[Job], *, at_a_time: int, threads: int | None = None, in_turn: int = 1
+) -> bool:
     """Do the trainings that their results do not have, with at most `threads` threads each.
 
-    The jobs have the same places. Returns whether all trainings have finished. Raises `UserError`
-    for settings that are not valid, before the first training starts.
+    The jobs have the same places. A process does `in_turn` of them, one after another. Returns
+    whether all trainings have finished. Raises `UserError` for settings that are not valid, before
+    the first training starts.
     """
     for job in jobs:
         _ = job.experiment  # raises `UserError` if it is not valid
+        if in_turn > 1 and job.contestant == "torch-stock-rmsprop":
+            raise UserError(
+                f"in_turn = {in_turn}: {job.contestant} changes its process; accepted: 1"
+            )
     places = jobs[0].places
     must_be_a_file_of_lines(places.results, "results")
     must_be_a_folder(places.runs, "runs")
@@ -52,7 +59,7 @@ def train_missing(jobs: Sequence[Job], *, at_a_time: int, threads: int | None = 
         load_backend(name).pick_device("cuda")  # raises `UserError` if it is not there
     if missing:
         load_pixels(missing[0].experiment, places.data_dir)  # downloads once, not in each process
-    return train_all(missing, at_a_time, threads)
+    return train_all(missing, at_a_time, threads, in_turn)
 
 
 def must_be_installed(job: Job) -> None:
@@ -65,39 +72,43 @@ def must_be_installed(job: Job) -> None:
             )
 
 
-def train_all(jobs: Sequence[Job], at_a_time: int, threads_at_most: int | None) -> bool:
-    """Train each job in a child process; print a line for each that has finished.
+def train_all(
+    jobs: Sequence[Job], at_a_time: int, threads_at_most: int | None, in_turn: int
+) -> bool:
+    """Train in child processes, `in_turn` jobs in each; print a line for each that has finished.
 
     Returns whether all have finished.
     """
     threads = share_cores(at_a_time, threads_at_most)
-    waiting = list(jobs)
+    waiting = [tuple(jobs[begin : begin + in_turn]) for begin in range(0, len(jobs), in_turn)]
     running: list[BaseProcess] = []
-    job_of: dict[BaseProcess, Job] = {}
+    jobs_of: dict[BaseProcess, tuple[Job, ...]] = {}
     all_have_finished = True
-    bar = tqdm(total=len(waiting), desc="runs", disable=None)
+    bar = tqdm(total=len(jobs), desc="runs", disable=None)
     try:
         while waiting or running:
             while waiting and len(running) < at_a_time:
-                job = waiting.pop(0)
-                job_of[start(running, train_in_a_process, job, threads)] = job
+                some = waiting.pop(0)
+                jobs_of[start(running, train_in_a_process, some, threads)] = some
             for process in ended(running):
                 if has_finished(process):
-                    bar.write(last_epoch_of(job_of[process]), file=sys.stdout)
+                    for job in jobs_of[process]:
+                        bar.write(last_epoch_of(job), file=sys.stdout)
                     sys.stdout.flush()
                 else:
                     all_have_finished = False
-                bar.update()
+                bar.update(len(jobs_of[process]))
     finally:
         bar.close()
         stop(running)
     return all_have_finished
 
 
-def train_in_a_process(job: Job, threads: int) -> None:
-    """Train: the work of a child process."""
-    with ends_as_a_child(job.folder.name):
-        train(job, threads)
+def train_in_a_process(jobs: Sequence[Job], threads: int) -> None:
+    """Train one after another: the work of a child process."""
+    for job in jobs:
+        with ends_as_a_child(job.folder.name):
+            train(job, threads)
 
 
 def last_epoch_of(job: Job) -> str:
