@@ -7,7 +7,7 @@ import pytest
 from parity_ladder import RUNGS
 from parity_tests.climbing import climb_experiment
 from parity_tests.keras_side import KerasReference
-from parity_tests.known_differences import CATALOGUE
+from parity_tests.known_differences import CATALOGUE, PlantedFaults
 from parity_tests.results import results_folder
 from parity_tests.small import small_experiment
 from parity_tests.torch_side import TorchPort
@@ -48,7 +48,7 @@ def test_a_planted_fault_is_found_on_its_rung_and_named(
     name: str, reference: KerasReference, device: str
 ) -> None:
     port = CATALOGUE[name].port(reference.experiment, device)
-    result = climb_experiment(port, reference)
+    result = climb_experiment(port, reference, PlantedFaults(reference.experiment, device))
     assert [rung.rung for rung in result.rungs if rung.passed is False] == [CATALOGUE[name].rung]
     assert [cause.name for cause in result.causes] == [name]
     leaves = result.causes[0].leaves

@@ -19,6 +19,7 @@ from parity_ladder import Arrays, Shapes, Side, State, Step
 from parity_tests.digit_batches import DigitBatch, with_the_same_digits
 from torch_cnn import CNN, build_model, build_optimizer, pick_device, train_step
 from torch_cnn.evaluation import images_on_device
+from torch_cnn.process import exact_on_cuda
 from torch_cnn.weights import (
     load_neutral_optimizer_state,
     neutral_name,
@@ -39,6 +40,7 @@ class TorchPort(Side[DigitBatch]):
 
     def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
         self.experiment = experiment
+        exact_on_cuda()
         self.model = self.build_model().to(pick_device(device))
         self._as_built = neutral_weights(self.model)
         self.model.data_loss = self.data_loss  # type: ignore[method-assign, assignment]

@@ -197,6 +197,8 @@ def test_float32_is_not_rounded_to_tf32() -> None:
 
 
 @pytest.mark.cuda
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # PyTorch's compiler uses its own
+@pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores")  # left unused on purpose
 @pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"compiled": True}], ids=str)
 def test_the_options_for_cuda_train(changes: dict[str, Any], experiment: Experiment) -> None:
     compiled = changes.pop("compiled", False)
