@@ -327,6 +327,18 @@ def test_a_run_without_curves_writes_none(tmp_path: Path) -> None:
     assert not RunFolder(tmp_path).curves_file.exists()
 
 
+@pytest.mark.parametrize(("name", "line"), [("article-3", 0.992), ("article-3-addendum", 0.9935)])
+def test_curves_have_the_line_that_the_article_draws(
+    name: str, line: float, tmp_path: Path
+) -> None:
+    few = ["--train-images", "128", "--test-images", "100", "--epochs", "1", "--device", "cpu"]
+    done = run_script("train", "--preset", name, *few, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = RunFolder(tmp_path)
+    drawn = pictures.curves({"": folder.read().history}, 1, lines=(line,))
+    assert folder.curves_file.read_bytes() == pictures.png(drawn)
+
+
 def test_curves_of_a_resumed_run_are_those_of_the_run_left_alone(tmp_path: Path) -> None:
     few = ["--train-images", "300", "--test-images", "100", "--device", "cpu"]
     alone, resumed = (RunFolder(tmp_path / name) for name in ("alone", "resumed"))
