@@ -1,4 +1,4 @@
-"""Optional settings of the whole process that make training on a CPU faster."""
+"""Optional settings of the whole process: how it computes on a CPU."""
 
 import contextlib
 import ctypes
@@ -30,3 +30,8 @@ def prepare_process() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
         mallopt(_TRIM_THRESHOLD, _KEPT)
+
+
+def set_threads(count: int) -> None:
+    """Let PyTorch compute each operation with `count` threads; it is never too late for this."""
+    torch.set_num_threads(count)
