@@ -12,7 +12,7 @@ from cnn_experiment.runs.run_folder import RunFolder
 from cnn_experiment.settings.experiment import Data, Experiment
 from cnn_experiment.settings.network import Convolution, Hidden, Layer, Network, Output
 from cnn_experiment.settings.optimizers import Adamax, Nadam, RMSprop
-from cnn_experiment.settings.presets import PRESETS, preset
+from cnn_experiment.settings.presets import PRESETS, accuracy_line, preset
 from cnn_experiment.settings.randomness import batch_order, epoch_batches, initial_weights
 from cnn_experiment.settings.regularizers import L1, L2
 from cnn_experiment.settings.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
@@ -51,6 +51,7 @@ __all__ = [
     "UserError",
     "Watcher",
     "__version__",
+    "accuracy_line",
     "batch_order",
     "epoch_batches",
     "initial_weights",

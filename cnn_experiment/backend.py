@@ -40,6 +40,12 @@ class Backend(Protocol[Model]):
     def prepare_process(self) -> None:
         """Change the settings of the process that make training faster; `train` changes none."""
 
+    def set_threads(self, count: int) -> None:
+        """Let the process compute with so many threads; call it before anything is computed.
+
+        Raises `UserError` if it is too late.
+        """
+
     def build_model(self, experiment: Experiment) -> Model:
         """Return the network of the experiment with its initial weights."""
 

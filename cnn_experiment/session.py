@@ -8,6 +8,7 @@ from pathlib import Path
 from cnn_experiment.backend import Backend, load_backend
 from cnn_experiment.data.mnist import Digits, load_mnist
 from cnn_experiment.errors import UserError, sentence_of
+from cnn_experiment.machine import Machine
 from cnn_experiment.runs.checkpoint import BackendName, Checkpoint
 from cnn_experiment.runs.history import EpochRecord
 from cnn_experiment.runs.keeper import Diverged, FolderKeeper
@@ -21,13 +22,26 @@ class TrainingOptions:
     """Settings of a session that are not part of the experiment; a resumed run may change them.
 
     `checkpoint_every` is the number of steps between checkpoints; None writes one after each epoch
-    only. `compiled` is for the torch backend only. See `load_mnist` for `data_dir`.
+    only. `compiled` is for the torch backend only. See `load_mnist` for `data_dir`. `threads` is
+    the number of threads on the CPU; None leaves it to the framework. With another number, sums are
+    rounded in another way. Raises `UserError` for more threads than there are cores.
     """
 
     device: str = "auto"
     compiled: bool = False
     checkpoint_every: int | None = None
     data_dir: Path | str | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is None:
+            return
+        cores = Machine.this().cores
+        if not 1 <= self.threads <= cores:
+            raise UserError(
+                f"threads = {self.threads}: accepted: 1 to {cores}, the cores that this process"
+                " may use"
+            )
 
 
 @dataclass(frozen=True)
@@ -157,6 +171,8 @@ def _backend(
                 f"precision = {experiment.precision!r}: accepted by the Keras backend: full"
             )
     backend = load_backend(name)
+    if options.threads is not None:
+        backend.set_threads(options.threads)  # TensorFlow starts its threads in `pick_device`
     backend.pick_device(options.device)
     return backend
 

@@ -22,7 +22,8 @@ from cnn_experiment.session import Session, TrainingOptions, new_session, resume
 from cnn_experiment.settings.options import add_setting_options, with_settings
 
 _PRESET = "article-2"
-_MAY_CHANGE = ("backend", "epochs", "device", "data_dir", "compile", "checkpoint_every", "plot")
+_OF_THE_SESSION = ("checkpoint_every", "device", "threads", "data_dir", "compile", "plot")
+_MAY_CHANGE = ("backend", "epochs", *_OF_THE_SESSION)
 """The options that can be given together with --resume."""
 
 
@@ -37,8 +38,8 @@ def train_parser(doc: str | None) -> argparse.ArgumentParser:
         "--resume",
         type=folder,
         metavar="DIR",
-        help="resume the run in this folder; only --backend, --epochs, --device, --data-dir,"
-        " --compile, --checkpoint-every and --plot can be changed",
+        help="resume the run in this folder; only --backend, --epochs, --checkpoint-every,"
+        " --device, --threads, --data-dir, --compile and --plot can be changed",
     )
     parser.add_argument(
         "--checkpoint-every",
@@ -47,6 +48,12 @@ def train_parser(doc: str | None) -> argparse.ArgumentParser:
         help="save a checkpoint every N steps too, not only after every epoch",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="compute with N threads on the CPU; default: what the framework chooses",
+    )
     parser.add_argument(
         "--compile",
         action="store_true",
@@ -99,7 +106,11 @@ def name_of(options: argparse.Namespace) -> str:
 def session_of(options: argparse.Namespace) -> Iterator[Session]:
     """Start or resume the run that the options describe; raises `UserError` if that fails."""
     training = TrainingOptions(
-        options.device, options.compile, options.checkpoint_every, options.data_dir
+        options.device,
+        options.compile,
+        options.checkpoint_every,
+        options.data_dir,
+        options.threads,
     )
     if options.resume is not None:
         session = resumed_session(
@@ -124,7 +135,7 @@ def session_of(options: argparse.Namespace) -> Iterator[Session]:
 def command_to_go_on(options: argparse.Namespace, path: Path) -> str:
     """Return the command that resumes the run in `path` with the options used until now."""
     words = [sys.executable, sys.argv[0], "--resume", str(path)]
-    for option in ("checkpoint_every", "device", "data_dir", "compile", "plot"):
+    for option in _OF_THE_SESSION:
         value = getattr(options, option)
         if value not in (None, False, "auto"):
             words += [f"--{option.replace('_', '-')}", *([] if value is True else [str(value)])]

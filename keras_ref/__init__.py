@@ -29,7 +29,7 @@ from keras_ref.batches import SeededBatches  # noqa: E402
 from keras_ref.callbacks import LearningRateHistory  # noqa: E402
 from keras_ref.floatx import floatx  # noqa: E402
 from keras_ref.model import build_model, outputs_model, reset  # noqa: E402
-from keras_ref.process import prepare_process  # noqa: E402
+from keras_ref.process import prepare_process, set_threads  # noqa: E402
 from keras_ref.training import (  # noqa: E402
     evaluate,
     layer_outputs,
@@ -61,5 +61,6 @@ __all__ = [
     "predict",
     "prepare_process",
     "reset",
+    "set_threads",
     "train",
 ]

@@ -4,10 +4,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR
 
 import keras_ref
 import torch_cnn
-from cnn_experiment import Experiment, batch_order, load_mnist, preset
+from cnn_experiment import Experiment, batch_order, epoch_batches, load_mnist, preset
 from parity_ladder import assert_arrays_close
 from parity_tests.conftest import small
 from parity_tests.training import assert_trained_alike
@@ -84,6 +86,46 @@ def test_reloading_the_weights_alone_does_not_start_again() -> None:
     first = fit(model, experiment)
     keras_ref.load_neutral_weights(model, weights)
     assert fit(model, experiment) != pytest.approx(first, rel=0, abs=1e-6)
+
+
+def torch_epoch(
+    model: torch_cnn.CNN, optimizer: torch.optim.Optimizer, schedule: LambdaLR
+) -> list[float]:
+    """The losses of the first epoch's batches, whatever the optimizer already keeps."""
+    experiment = model.experiment
+    digits = load_mnist(experiment)
+    images = torch.from_numpy(digits.train_images_nhwc).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(digits.train_labels)
+    losses = []
+    for batch in epoch_batches(experiment.seed, 0, len(labels), experiment.batch_size):
+        loss, _ = torch_cnn.train_step(model, optimizer, images[batch], labels[batch])
+        schedule.step()
+        losses.append(float(loss))
+    return losses
+
+
+def test_reloading_the_weights_alone_does_not_start_pytorch_again_either() -> None:
+    experiment = small("article-3-addendum", train_images=640)
+    model = torch_cnn.build_model(experiment)
+    weights = torch_cnn.neutral_weights(model)
+
+    def new_optimizer() -> tuple[torch.optim.Optimizer, LambdaLR]:
+        optimizer = torch_cnn.build_optimizer(model)
+        return optimizer, torch_cnn.keras_schedule(optimizer, experiment.schedule, "float64")
+
+    optimizer, schedule = new_optimizer()
+    first = torch_epoch(model, optimizer, schedule)
+    kept = torch_cnn.neutral_optimizer_state(model, optimizer)
+    torch_cnn.load_neutral_weights(model, weights)
+    assert_arrays_close(torch_cnn.neutral_optimizer_state(model, optimizer), kept, 0.0)
+    assert np.abs(kept["momentum/conv2d_1/kernel"]).max() > 0
+    assert schedule.get_last_lr()[0] == experiment.schedule.rates(10, "float64")
+    second = torch_epoch(model, optimizer, schedule)
+    assert second[0] == first[0]
+    assert second[1:] != pytest.approx(first[1:], rel=0, abs=1e-6)
+
+    torch_cnn.load_neutral_weights(model, weights)
+    assert torch_epoch(model, *new_optimizer()) == first
 
 
 def test_reset_takes_a_constant_rate_back_too() -> None:

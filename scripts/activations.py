@@ -1,11 +1,12 @@
 r"""Draw the output of a layer of a trained network for a digit, as in articles IV to VI.
 
-    python scripts/activations.py --run runs/article-2 --layer conv2d_1 --image 12 --out maps.png
+    python scripts/activations.py --run runs/article-2 --layer Conv2D_1 --image 12 --out maps.png
     python scripts/activations.py --run runs/article-2 --layer dense_1 --compare 6,24,16 \
         --backend both --out nodes.png
 
 The maps of a convolution or pooling, or the nodes of a dense layer, are drawn beside the digit, 8
-in a row. All digits of a picture have one scale of colours. N counts the run's test images from 0.
+in a row. All digits of a picture have one scale of colours. N counts the run's test images from 0,
+or with --set train its training images. Layers are named as in the articles, dense ones from 1 on.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from cnn_experiment.command_line import (
     must_be_writable_picture,
     parser_of,
 )
+from cnn_experiment.look.numbered import add_set_option, numbered_images, numbers
 from cnn_experiment.look.trained_run import TrainedRun, add_run_options
 
 
@@ -24,12 +26,13 @@ def arguments() -> argparse.Namespace:
     """Read the command line without loading a framework."""
     parser = parser_of(__doc__)
     add_run_options(parser)
-    parser.add_argument("--layer", required=True, metavar="NAME", help="conv2d_1, dense_1, ...")
+    parser.add_argument("--layer", required=True, metavar="NAME", help="Conv2D_1, dense_1, ...")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--image", type=int, metavar="N", help="a test image")
+    which.add_argument("--image", type=int, metavar="N", help="one image")
     which.add_argument(
-        "--compare", type=numbers, metavar="N,M,...", help="several test images, one below another"
+        "--compare", type=numbers, metavar="N,M,...", help="several images, one below another"
     )
+    add_set_option(parser)
     parser.add_argument(
         "--backend",
         choices=("torch", "keras", "both"),
@@ -54,24 +57,15 @@ def main() -> None:
         from cnn_experiment.look import activations, pictures  # they need matplotlib
 
         pictures.must_be_a_colormap(options.cmap)
-        images = [options.image] if options.compare is None else options.compare
+        wanted = [options.image] if options.compare is None else options.compare
         backends = ("torch", "keras") if options.backend == "both" else (options.backend,)
         run = TrainedRun(options.run, options.data_dir)
+        images = numbered_images(run.pixels, options.set, wanted)
         outputs = activations.LayerOutputs(run, options.layer, images, backends)
         write_atomically(options.out, outputs.png(options.cmap, standardised=options.scale))
         print(f"{outputs.title}: wrote {options.out}")
         if outputs.largest_difference is not None:
             print(f"torch and Keras: at most {outputs.largest_difference:.2g} apart")
-
-
-def numbers(text: str) -> list[int]:
-    """Return the whole numbers between the commas."""
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; accepted: whole numbers with commas between, as 6,24,16"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import argparse
 import logging
 import sys
 
-from cnn_experiment import LiveCurves, ProgressBar, Stopped, UserError
+from cnn_experiment import LiveCurves, ProgressBar, Stopped, UserError, accuracy_line
 from cnn_experiment.command_line import errors_as_one_sentence
 from cnn_experiment.session import Session
 from cnn_experiment.train_options import (
@@ -61,10 +61,10 @@ def curves_of(options: argparse.Namespace, session: Session) -> tuple[LiveCurves
     """Return what draws the curves; nothing for --plot none, or without matplotlib."""
     if options.plot == "none":
         return ()
-    start = session.start
+    experiment, earlier = session.start.experiment, session.start.history
+    file, line = session.folder.curves_file, accuracy_line(experiment)
     try:
-        file = session.folder.curves_file
-        return (LiveCurves(start.experiment.epochs, start.history, file=file),)
+        return (LiveCurves(experiment.epochs, earlier, file=file, line=line),)
     except UserError as error:
         if options.plot is not None:
             raise

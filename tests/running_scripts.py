@@ -78,6 +78,7 @@ def kept_as_it_was() -> Iterator[None]:
     handlers, level = log.handlers[:], log.level
     heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     arguments, environment = sys.argv, dict(os.environ)
+    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     log.handlers.clear()  # where there are some, `basicConfig` adds none
     try:
         yield
@@ -94,3 +95,5 @@ def kept_as_it_was() -> Iterator[None]:
             import torch
 
             torch.set_flush_denormal(False)  # which `prepare_process` sets
+            if threads is not None:
+                torch.set_num_threads(threads)

@@ -25,6 +25,7 @@ from cnn_experiment import (
     Network,
     RMSprop,
     UserError,
+    accuracy_line,
     preset,
 )
 from cnn_experiment.runs.run_folder import read_experiment
@@ -89,6 +90,14 @@ def test_presets_hold_the_articles_figures() -> None:
     schedule = preset("article-3").schedule
     assert isinstance(schedule, InverseTimeDecay)
     assert (schedule.decay_steps, schedule.decay_rate) == (1.0, 1e-3)
+
+
+def test_the_addendum_s_plot_has_a_line_of_its_own() -> None:
+    lines = {name: accuracy_line(preset(name)) for name in PRESETS}
+    assert lines == dict.fromkeys(PRESETS, 0.992) | {"article-3-addendum": 0.9935}
+    addendum = preset("article-3-addendum")
+    assert accuracy_line(addendum.with_changes(epochs=2, seed=5, dtype="float64")) == 0.9935
+    assert accuracy_line(addendum.with_changes(optimizer=RMSprop(momentum=0.8))) == 0.992
 
 
 def test_unknown_preset_lists_the_known() -> None:

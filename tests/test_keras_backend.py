@@ -11,6 +11,7 @@ import keras_ref  # before keras, since it chooses the backend
 import keras
 import numpy as np
 import pytest
+from tensorflow.config import threading
 
 from cnn_experiment import Nadam, UserError, preset
 from keras_ref.start_notes import notes_dropped
@@ -129,3 +130,10 @@ def test_an_unknown_variable_of_an_optimizer_is_named() -> None:
     nadam.add_variable((), name="temperature")
     with pytest.raises(UserError, match=r"optimizer variable nadam.*/temperature: accepted: iter"):
         keras_ref.load_neutral_optimizer_state(model, {}, 0)
+
+
+def test_it_is_too_late_for_other_threads_once_tensorflow_has_begun() -> None:
+    keras_ref.pick_device()
+    others = 1 + threading.get_intra_op_parallelism_threads()
+    with pytest.raises(UserError, match=f"threads = {others}: TensorFlow has already begun"):
+        keras_ref.set_threads(others)

@@ -113,6 +113,22 @@ def test_scaled_maps_and_other_colours(
     assert out.read_bytes() == pictures.png(pictures.layer_outputs([looked], colours))
 
 
+@pytest.mark.parametrize("layer", ["Conv2D_1", "Max_Pool_1", "Dense_1", "FLATTEN"])
+def test_a_layer_of_a_training_image_by_the_articles_name(
+    layer: str, run: Path, pixels: Pixels, tmp_path: Path
+) -> None:
+    out, number = tmp_path / "maps.png", 19_999
+    which: Options = ["--run", run, "--layer", layer, "--image", str(number), "--set", "train"]
+    done = run_script("activations", *which, "--out", out)
+    assert done.returncode == 0, done.stderr
+    image = pixels.train_images[[number]]
+    seen = pixels.scaled(image, np.float32)[..., np.newaxis]
+    outputs = torch_cnn.layer_outputs(network_of(run, torch_cnn), seen)[layer.lower()][0]
+    title = f"training image {number}: a {pixels.train_labels[number]}"
+    looked = pictures.ImageRow(title, image[0], [pictures.Panel("torch", outputs)])
+    assert out.read_bytes() == pictures.png(pictures.layer_outputs([looked]))
+
+
 def caption(number: int, label: int, found: NDArray[np.float32]) -> str:
     best, second = found.argsort()[::-1][:2]
     lines = [f"{digit} {100 * found[digit]:.1f} %" for digit in (best, second)]
@@ -223,6 +239,40 @@ def test_the_table_and_the_picture_of_what_was_seen(
     assert seen.read_bytes() == pictures.png(pictures.guesses(guesses))
 
 
+@pytest.mark.parametrize(("image_set", "backend"), [("test", "torch"), ("train", "keras")])
+def test_the_probabilities_of_numbered_images(
+    image_set: str, backend: str, run: Path, pixels: Pixels, tmp_path: Path
+) -> None:
+    seen, numbers = tmp_path / "seen.png", [1302, 7]
+    which: Options = ["--run", run, "--image", "1302,7", "--set", image_set, "--backend", backend]
+    done = run_script("predict", *which, "--json", "--show", seen)
+    assert done.returncode == 0, done.stderr
+    images = getattr(pixels, f"{image_set}_images")[numbers]
+    labels = getattr(pixels, f"{image_set}_labels")[numbers].tolist()
+    side = {"torch": torch_cnn, "keras": keras_ref}[backend]
+    found = side.predict(network_of(run, side), pixels.scaled(images, np.float32)[..., np.newaxis])
+    likeliest = found.argmax(axis=1).tolist()
+    assert json.loads(done.stdout) == [
+        {"image": number, "label": label, "digit": digit, "probabilities": row}
+        for number, label, digit, row in zip(
+            numbers, labels, likeliest, found.tolist(), strict=True
+        )
+    ]
+    words = "training image" if image_set == "train" else "image"
+    guesses = [
+        pictures.Guess(f"{words} {number}: a {label}", image, image, row)
+        for number, label, image, row in zip(numbers, labels, images, found, strict=True)
+    ]
+    assert seen.read_bytes() == pictures.png(pictures.guesses(guesses))
+
+    heads, _, *rows = run_script("predict", *which).stdout.splitlines()
+    assert heads.split() == ["image", "label", "digit", *"0123456789"]
+    told = [tuple(int(word) for word in row.split()[:3]) for row in rows]
+    assert told == list(zip(numbers, labels, likeliest, strict=True))
+    shares = [row.replace(" %", "").split()[3:] for row in rows]
+    assert shares == [[f"{100 * value:.1f}" for value in row] for row in found]
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
     """They are the real ones."""
@@ -245,8 +295,18 @@ def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
-        ("activations", ["--layer", "dense_9", "--image", "0"], "layer = 'dense_9': accepted: con"),
-        ("activations", ["--layer", "dense_1", "--image", "2000"], "accepted: 0 to 1999"),
+        (
+            "activations",
+            ["--layer", "Dense_9", "--image", "0"],
+            "layer = 'Dense_9': accepted: conv2d_1, max_pool_1, conv2d_2, max_pool_2, conv2d_3,"
+            " flatten, dense_1, dense_2, in small or capital letters",
+        ),
+        ("activations", ["--layer", "dense_1", "--image", "2000"], "accepted: 0 to 1999, the test"),
+        (
+            "activations",
+            ["--layer", "dense_1", "--image", "20000", "--set", "train"],
+            "image = 20000: accepted: 0 to 19999, the training images",
+        ),
         ("activations", ["--layer", "dense_1", "--compare", "1,-1"], "image = -1: accepted: 0 to"),
         (
             "activations",
@@ -274,6 +334,9 @@ def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
         ("doubtful", ["--run", "/nowhere"], "run = /nowhere: there is no latest.safetensors in it"),
         ("predict", [SCRIPTS / "predict.py"], "predict.py: it cannot be read as a picture"),
         ("predict", ["/nowhere.png"], "image = /nowhere.png: it is not a file"),
+        ("predict", ["--image", "1,2000"], "image = 2000: accepted: 0 to 1999, the test images"),
+        ("predict", ["a.png", "--set", "train"], "set = 'train': accepted: together with --image"),
+        ("predict", ["--image", ",".join("1" * 51), "--show", "a.png"], "show: 51 images; accepte"),
         ("summary", ["--preset", "article-9"], "preset = 'article-9': accepted: article-2"),
         ("summary", ["--experiment", "/nowhere.json"], "/nowhere.json: it is not a file"),
     ],
@@ -294,12 +357,24 @@ def test_bad_input_ends_in_one_sentence(
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("activations", ["--layer", "dense_1", "--compare", "1,x"]), ("doubtful", ["--pair", "4,4"])],
+    [
+        ("activations", ["--layer", "dense_1", "--compare", "1,x", "--out", "a.png"]),
+        ("doubtful", ["--pair", "4,4", "--out", "a.png"]),
+        ("predict", ["--image", "1,x"]),
+    ],
 )
 def test_what_is_no_number_is_refused(name: str, options: list[str]) -> None:
-    done = run_script(name, "--run", "anywhere", *options, "--out", "a.png")
+    done = run_script(name, "--run", "anywhere", *options)
     assert done.returncode == 2
     assert "; accepted: " in done.stderr
+
+
+def test_files_and_numbers_exclude_each_other_and_one_is_needed() -> None:
+    both = run_script("predict", "--run", "anywhere", "a.png", "--image", "3")
+    neither = run_script("predict", "--run", "anywhere")
+    assert (both.returncode, neither.returncode) == (2, 2)
+    assert "argument --image: not allowed with argument FILE" in both.stderr
+    assert "one of the arguments FILE --image is required" in neither.stderr
 
 
 def test_without_matplotlib_a_run_goes_on_and_a_picture_is_refused(
@@ -325,6 +400,18 @@ def test_a_run_without_curves_writes_none(tmp_path: Path) -> None:
     few = ["--train-images", "64", "--test-images", "10", "--epochs", "1", "--plot", "none"]
     assert run_script("train", *few, "--out", tmp_path).returncode == 0
     assert not RunFolder(tmp_path).curves_file.exists()
+
+
+@pytest.mark.parametrize(("name", "line"), [("article-3", 0.992), ("article-3-addendum", 0.9935)])
+def test_curves_have_the_line_that_the_article_draws(
+    name: str, line: float, tmp_path: Path
+) -> None:
+    few = ["--train-images", "128", "--test-images", "100", "--epochs", "1", "--device", "cpu"]
+    done = run_script("train", "--preset", name, *few, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = RunFolder(tmp_path)
+    drawn = pictures.curves({"": folder.read().history}, 1, lines=(line,))
+    assert folder.curves_file.read_bytes() == pictures.png(drawn)
 
 
 def test_curves_of_a_resumed_run_are_those_of_the_run_left_alone(tmp_path: Path) -> None:

@@ -106,6 +106,19 @@ def test_curves_show_every_epoch_and_the_articles_line(epochs: int) -> None:
     assert np.unique(np.asarray(reference.get_ydata())) == 0.992
 
 
+def test_each_line_of_the_articles_stands_in_the_legend() -> None:
+    accuracy = pictures.curves({"": history(3)}, 3, lines=(0.992, 0.9935)).axes[0]
+    lines = {
+        line.get_label(): set(np.asarray(line.get_ydata()).tolist())
+        for line in accuracy.lines
+        if line.get_linestyle() == "--"
+    }
+    assert lines == {"0.992": {0.992}, "0.9935": {0.9935}}
+    legend = accuracy.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()][:2] == ["0.992", "0.9935"]
+
+
 def test_two_runs_are_told_apart() -> None:
     axes = pictures.curves({"torch": history(3), "keras": history(3, 0.1)}, 3).axes[1]
     colours = {line.get_label(): line.get_color() for line in axes.lines}

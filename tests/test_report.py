@@ -4,16 +4,17 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnn_experiment import Checkpoint, UserError, preset
+from cnn_experiment import Checkpoint, RunFolder, UserError, preset
 from parity_tests.parity_result import FILE, read_parity_result
 from parity_tests.report import page, pictures
-from parity_tests.report.figures import envelope_figure, trajectory_figure
+from parity_tests.report.figures import curves_figure, envelope_figure, trajectory_figure
 from parity_tests.report.given_runs import Climb, Training, read_runs
 from tests.running_scripts import SCRIPTS, run_in_a_process, run_script
 from tests.runs_to_report import (
@@ -123,6 +124,16 @@ def test_a_long_name_leaves_the_curves_their_place(tmp_path: Path) -> None:
     curves = section(page(read_runs(sorted(tmp_path.iterdir()))).decode(), "curves")
     for number in (1, 2):
         assert f"longlonglonglonglo... ({number}), validation</text>" in curves
+
+
+def test_the_curves_of_two_articles_have_the_line_of_each(tmp_path: Path) -> None:
+    checkpoint = RunFolder(write_training(tmp_path / "run", "torch")).read()
+    trainings = [
+        Training(name, replace(checkpoint, experiment=preset(name)))
+        for name in ("article-3-addendum", "article-3", "article-2")
+    ]
+    lines = [line.get_label() for line in curves_figure(trainings).axes[0].lines]
+    assert lines[:3] == ["0.992", "0.9935", "article-3-addendum, training"]
 
 
 def test_every_planted_fault_is_named_with_its_rung(text: str) -> None:

@@ -184,6 +184,7 @@ sha256sum {run}/latest.safetensors
             ["--epochs", "1"],
             "epochs = 1: the checkpoint has 2 epochs, step 200; accepted: at least",
         ),
+        (["--threads", "0", "--epochs", "3"], "threads = 0: accepted: 1 to "),
         (["--checkpoint-every", "0", "--epochs", "3"], "checkpoint_every = 0: accepted: 1 or mor"),
     ],
 )

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 import termios
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from cnn_experiment import L1, PRESETS, Experiment, ExponentialDecay, Nadam, preset
+from cnn_experiment.train_options import command_to_go_on, train_parser
 from tests.running_scripts import SCRIPTS, Run, command, run_in_a_process, run_script
 
 SCRIPT = SCRIPTS / "train.py"
@@ -150,6 +152,8 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
             ["--data-dir", str(SCRIPT)],
             f"data_dir = {SCRIPT}: Not a directory; accepted: a folder that holds MNIST/raw",
         ),
+        (["--threads", "0"], "threads = 0: accepted: 1 to "),
+        (["--threads", "100000"], "threads = 100000: accepted: 1 to "),
         (["--out", str(SCRIPT)], "it is a file; accepted: a folder"),
         (["--out", f"{SCRIPT}/run"], f"out = {SCRIPT}/run: {SCRIPT} is a file; accepted: a folder"),
         (
@@ -169,6 +173,43 @@ def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str, tmp_p
     assert sentence in run.stderr
     assert run.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+THREADS = {
+    "torch": "import torch; print(torch.get_num_threads())",
+    "keras": "from tensorflow.config import threading as its\n"
+    "print(its.get_intra_op_parallelism_threads(), its.get_inter_op_parallelism_threads())",
+}
+"""Code that prints how many threads a framework was told to use; 0: TensorFlow chooses itself."""
+
+
+@pytest.mark.parametrize(
+    ("backend", "by_default", "told"), [("torch", "2", "1"), ("keras", "0 0", "1 1")]
+)
+def test_threads_are_those_of_the_process_and_may_change_when_a_run_goes_on(
+    backend: str, by_default: str, told: str, tmp_path: Path
+) -> None:
+    begin = ["--backend", backend, *FEW[:4], "--epochs", "1", "--out", str(tmp_path)]
+    go_on = ["--resume", str(tmp_path), "--epochs", "2", "--threads", "1"]
+    for options, expected in ((begin, by_default), (go_on, told)):
+        line = command("train", "--device", "cpu", *options)[1:]
+        code = f"import runpy, sys; sys.argv = {line}\n"
+        code += f"runpy.run_path({line[0]!r}, run_name='__main__')\n{THREADS[backend]}"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"OMP_NUM_THREADS": "2"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == expected
+
+
+def test_a_stopped_run_goes_on_with_the_same_threads() -> None:
+    options = train_parser(None).parse_args(["--threads", "1", "--device", "cpu"])
+    go_on = command_to_go_on(options, Path("runs/mine"))
+    assert go_on.endswith(" --resume runs/mine --device cpu --threads 1")
 
 
 @pytest.mark.parametrize("backend", ["torch", "keras"])
@@ -201,6 +242,7 @@ def test_help_names_every_preset_and_every_flag() -> None:
         "epochs",
         "seed",
         "device",
+        "threads",
         "train-images",
         "test-images",
         "data-dir",

@@ -8,7 +8,7 @@ settle_triton()  # before torch or TensorFlow is loaded
 from keras_for_torch import KerasAdamax, KerasNadam, KerasRMSprop  # noqa: E402
 from torch_cnn.evaluation import evaluate, layer_outputs, predict  # noqa: E402
 from torch_cnn.model import CNN, FlattenAsKeras, build_model  # noqa: E402
-from torch_cnn.process import prepare_process  # noqa: E402
+from torch_cnn.process import prepare_process, set_threads  # noqa: E402
 from torch_cnn.schedule import keras_schedule  # noqa: E402
 from torch_cnn.step import build_optimizer, train_step  # noqa: E402
 from torch_cnn.training import pick_device, train  # noqa: E402
@@ -38,6 +38,7 @@ __all__ = [
     "pick_device",
     "predict",
     "prepare_process",
+    "set_threads",
     "train",
     "train_step",
 ]

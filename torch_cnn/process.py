@@ -1,4 +1,4 @@
-"""Optional settings of the whole process that make training on a CPU faster, and on CUDA exact."""
+"""Optional settings of the whole process: how it computes on a CPU, and on CUDA."""
 
 import contextlib
 import ctypes
@@ -43,3 +43,8 @@ def exact_on_cuda() -> None:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
+
+
+def set_threads(count: int) -> None:
+    """Let PyTorch compute each operation with `count` threads; it is never too late for this."""
+    torch.set_num_threads(count)

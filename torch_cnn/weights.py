@@ -44,6 +44,8 @@ def neutral_weights(model: nn.Module) -> dict[str, NDArray[Any]]:
 def load_neutral_weights(model: nn.Module, weights: Variables) -> None:
     """Copy `weights`, which are in the neutral form, into the model.
 
+    To start a training again this is not enough: the optimizer keeps its momentum and the schedule
+    its count of updates, so that the learning rate goes on decaying. Build both anew, too.
     Raises `UserError` if a name, a shape or a dtype differs from the model's; the model is then
     not changed.
     """

@@ -1,4 +1,4 @@
-"""The outputs of one layer of a trained network for test digits, in one backend or in both."""
+"""The outputs of one layer of a trained network for some digits, in one backend or in both."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cnn_experiment.errors import UserError
 from cnn_experiment.look import pictures
+from cnn_experiment.look.numbered import NumberedImage
 from cnn_experiment.look.trained_run import TrainedRun
 
 MOST_IMAGES = 16
@@ -15,27 +16,25 @@ MOST_IMAGES = 16
 
 
 class LayerOutputs:
-    """The outputs of one layer for some test images of a run, in each of the `backends`.
+    """The outputs of one layer for some images of a run, in each of the `backends`.
 
-    `images` are positions among the run's test images, from 0. Raises `UserError` for a layer or an
-    image that does not exist, before a framework is loaded.
+    `layer` may have capital letters, as in the articles. Raises `UserError` for a layer that does
+    not exist, and for too many images, before a framework is loaded.
     """
 
     def __init__(
-        self, run: TrainedRun, layer: str, images: Sequence[int], backends: Sequence[str]
+        self, run: TrainedRun, layer: str, images: Sequence[NumberedImage], backends: Sequence[str]
     ) -> None:
+        self._layer, self._images = layer.lower(), list(images)
         layers = [each.name for each in run.experiment.network.layers()]
-        if layer not in layers:
-            raise UserError(f"layer = {layer!r}: accepted: {', '.join(layers)}")
+        if self._layer not in layers:
+            raise UserError(
+                f"layer = {layer!r}: accepted: {', '.join(layers)}, in small or capital letters"
+            )
         if len(images) > MOST_IMAGES:
             raise UserError(f"compare = {len(images)} images: accepted: at most {MOST_IMAGES}")
-        count = len(run.pixels.test_images)
-        for number in images:
-            if not 0 <= number < count:
-                raise UserError(f"image = {number}: accepted: 0 to {count - 1}, the test images")
-        self._pixels, self._layer, self._images = run.pixels, layer, list(images)
-        wanted = run.pixels.test_images[self._images]
-        self._outputs = {name: run.layer_outputs(name, wanted)[layer] for name in backends}
+        wanted = np.stack([image.pixels for image in images])
+        self._outputs = {name: run.layer_outputs(name, wanted)[self._layer] for name in backends}
 
     @property
     def title(self) -> str:
@@ -53,15 +52,10 @@ class LayerOutputs:
     def png(self, colours: str, *, standardised: bool) -> bytes:
         """Return a picture with a row for each image: its outputs, and their difference."""
         rows = []
-        for place, number in enumerate(self._images):
+        for place, image in enumerate(self._images):
             outputs = {name: output[place] for name, output in self._outputs.items()}
-            rows.append(
-                pictures.ImageRow(
-                    f"image {number}: a {self._pixels.test_labels[number]}",
-                    self._pixels.test_images[number],
-                    _panels(outputs, standardised=standardised),
-                )
-            )
+            panels = _panels(outputs, standardised=standardised)
+            rows.append(pictures.ImageRow(image.title, image.pixels, panels))
         return pictures.png(pictures.layer_outputs(rows, colours))
 
 

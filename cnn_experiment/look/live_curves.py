@@ -8,6 +8,7 @@ from typing import Any
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.errors import UserError, sentence_of
 from cnn_experiment.runs.history import EpochRecord
+from cnn_experiment.settings.presets import ACCURACY_LINE
 
 
 class LiveCurves:
@@ -15,7 +16,8 @@ class LiveCurves:
 
     Without `file` they are shown in a Jupyter notebook, as one picture that is updated in place.
     With `file` they are written there as a PNG, each time completely or not at all. `epochs` is the
-    number of epochs of the run, `earlier` the records of a resumed run. A file that cannot be
+    number of epochs of the run, `earlier` the records of a resumed run. A dashed line is drawn at
+    the accuracy `line`; `accuracy_line` returns that of an experiment. A file that cannot be
     written gives one warning and does not stop the run; `is_drawn` says whether the last picture
     was drawn.
 
@@ -23,11 +25,16 @@ class LiveCurves:
     """
 
     def __init__(
-        self, epochs: int, earlier: Sequence[EpochRecord] = (), *, file: Path | str | None = None
+        self,
+        epochs: int,
+        earlier: Sequence[EpochRecord] = (),
+        *,
+        file: Path | str | None = None,
+        line: float = ACCURACY_LINE,
     ) -> None:
         from cnn_experiment.look import pictures  # loads matplotlib
 
-        self._pictures, self._epochs = pictures, epochs
+        self._pictures, self._epochs, self._line = pictures, epochs, line
         self._file = None if file is None else Path(file)
         self._records = list(earlier)
         self._figure: Any = None
@@ -46,7 +53,8 @@ class LiveCurves:
         self._draw()
 
     def _draw(self) -> None:
-        picture = self._pictures.png(self._pictures.curves({"": self._records}, self._epochs))
+        figure = self._pictures.curves({"": self._records}, self._epochs, lines=(self._line,))
+        picture = self._pictures.png(figure)
         if self._file is not None:
             self._write(self._file, picture)
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_experiment import EpochRecord
+from cnn_experiment import EpochRecord, accuracy_line
 from cnn_experiment.look import pictures as draw
 from parity_ladder.distances import Column, Distances, FreeRunning, TwinDistances
 from parity_ladder.report import number
@@ -115,7 +115,8 @@ def curves_figure(trainings: Sequence[Training], *, panels_a_row: int = 3) -> "F
     """Draw the learning curves of the runs that finished an epoch; there must be one."""
     shown = [training for training in trainings if training.checkpoint.history]
     epochs = max(training.checkpoint.experiment.epochs for training in shown)
-    return draw.curves(_histories(trainings), epochs, panels_a_row=panels_a_row)
+    lines = sorted({accuracy_line(training.checkpoint.experiment) for training in shown})
+    return draw.curves(_histories(trainings), epochs, lines=lines, panels_a_row=panels_a_row)
 
 
 def _histories(trainings: Sequence[Training]) -> dict[str, Sequence[EpochRecord]]:

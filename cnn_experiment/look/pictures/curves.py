@@ -9,9 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_experiment.look.pictures.style import COLOURS, colour_of, in_our_style
 from cnn_experiment.runs.history import EpochRecord
+from cnn_experiment.settings.presets import ACCURACY_LINE
 
-REFERENCE_ACCURACY = 0.992
-"""The accuracy at which the articles draw a dashed line."""
 _TRAINING, _VALIDATION = "#009E73", "#D55E00"
 _MANY_EPOCHS = 20
 """With more epochs than this, markers would hide the line of a curve."""
@@ -19,20 +18,23 @@ _MANY_EPOCHS = 20
 
 @in_our_style
 def curves(
-    histories: Mapping[str, Sequence[EpochRecord]], epochs: int, *, panels_a_row: int = 3
+    histories: Mapping[str, Sequence[EpochRecord]],
+    epochs: int,
+    *,
+    lines: Sequence[float] = (ACCURACY_LINE,),
+    panels_a_row: int = 3,
 ) -> Figure:
     """Accuracy, loss and learning rate over the epochs, as in article III.
 
     `histories` are the records of each run, by the run's name. One run has a colour for training
     and a colour for validation. Several runs have a colour each, with dotted lines for training.
+    `lines` are accuracies at which a dashed line is drawn: see `accuracy_line`.
     """
     rows = -(-3 // panels_a_row)
     figure = Figure(figsize=(4 * panels_a_row, 3.4 * rows), layout="constrained")
     accuracy, loss, rate = np.ravel(figure.subplots(rows, panels_a_row))[:3]
-    accuracy.axhline(
-        REFERENCE_ACCURACY, label=f"{REFERENCE_ACCURACY}", color="#777777", linestyle="--",
-        linewidth=0.9,
-    )  # fmt: skip
+    for line in lines:
+        accuracy.axhline(line, label=f"{line}", color="#777777", linestyle="--", linewidth=0.9)
 
     marker = "." if epochs <= _MANY_EPOCHS else ""
     for number, (name, history) in enumerate(histories.items()):
@@ -45,8 +47,8 @@ def curves(
         shown = marker or ("." if len(history) == 1 else "")
         at = [record.epoch for record in history]
         for axes, field in ((accuracy, "accuracy"), (loss, "loss")):
-            lines = (("", "training", training), ("val_", "validation", validation))
-            for kind, label, look in lines:
+            parts = (("", "training", training), ("val_", "validation", validation))
+            for kind, label, look in parts:
                 values = [getattr(record, kind + field) for record in history]
                 axes.plot(at, values, marker=shown, label=prefix + label, linewidth=1.2, **look)
         rates = [record.learning_rate for record in history]
