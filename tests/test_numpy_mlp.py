@@ -25,6 +25,7 @@ from numpy_mlp import (
 from numpy_mlp.network import Matrix
 from numpy_mlp.slow import Detours
 from numpy_mlp.slow import forward as slow_forward
+from numpy_mlp.slow import propagate as slow_propagate
 
 
 def test_the_learning_rate_after_35_epochs_is_the_printed_one() -> None:
@@ -126,6 +127,21 @@ def test_only_the_detour_turns_the_images_in_memory() -> None:
         _, outputs = slow_forward(weights, inputs, Detours(c_order=c_order))
         assert outputs[0].flags.c_contiguous == c_order
         np.testing.assert_array_equal(outputs[0], inputs.T)
+
+
+def test_a_detour_computes_every_sigmoid_by_its_function() -> None:
+    counted: list[int] = []
+
+    def counting(values: Matrix) -> Matrix:
+        counted.append(len(values))
+        return values
+
+    weights, inputs = initial_weights((4, 3, 2)), input_layer(np.ones((5, 4), "float32"))
+    for to_input_layer, rows in ((False, [3, 2, 1 + 3]), (True, [3, 2, 1 + 3, 1 + 4])):
+        counted.clear()
+        detours = Detours(to_input_layer, sigmoid_again=True, sigmoid=counting)
+        slow_propagate(weights, inputs, np.ones((2, 5)), detours=detours)
+        assert counted == rows
 
 
 def test_it_learns_digits_and_repeats_itself() -> None:
