@@ -1,7 +1,8 @@
 """Which parts of a batch's work take how long in the articles' MLP, before Step III and at last.
 
 The program before Step III computes sigmoids by SciPy's `expit`, as the article's does, and its
-backward pass is timed part by part. Source: "MLP, Numpy, TF2 - performance issues", Step III.
+backward pass is timed part by part. Our `batch` takes out images and labels; the article counts the
+labels as `cost`. Source: "MLP, Numpy, TF2 - performance issues", Step III.
 """
 
 import time

@@ -1,16 +1,37 @@
 """The studies of the hand-written MLP: what they divide, and that they leave no print out."""
 
+import csv
 import time
 from collections.abc import Iterable
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cnn_experiment import UserError
 from measurements import mlp_forward, mlp_parts, mlp_study, mlp_training
-from measurements.mlp_published import BACKWARD, PARTS, PRINTED
+from measurements.mlp_published import BACKWARD, FROM_ERRORS, HITS, PARTS, PRINTED
 from tests.running_scripts import run_in_a_process
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+TITLES = {
+    "float64": "float64 instead of float32",
+    "delta to the input layer": "deltas to the input layer",
+    "C order": "each batch copied into another memory order (C)",
+    "sigmoid again": "sigmoid computed again for its derivative",
+    "expit": "SciPy's `expit` as the sigmoid",
+    "float64, all detours": "all of these",
+    "keras": "Keras",
+    "torch": "PyTorch",
+}
+"""The contestants' names in the README's table."""
+
+
+def result(name: str) -> list[dict[str, str]]:
+    with (ROOT / "results" / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_a_stopwatch_counts_from_one_end_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,3 +109,47 @@ def test_a_study_without_a_picture_refuses_to_draw(study: str) -> None:
 def test_more_images_than_there_are_are_refused() -> None:
     with pytest.raises(UserError, match="train_images"):
         next(iter(mlp_forward.measured(1, 60_001)))
+
+
+def test_the_readmes_ratios_are_the_measured_ones() -> None:
+    rows = result("mlp_study")
+    for name, title in TITLES.items():
+        ratios = [float(row["ratio"]) for row in rows if row["contestant"] == name]
+        assert f"| {title} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} | " in README
+
+
+def test_what_the_readme_says_of_the_studies_is_measured() -> None:
+    text = " ".join(README.split())
+    big = [
+        float(row["ratio"])
+        for row in result("mlp_forward")
+        if row["contestant"] == "C order" and int(row["batch size"]) >= 10_000
+    ]
+    assert f"takes {min(big):.1f} to {max(big):.1f} times as long" in text
+    derivatives = [
+        row
+        for row in result("mlp_parts")
+        if row["batch size"] == "15000" and row["part"].endswith("derivative")
+    ]
+    ours, article = (
+        100 * sum(float(row[column]) for row in derivatives)
+        for column in ("before Step III", "article")
+    )
+    assert f"take {ours:.0f} %, in the article {article:.0f} %" in text
+
+
+def test_each_printed_figure_lies_within_what_our_seeds_gave() -> None:
+    rows = result("mlp_training")
+    printed = [row for row in rows if row["place"]]
+    within = [
+        float(row["lowest"]) <= float(row["article"]) <= float(row["highest"]) for row in printed
+    ]
+    assert within == [True] * len(PRINTED)
+    text = " ".join(README.split())
+    assert f"all {len(PRINTED)} figures" in text
+    at_20_000 = {row["figure"]: row for row in rows if row["batch size"] == "20000"}
+    errors, hits = at_20_000[FROM_ERRORS], at_20_000[HITS]
+    low, high = (float(errors[end]) for end in ("lowest", "highest"))
+    assert f"ours are {low:.3f} to {high:.3f}" in text
+    low, high = (100 * float(hits[end]) for end in ("lowest", "highest"))
+    assert f"{low:.1f} to {high:.1f} % of the training images" in text
