@@ -1,4 +1,4 @@
-"""Forward propagation, log loss and back-propagation of a sigmoid MLP, in NumPy.
+"""Forward propagation and back-propagation of a sigmoid MLP, in NumPy.
 
 The weights of a layer are one matrix (nodes, 1 + inputs); its column 0 is the bias. The outputs of
 a layer are (1 + nodes, images): one column for each image, and row 0 is all ones, as the input of
@@ -6,19 +6,39 @@ the next layer's bias. The outputs of the last layer, (classes, images), have no
 Source: "MLP, Numpy, TF2 - performance issues", Steps I to III.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[Any]
+Lap = Callable[[str], object]
+"""Gets the name of each part of the work when that part is done, so that a clock can be read."""
 
 
-def forward(weights: Sequence[Matrix], images: Matrix) -> list[Matrix]:
-    """Return the outputs of each layer, from the input layer on, for `images` (count, pixels)."""
-    outputs = [np.ones((1 + images.shape[1], len(images)), images.dtype)]
-    outputs[0][1:] = images.T
+def no_lap(_: str) -> None:
+    """Read no clock."""
+
+
+def input_layer(images: Matrix) -> Matrix:
+    """Return `images`, (count, pixels), with a column of ones before the pixels.
+
+    It is done once, before a training. Added to each batch in the layout (1 + pixels, images), the
+    ones would cost a copy that turns rows into columns, which is slow (Step II).
+    """
+    extended = np.empty((len(images), 1 + images.shape[1]), images.dtype)
+    extended[:, 0] = 1
+    extended[:, 1:] = images
+    return extended
+
+
+def forward(weights: Sequence[Matrix], inputs: Matrix) -> list[Matrix]:
+    """Return the outputs of each layer, from the input layer on.
+
+    `inputs`, (count, 1 + pixels), come from `input_layer`.
+    """
+    outputs = [inputs.T]
     for number, matrix in enumerate(weights, start=1):
         activated = sigmoid(matrix @ outputs[-1])
         outputs.append(activated if number == len(weights) else with_ones(activated))
@@ -26,11 +46,20 @@ def forward(weights: Sequence[Matrix], images: Matrix) -> list[Matrix]:
 
 
 def propagate(
-    weights: Sequence[Matrix], images: Matrix, one_hot: Matrix, *, l1: float = 0.0, l2: float = 0.0
+    weights: Sequence[Matrix],
+    inputs: Matrix,
+    one_hot: Matrix,
+    *,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    lap: Lap = no_lap,
 ) -> tuple[Matrix, list[Matrix]]:
     """Do one forward and one backward pass: return the last layer's output and the gradients."""
-    outputs = forward(weights, images)
-    return outputs[-1], gradients(weights, outputs, one_hot, l1=l1, l2=l2)
+    outputs = forward(weights, inputs)
+    lap("forward")
+    found = gradients(weights, outputs, one_hot, l1=l1, l2=l2)
+    lap("backward")
+    return outputs[-1], found
 
 
 def gradients(
@@ -60,21 +89,6 @@ def gradients(
     return last_layer_first[::-1]
 
 
-def log_loss(outputs: Sequence[Matrix], one_hot: Matrix) -> float:
-    """Return the binary cross-entropy of each output node, summed over nodes and images."""
-    last = outputs[-1]
-    tiny = np.finfo(last.dtype).tiny
-    of_ones, of_zeros = np.log(np.maximum(last, tiny)), np.log(np.maximum(1 - last, tiny))
-    return float(-(one_hot * of_ones + (1 - one_hot) * of_zeros).sum())
-
-
-def penalty(weights: Sequence[Matrix], *, l1: float = 0.0, l2: float = 0.0) -> float:
-    """Return `l1 * sum(abs(w)) + l2 / 2 * sum(w ** 2)` over all weights except biases."""
-    return float(
-        sum(l1 * np.abs(w[:, 1:]).sum() + l2 / 2 * np.square(w[:, 1:]).sum() for w in weights)
-    )
-
-
 def add_penalty_gradient(gradient: Matrix, matrix: Matrix, l1: float, l2: float) -> Matrix:
     """Add the gradient of `penalty` for the weights of one layer, in place; return `gradient`."""
     if l2 > 0:
@@ -90,7 +104,7 @@ def sigmoid(values: Matrix) -> Matrix:
 
 
 def with_ones(activated: Matrix) -> Matrix:
-    """Return `activated` with a row of ones added at the top."""
+    """Return `activated` with a row of ones added at the top, its rows one after another."""
     extended = np.ones((1 + len(activated), activated.shape[1]), activated.dtype)
     extended[1:] = activated
     return extended

@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
+from scipy.special import expit
 
 import keras_ref
 import torch_cnn
 from cnn_experiment import Digits, preset
-from numpy_mlp import forward, gradients, initial_weights, log_loss, penalty
+from numpy_mlp import (
+    Settings,
+    forward,
+    gradients,
+    initial_weights,
+    input_layer,
+    log_loss,
+    penalty,
+)
 from numpy_mlp.slow import Detours, propagate
 from parity_ladder import assert_close
 from torch_cnn.weights import neutral_name, to_neutral_layout
@@ -28,13 +37,13 @@ def batch(digits: Digits) -> tuple[np.ndarray, np.ndarray]:
 
 
 def start() -> Weights:
-    return initial_weights(SIZES, seed=0, dtype="float64")
+    return initial_weights(SIZES, Settings(dtype="float64"))
 
 
 def by_hand(images: np.ndarray, one_hot: np.ndarray, l1: float, l2: float) -> tuple[float, Weights]:
     weights = start()
-    outputs = forward(weights, images)
-    loss = log_loss(outputs, one_hot) + penalty(weights, l1=l1, l2=l2)
+    outputs = forward(weights, input_layer(images))
+    loss = log_loss(outputs[-1], one_hot) + penalty(weights, l1=l1, l2=l2)
     return loss, gradients(weights, outputs, one_hot, l1=l1, l2=l2)
 
 
@@ -120,15 +129,24 @@ def test_a_wrong_sign_of_the_regularizer_would_show(
 
 
 @pytest.mark.parametrize(
-    "detours", [Detours(), Detours(True), Detours(False, True), Detours(True, True)], ids=str
+    "detours",
+    [
+        Detours(),
+        Detours(to_input_layer=True),
+        Detours(sigmoid_again=True),
+        Detours(c_order=True),
+        Detours(sigmoid=expit),
+        Detours(to_input_layer=True, sigmoid_again=True, c_order=True, sigmoid=expit),
+    ],
+    ids=["none", "to the input layer", "sigmoid again", "C order", "expit", "all"],
 )
 def test_the_detours_lead_to_the_same_gradients(
     detours: Detours, batch: tuple[np.ndarray, np.ndarray]
 ) -> None:
     images, one_hot = batch
-    weights = start()
-    last, found = propagate(weights, images, one_hot, detours=detours, l2=0.01)
-    outputs = forward(weights, images)
+    weights, inputs = start(), input_layer(images)
+    last, found = propagate(weights, inputs, one_hot, detours=detours, l2=0.01)
+    outputs = forward(weights, inputs)
     assert_close(last, outputs[-1], 1e-15)
     for ours, theirs in zip(gradients(weights, outputs, one_hot, l2=0.01), found, strict=True):
         assert_close(ours, theirs, 1e-12)
