@@ -12,11 +12,13 @@ from cnn_experiment import (
     Experiment,
     Layer,
     Output,
+    RMSprop,
     UserError,
     initial_weights,
 )
 from cnn_experiment.settings.schedules import Schedule
 from keras_ref.floatx import floatx
+from keras_ref.rmsprop import RMSpropOfKeras2
 from keras_ref.weights import load_neutral_optimizer_state, load_neutral_weights
 
 
@@ -118,8 +120,11 @@ class OfProbabilities(losses.CategoricalCrossentropy):
 def _optimizer(experiment: Experiment) -> optimizers.Optimizer:
     settings = experiment.optimizer
     keras_class = getattr(optimizers, type(settings).__name__)
+    if isinstance(settings, RMSprop) and settings.epsilon_outside:
+        keras_class = RMSpropOfKeras2
     rate = learning_rate(experiment.schedule)
-    return keras_class(learning_rate=rate, **settings.model_dump(exclude={"kind"}))
+    arguments = settings.model_dump(exclude={"kind", "epsilon_outside"})
+    return keras_class(learning_rate=rate, **arguments)
 
 
 def learning_rate(schedule: Schedule) -> float | optimizers.schedules.LearningRateSchedule:

@@ -57,6 +57,7 @@ def options() -> dict[str, Experiment]:
     for name, optimizer in {
         "rmsprop": RMSprop(),
         "rmsprop with momentum": RMSprop(momentum=0.5),
+        "rmsprop of Keras 2": RMSprop(epsilon_outside=True),
         "nadam": Nadam(),
         "adamax": Adamax(),
     }.items():

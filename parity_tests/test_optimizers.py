@@ -11,6 +11,7 @@ import torch
 
 import keras_ref
 from cnn_experiment import InverseTimeDecay
+from keras_ref.rmsprop import RMSpropOfKeras2
 from parity_ladder import assert_close
 from torch_cnn import KerasAdamax, KerasNadam, KerasRMSprop, keras_schedule
 
@@ -27,6 +28,8 @@ CASES = [
     (KerasRMSprop, {}),
     (KerasRMSprop, {"momentum": 0.5}),
     (KerasRMSprop, {"momentum": 0.9, "rho": 0.99, "epsilon": 1e-3}),
+    (KerasRMSprop, {"epsilon_outside": True}),
+    (KerasRMSprop, {"epsilon_outside": True, "rho": 0.8, "epsilon": 1e-4}),
     (KerasNadam, {}),
     (KerasNadam, {"beta_1": 0.7, "beta_2": 0.95, "epsilon": 1e-4}),
     (KerasAdamax, {}),
@@ -47,7 +50,11 @@ def keras_path(kind: Any, settings: dict[str, float], steps: np.ndarray) -> np.n
         schedule = keras.optimizers.schedules.InverseTimeDecay(
             DECAY.initial_learning_rate, DECAY.decay_steps, DECAY.decay_rate
         )
-        optimizer = KERAS[kind](learning_rate=schedule, **settings)
+        settings = dict(settings)
+        outside = settings.pop("epsilon_outside", False)
+        optimizer = (RMSpropOfKeras2 if outside else KERAS[kind])(
+            learning_rate=schedule, **settings
+        )
         optimizer.build([variable])
 
         @tf.function  # type: ignore[untyped-decorator]
@@ -86,6 +93,13 @@ def test_a_thousand_updates_follow_keras(kind: Any, settings: dict[str, float]) 
     )
     assert ours.shape == (UPDATES, *START.shape)
     assert_close(ours / theirs, np.ones_like(theirs), 1e-12)
+
+
+def test_torch_s_own_rmsprop_is_the_equation_of_keras_2() -> None:
+    steps = gradients(UPDATES)
+    stock = torch_path(torch.optim.RMSprop([parameter()], alpha=0.9, eps=1e-7), steps)
+    theirs = keras_path(KerasRMSprop, {"epsilon_outside": True}, steps)
+    assert_close(stock / theirs, np.ones_like(theirs), 1e-12)
 
 
 @pytest.mark.parametrize(

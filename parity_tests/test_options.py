@@ -48,6 +48,7 @@ def test_the_options_are_all_different() -> None:
         "output: sigmoid, loss of logits",
         "output: sigmoid, loss of probabilities",
         "regularizer: L1, convolutions too",
+        "optimizer: rmsprop of Keras 2",
         "optimizer: nadam",
         "optimizer: adamax",
         "schedule: inverse time",

@@ -32,6 +32,11 @@ def test_nothing_given_changes_nothing() -> None:
         ({"optimizer": "adamax"}, "optimizer", Adamax()),
         ({"optimizer": "rmsprop"}, "optimizer", RMSprop(momentum=0.9)),
         ({"momentum": 0.3}, "optimizer", RMSprop(momentum=0.3)),
+        (
+            {"momentum": 0.0, "epsilon_outside": True},
+            "optimizer",
+            RMSprop(epsilon_outside=True),
+        ),
         ({"schedule": "constant"}, "schedule", ConstantRate()),
         (
             {"schedule": "exponential", "decay_rate": 0.5},
@@ -80,6 +85,10 @@ def test_filters_and_units() -> None:
         (
             {"optimizer": "nadam", "momentum": 0.9},
             "momentum = 0.9: nadam has no such setting; accepted",
+        ),
+        (
+            {"epsilon_outside": True},
+            "epsilon_outside with momentum 0.9; accepted: without momentum",
         ),
         ({"momentum": 1.5}, "momentum = 1.5: input should be less than 1"),
         (

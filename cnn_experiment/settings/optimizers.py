@@ -1,9 +1,9 @@
 """The settings of Keras' optimizers; the learning rate comes from the experiment's schedule."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cnn_experiment.kinds import by_kind
 from cnn_experiment.value import Fraction, Positive, Value
@@ -16,7 +16,19 @@ class RMSprop(Value):
     rho: Fraction = 0.9
     momentum: Fraction = 0.0
     epsilon: Positive = 1e-7
+    epsilon_outside: bool = False
+    """Divide by sqrt(velocity) + epsilon, as Keras 2 and tf.keras 2 did if there was no momentum,
+    and as `torch.optim.RMSprop` does. Keras 3 divides by sqrt(velocity + epsilon)."""
     scalars: ClassVar[Mapping[str, float]] = {}
+
+    @model_validator(mode="after")
+    def _outside_has_no_momentum(self) -> Self:
+        if self.epsilon_outside and self.momentum > 0:
+            raise ValueError(
+                f"epsilon_outside with momentum {self.momentum}; accepted: without momentum, since"
+                " no version of Keras had both"
+            )
+        return self
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ _OF_THE_DATA = ("train_images", "test_images")
 _OVERRIDES = (
     "optimizer",
     "momentum",
+    "epsilon_outside",
     "schedule",
     "learning_rate",
     "decay_steps",
@@ -41,6 +42,11 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--test-images", type=int, metavar="N", help="the first N; default 10000")
     group.add_argument("--optimizer", metavar="NAME", help="rmsprop, nadam or adamax")
     group.add_argument("--momentum", type=float, metavar="X", help="momentum of rmsprop")
+    group.add_argument(
+        "--epsilon-outside",
+        action=argparse.BooleanOptionalAction,
+        help="divide by sqrt(velocity) + epsilon, as rmsprop did in Keras 2 without momentum",
+    )
     group.add_argument("--schedule", metavar="NAME", help="constant, inverse_time or exponential")
     group.add_argument("--learning-rate", type=float, metavar="X", help="the initial learning rate")
     group.add_argument(

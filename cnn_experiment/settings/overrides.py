@@ -18,6 +18,7 @@ def with_overrides(
     *,
     optimizer: str | None = None,
     momentum: float | None = None,
+    epsilon_outside: bool | None = None,
     schedule: str | None = None,
     learning_rate: float | None = None,
     decay_steps: float | None = None,
@@ -35,7 +36,9 @@ def with_overrides(
     optimizer or schedule does not have.
     """
     changes = {
-        "optimizer": _optimizer(experiment, optimizer, momentum),
+        "optimizer": _optimizer(
+            experiment, optimizer, _given(momentum=momentum, epsilon_outside=epsilon_outside)
+        ),
         "schedule": _schedule(
             experiment,
             schedule,
@@ -52,17 +55,16 @@ def with_overrides(
     return experiment.with_changes(**changes)
 
 
-def _optimizer(experiment: Experiment, kind: str | None, momentum: float | None) -> AnyOptimizer:
+def _optimizer(experiment: Experiment, kind: str | None, settings: dict[str, Any]) -> AnyOptimizer:
     chosen = experiment.optimizer
     if kind is not None and kind != chosen.kind:
         chosen = _one_of("optimizer", kind, OPTIMIZERS)()
-    if momentum is None:
-        return chosen
-    if not isinstance(chosen, RMSprop):
-        raise UserError(
-            f"momentum = {momentum}: {chosen.kind} has no such setting; accepted: with rmsprop"
-        )
-    return chosen.with_changes(momentum=momentum)
+    for name, value in settings.items():
+        if not isinstance(chosen, RMSprop):
+            raise UserError(
+                f"{name} = {value}: {chosen.kind} has no such setting; accepted: with rmsprop"
+            )
+    return chosen.with_changes(**settings)
 
 
 def _schedule(experiment: Experiment, kind: str | None, settings: dict[str, Any]) -> AnySchedule:

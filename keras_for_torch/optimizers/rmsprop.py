@@ -21,9 +21,13 @@ class KerasRMSprop(KerasOptimizer):
     `momentum_rate` is the argument `momentum`. If it is 0, the third line is left out, and the
     parameter is reduced by the increment. Keras' `centered` is not here.
 
-    `torch.optim.RMSprop` uses another equation. It adds epsilon outside the root. It also
-    multiplies by the learning rate outside the momentum buffer, which gives another result as soon
-    as the rate changes.
+    With `epsilon_outside` the gradient is divided by `sqrt(velocity) + epsilon`, as in Keras 2 and
+    tf.keras 2 without momentum.
+
+    `torch.optim.RMSprop` uses another equation. It adds epsilon outside the root: without momentum,
+    `torch.optim.RMSprop(alpha=0.9, eps=1e-7)` is the equation of Keras 2. It also multiplies by the
+    learning rate outside the momentum buffer, which gives another result as soon as the rate
+    changes.
 
     `shared` are weight decay and clipping, see `keras_for_torch.optimizers.shared_settings`.
     State of a parameter, in its shape: `velocity`, and `momentum` if `momentum_rate` is above 0.
@@ -39,9 +43,16 @@ class KerasRMSprop(KerasOptimizer):
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
+        epsilon_outside: bool = False,
         **shared: Unpack[SharedSettings],
     ) -> None:
-        settings = {"lr": lr, "rho": rho, "momentum": momentum, "epsilon": epsilon}
+        settings = {
+            "lr": lr,
+            "rho": rho,
+            "momentum": momentum,
+            "epsilon": epsilon,
+            "epsilon_outside": epsilon_outside,
+        }
         super().__init__(params, settings, shared)
 
     def _slots(self, group: dict[str, Any]) -> dict[str, float]:
@@ -60,7 +71,10 @@ class KerasRMSprop(KerasOptimizer):
             velocity.addcmul_(gradient, gradient, value=1 - rho)
         else:
             velocity.add_(self._squares(gradient), alpha=1 - rho)
-        root = velocity.add(group["epsilon"]).sqrt_()
+        if group["epsilon_outside"]:
+            root = velocity.sqrt().add_(group["epsilon"])
+        else:
+            root = velocity.add(group["epsilon"]).sqrt_()
         if group["momentum"] > 0:
             momentum = slots["momentum"].mul_(group["momentum"])
             return momentum.addcdiv_(gradient, root, value=group["lr"])

@@ -9,7 +9,12 @@ from keras_for_torch import optimizers
 
 
 def stock_rmsprop(
-    groups: Iterable[Mapping[str, Any]], *, rho: float, momentum: float, epsilon: float
+    groups: Iterable[Mapping[str, Any]],
+    *,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+    epsilon_outside: bool,  # noqa: ARG001 - it is always outside
 ) -> torch.optim.RMSprop:
     """Return the optimizer with the same name and settings as Keras', but with another equation."""
     parameters: Any = list(groups)

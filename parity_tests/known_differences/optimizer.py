@@ -43,7 +43,10 @@ class Variant(KerasRMSprop):
 
     def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
         """Return what the gradient is divided by."""
-        return torch.sqrt(velocity + group["epsilon"])
+        epsilon: float = group["epsilon"]
+        if group["epsilon_outside"]:
+            return torch.sqrt(velocity) + epsilon
+        return torch.sqrt(velocity + epsilon)
 
     def step_of(
         self, gradient: Tensor, root: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
