@@ -46,7 +46,9 @@ def report(
     here -= {run.identity for run in planned_runs(OF_SPLITS, runs)}
     experiments = analysis(run for run in chosen if run.identity in here)
     if plot is not None and not experiments:
-        raise UserError(f"plot = {plot}: accepted: runs that are more than a split's, and complete")
+        raise UserError(
+            f"plot = {plot}: no experiment may be drawn; accepted: runs of a complete study"
+        )
     plan = of_the_plan(runs, close) if any(study.runs(runs) for study in STUDIES) else None
     if json is not None:
         write_json_atomically(json, {"experiments": experiments, "plan": plan})
