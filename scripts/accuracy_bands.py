@@ -1,13 +1,11 @@
 r"""Train a preset with many seeds and contestants, and compare the accuracies they reach.
 
     python scripts/accuracy_bands.py --preset article-2 --contestants keras,torch --seeds 30
-    python scripts/accuracy_bands.py --preset article-3 --contestants torch --seeds 2 --jobs 2
     python scripts/accuracy_bands.py --analyse --json accuracy.json --plot accuracy.png
 
-Runs are paired: the same seed gives every contestant the same split, initial weights and batches.
-Each run is a process; --jobs of them share the cores. Every finished run becomes a line in the
-results file and is not repeated. A run that was stopped continues where it was. Contestants: keras,
-torch, torch-bfloat16, and torch-stock-rmsprop, a planted fault (a stopped one starts again).
+Runs are paired: a seed gives every contestant one split, initial weights and batches. Each run is a
+process; --jobs of them share the cores. A finished run becomes a line in the results file and is
+not repeated; a stopped one continues (torch-stock-rmsprop, a planted fault, starts again).
 """
 
 import argparse
@@ -25,7 +23,7 @@ from measurements.recipe import Recipe
 PRESET, BOTH, SEEDS = "article-2", "keras,torch", 30
 RESULTS, RUNS = Path("results/accuracy.jsonl"), Path("runs/accuracy")
 FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "device", "data_dir")
-FOR_ANALYSIS = ("json", "plot")
+FOR_ANALYSIS = ("json", "plot", "close")
 
 
 def arguments() -> argparse.Namespace:
@@ -46,6 +44,7 @@ def arguments() -> argparse.Namespace:
     add("--analyse", action="store_true", help="train nothing; print the comparisons")
     add("--json", type=Path, metavar="FILE", help="write the analysis as JSON")
     add("--plot", type=Path, metavar="FILE.png", help="draw the analysis")
+    add("--close", metavar="LETTERS", help="analyse these studies of the plan, given up unfinished")
     return parser.parse_args()
 
 
@@ -63,7 +62,8 @@ def main() -> None:
         if options.analyse:
             from measurements.accuracy.report import report  # loads SciPy
 
-            print(report(options.results, options.preset, seeds, options.json, options.plot))
+            files = options.json, options.plot
+            print(report(options.results, options.preset, seeds, *files, options.close or ""))
             return
         recipe = Recipe(name, options.epochs, options.momentum, options.train_images)
         places = Places(options.results, options.runs, options.data_dir)
@@ -72,8 +72,7 @@ def main() -> None:
             for seed in range(seeds or SEEDS)
             for contestant in contestants_of(options.contestants or BOTH)
         ]
-        if not train_missing(jobs, at_a_time=options.jobs):
-            sys.exit(1)
+        sys.exit(0 if train_missing(jobs, at_a_time=options.jobs) else 1)
 
 
 if __name__ == "__main__":

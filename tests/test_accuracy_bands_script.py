@@ -114,7 +114,9 @@ def test_the_analysis_says_what_the_runs_say(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "torch minus keras, 12 pairs: +0.010 points" in done.stdout
     assert "within 0.05 points: equivalent" in done.stdout
-    (found,) = json.loads(out.read_bytes())
+    written = json.loads(out.read_bytes())
+    assert written["plan"] is None  # none of these runs was planned
+    (found,) = written["experiments"]
     (comparison,) = found["comparisons"]
     assert comparison["is_equivalent"]
     assert comparison["difference"]["mean"] == pytest.approx(0.0001)
@@ -134,7 +136,7 @@ def test_runs_on_two_devices_are_not_one_experiment(tmp_path: Path) -> None:
     assert len(read_runs(results)) == 9
     done = bands("--analyse", "--results", results, "--json", out)
     assert "article-2 on cuda, validation after epoch 2" in done.stdout
-    on_cpu, on_cuda = json.loads(out.read_bytes())
+    on_cpu, on_cuda = json.loads(out.read_bytes())["experiments"]
     assert (on_cpu["device"], on_cpu["comparisons"]) == ("cpu", [])
     assert [each["theirs"] for each in on_cuda["comparisons"]] == ["torch"]
 
@@ -207,6 +209,7 @@ def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
         ),
         (["--analyse", "--contestants", "keras"], "--contestants is for training"),
         (["--plot", "a.png"], "--plot is for --analyse"),
+        (["--close", "C"], "--close is for --analyse"),
         (
             ["--analyse", "--json", f"{__file__}/a.json"],
             f"json = {__file__}/a.json: accepted: a file in a folder that exists",

@@ -142,10 +142,15 @@ def _bands(runs: Sequence[AccuracyRun], epoch: int) -> list[dict[str, Any]]:
             "of": name,
             "figure": metric,
             **(band if name == DIFFERENCE else plain(metric, band))._asdict(),
-            "normal_p": float(stats.shapiro(samples[name, metric]).pvalue),
+            "normal_p": _normal_p(samples[name, metric]),
         }
         for (name, metric), band in bands(runs, epoch).items()
     ]
+
+
+def _normal_p(values: Sequence[float]) -> float:
+    """Return Shapiro-Wilk's p; values that are all the same do not speak against normality."""
+    return 1.0 if np.ptp(values) == 0 else float(stats.shapiro(values).pvalue)
 
 
 def _outside(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cnn_experiment import UserError
 from measurements.accuracy.job import Job, Places
-from measurements.accuracy.runs import Contestant, Device
+from measurements.accuracy.runs import AccuracyRun, Contestant, Device
 from measurements.accuracy.study import train_missing
 from measurements.recipe import Recipe
 
@@ -30,6 +30,17 @@ class Study(NamedTuple):
             Job(self.recipe, contestant, seed, places, self.device)
             for seed in self.seeds
             for contestant in self.contestants
+        ]
+
+    def runs(self, runs: Iterable[AccuracyRun]) -> list[AccuracyRun]:
+        """Return those of the runs that belong to it, trained where the plan says."""
+        of_it = self.recipe.name, self.recipe.experiment.epochs, self.device
+        return [
+            run
+            for run in runs
+            if (run.preset, run.epochs, run.device) == of_it
+            and run.contestant in self.contestants
+            and run.seed in self.seeds
         ]
 
 
@@ -78,6 +89,12 @@ def studies_of(letters: str) -> tuple[Study, ...]:
     if not letters or not set(letters) <= known.keys():
         raise UserError(f"studies = {letters!r}: accepted: one or more of {''.join(known)}")
     return tuple(study for study in STUDIES if study.letter in letters)
+
+
+def planned_runs(letters: str, runs: Iterable[AccuracyRun]) -> list[AccuracyRun]:
+    """Return those of the runs that belong to the studies with these letters."""
+    given = list(runs)
+    return [run for study in studies_of(letters) for run in study.runs(given)]
 
 
 def train_in_order(
