@@ -32,8 +32,8 @@ _IMAGES_A_BATCH = st.integers(1, 5)
 _sides = st.integers(1, 4)
 _pairs = st.tuples(_sides, _sides)
 _strengths = _floats(1e-5, 1e-1)
-# With a rate of 0.1, three steps can saturate a tanh. Its slope, 1 - tanh(x)**2, is then made of the
-# rounding of a number near 1, and so are the gradients before it.
+# With a rate of 0.1, three steps can saturate a tanh. Its slope, 1 - tanh(x)**2, is then made of
+# the rounding of a number near 1, and so are the gradients before it.
 _rates = _floats(1e-5, 1e-2)
 _fractions = _floats(0.0, 0.99)
 # With a rho or beta_2 near 0, an optimizer divides each gradient by its own magnitude. All its

@@ -12,8 +12,12 @@ import pytest
 from cnn_experiment import PRESETS
 from measurements.accuracy.analysis import analysis
 from measurements.accuracy.runs import read_runs
+from measurements.accuracy.splits import split_or_start
+from measurements.accuracy.verdicts import shown, verdicts
+from measurements.readme_tables import ANOTHER_TABLE, TABLES, interval, with_tables
 from measurements.whole_run import read_distances
 from tests.any_model.small_models import eagerly
+from tests.running_scripts import run_script
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -102,74 +106,66 @@ def test_the_count_of_damaged_files_is_the_measured_one() -> None:
     assert measured["failures"] == []
 
 
-def test_its_accuracies_are_the_measured_ones() -> None:
-    rows = {row.split("|")[1].strip(): row for row in README.splitlines() if "|" in row[:1]}
-    measured = {each["preset"]: each for each in analysis(read_runs(RESULTS / "accuracy.jsonl"))}
-    for name in measured.keys() & {"article-2", "article-3", "article-3-addendum"}:
-        of_preset = measured[name]
-        row = rows[f"`{name}`, {of_preset['epochs']} epochs"]
-        for backend in {"keras", "torch"} & of_preset["contestants"].keys():
-            assert reached(of_preset["contestants"][backend]) in row
+def test_its_tables_are_made_from_the_files() -> None:
+    named = {name for _, name in ANOTHER_TABLE.findall(README)}
+    assert named == TABLES.keys()
+    assert with_tables(README, RESULTS) == README
+
+
+def test_a_changed_table_is_made_again(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(README.replace("(70), highest 99.26", "(71), highest 99.99"))
+    done = run_script("readme_tables", "--readme", readme, "--results", RESULTS)
+    assert done.returncode == 0, done.stderr
+    assert readme.read_text() == README
 
 
 def comparison_figures() -> list[str]:
     """What the README says of two contestants' pairs, as the measured runs have it."""
     runs = read_runs(RESULTS / "accuracy.jsonl")
-    measured = {(each["preset"], each["epochs"]): each for each in analysis(runs)}
-    of_both, of_bfloat16, of_stock = measured["article-2", 5]["comparisons"]
-    stock_seeds = len(of_stock["differences"])
-    (same_seeds,) = analysis(
-        run
-        for run in runs
-        if run.identity[:3:2] == ("article-2", 5)
-        and run.contestant in ("keras", "torch")
-        and run.seed < stock_seeds
+    earlier = {(each["preset"], each["epochs"]): each for each in analysis(runs)}
+    of_both, _, of_stock = earlier["article-2", 5]["comparisons"]
+    of_addendum = earlier["article-3-addendum", 5]["comparisons"][0]
+    new = read_runs(RESULTS / "confirmatory.jsonl")
+    by_name = {each["name"]: each for each in verdicts(new)}
+    of_a, of_i = by_name["A"], by_name["I"]
+    assert (of_a["verdict"], of_i["verdict"]) == ("equivalent", "equivalent")
+    (on_cpu,) = (
+        each
+        for each in analysis(shown(new))
+        if (each["preset"], each["device"]) == ("article-2", "cpu")
     )
-    of_port = same_seeds["comparisons"][0]
-    of_addendum = measured["article-3-addendum", 5]["comparisons"][0]
-    pairs = of_both["difference"]["size"]
-    met = of_both["convergence"]
-    outside = {
-        (each["of"], each["epoch"]): f"{each['rejected']} of {each['runs']}"
-        for each in measured["article-2", 5]["outside"]
-    }
-    never, theirs_never = of_stock["convergence"]["never"]
+    (of_d,) = (each for each in split_or_start(new) if each["study"] == "D")
+    spread = of_d["val_accuracy"]
+    between, within = ends(spread["between"]), ends(spread["within"])
     return [
-        f"In {pairs} pairs of `article-2` PyTorch minus Keras is "
-        f"{interval(of_both['difference'], end=';')} with",
-        f"90 % {100 * of_both['low']:+.3f} to {100 * of_both['high']:+.3f})",
-        f"losses differ by {losses(of_both)}",
-        f"is within 0.05 points (p {of_both['p']:.2f})",
-        f"that there is any (p {of_both['differs_p']:.2f})",
-        f"{pairs} pairs of two equal frameworks would pass with a probability (power) of"
-        f" {100 * of_both['power_if_equal']:.0f} %",
-        f"{of_both['pairs_needed_if_equal']} pairs would be needed for 80 %",
-        f"Epochs to 99 % differ by {met['difference']['mean']:+.2f} (with 90 % {met['low']:+.2f} to"
-        f" {met['high']:+.2f}, margin {met['margin']})",
-        f"{met['never'][0]} and {met['never'][1]} of the {pairs} never got there",
-        f"(correlation {of_both['correlation']:.2f})",
-        f"in {of_addendum['difference']['size']} pairs, PyTorch is ahead: by"
-        f" {interval(of_addendum['difference'], end='')}; p {of_addendum['differs_p']:.2f})",
+        f"In {of_a['pairs']} new pairs PyTorch minus Keras is {interval(of_a['difference'])}",
+        f"(p {of_a['p']:.3f}, 90 % interval {100 * of_a['low']:+.3f} to {100 * of_a['high']:+.3f})",
+        f"finds no difference (p {of_a['differs_p']:.2f})",
+        f"(correlation by seed {on_cpu['comparisons'][0]['correlation']:.2f})",
+        f"The {of_both['difference']['size']} earlier pairs",
+        f"had suggested {interval(of_both['difference'])}",
+        f"in {of_addendum['difference']['size']} earlier pairs, PyTorch is ahead: by"
+        f" {interval(of_addendum['difference'])[:-1]}; p {of_addendum['differs_p']:.2f})",
         "by {:.4f} ({:.4f} to {:.4f};".format(
             *(-of_addendum["val_loss_difference"][what] for what in ("mean", "high", "low"))
         ),
-        f"bfloat16 minus float32 is {interval(of_bfloat16['difference'])}",
-        f"{outside['torch-bfloat16', 1].partition(' ')[0]} of the {stock_seeds} are outside",
-        row(interval(of_stock["difference"]), interval(of_port["difference"])),
-        row(f"no (p {of_stock['p']:.2f})", f"no (p {of_port['p']:.2f})"),
-        row(f"no (p {of_stock['differs_p']:.2f})", f"no (p {of_port['differs_p']:.2f})"),
-        row(losses(of_stock), losses(of_port)),
-        f"(Keras: {theirs_never}) "
-        + row(
-            f"{never} of {stock_seeds}", f"{of_port['convergence']['never'][0]} of {stock_seeds}"
-        ),
-        *(row(outside["torch-stock-rmsprop", epoch], outside["torch", epoch]) for epoch in (1, 5)),
+        f"in {of_i['pairs']} pairs it is {interval(of_i['difference'])} from float32",
+        f"(p {of_i['p']:.4f}, 90 % interval {100 * of_i['low']:+.3f} to {100 * of_i['high']:+.3f})",
+        f"between splits is {between}, that between starts with one split, other weights and"
+        f" batches, {within.replace(' points', '')}.",
         f"spread would need {of_stock['pairs_needed_if_equal']}.",
     ]
 
 
+def ends(deviation: dict[str, Any]) -> str:
+    """In points."""
+    middle, low, high = (100 * deviation[what] for what in ("deviation", "low", "high"))
+    return f"{middle:.3f} points ({low:.3f} to {high:.3f})"
+
+
 def test_its_comparisons_are_the_measured_ones() -> None:
-    text = README.replace("\n", " ")
+    text = " ".join(README.split())
     assert [figure for figure in comparison_figures() if figure not in text] == []
 
 
@@ -197,31 +193,6 @@ def losses_at(looked_at: tuple[int, ...], experiment: tuple[str, int]) -> str:
         ends = dict.fromkeys(f"{end:.4f}" for end in (found[0], found[-1]))
         ranges.append(" to ".join(ends))
     return ", ".join(ranges)
-
-
-def interval(mean: dict[str, Any], end: str = ")") -> str:
-    """In points."""
-    middle, low, high = (100 * mean[what] for what in ("mean", "low", "high"))
-    return f"{middle:+.3f} points ({low:+.3f} to {high:+.3f}{end}"
-
-
-def losses(comparison: dict[str, Any]) -> str:
-    mean = comparison["val_loss_difference"]
-    return f"{mean['mean']:+.4f} ({mean['low']:+.4f} to {mean['high']:+.4f})"
-
-
-def row(ours: str, theirs: str) -> str:
-    return f"| {ours} | {theirs} |"
-
-
-def reached(contestant: dict[str, Any]) -> str:
-    accuracy = contestant["val_accuracy"]
-    deviation = f" ± {100 * accuracy['deviation']:.2f}" if contestant["runs"] > 1 else ""
-    highest = contestant["best_epoch"]["highest"]
-    return (
-        f"{100 * accuracy['mean']:.2f}{deviation} % ({contestant['runs']}),"
-        f" highest {100 * highest:.2f}"
-    )
 
 
 def test_its_distances_in_float64_are_the_measured_ones() -> None:

@@ -2,6 +2,13 @@
 
 Sources: article II, "First test"; article III, cell 8 with its results, and the addendum of
 15 June 2020; article VI, the model summary; "MLP, Numpy, TF2 - performance issues - Step I".
+
+Where a cell of settings and the call of `train()` say different things, a preset holds what the
+printed program would run: the call's argument if a call is printed together with the cell, else the
+cell's value.
+
+Article II and the MLP ran on Keras 2, article III on tf.keras 2. All presets have the RMSprop of
+Keras 3; `RMSprop(epsilon_outside=True)` is that of Keras 2.
 """
 
 from cnn_experiment.errors import UserError
@@ -33,10 +40,12 @@ def _article_3(network: Network, *, strength: float, momentum: float) -> Experim
 
 PRESETS: dict[str, Experiment] = {
     "article-2": Experiment(network=_network((32, 64, 64), 70), epochs=5),
-    # Cell 8 sets a momentum of 0.6, but its call of train() passes 0.8.
+    # The call: cell 8 sets a momentum of 0.6, but its call of train() passes 0.8.
     "article-3-first": _article_3(_network((64, 64, 128), 120), strength=9e-4, momentum=0.8),
+    # The cells: no call is printed with them. That of cell 8 passes 0.8.
     "article-3": _article_3(_network((64, 64, 128), 120), strength=8e-4, momentum=0.5),
     "article-3-addendum": _article_3(_network((32, 64, 128), 120), strength=1e-3, momentum=0.9),
+    # Only the network is article VI's: its training is assumed to be the addendum's.
     "article-6": _article_3(_network((32, 64, 128), 100), strength=1e-3, momentum=0.9),
     "mlp": Experiment(
         network=Network(
