@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
     add("--device", choices=DEVICES, help="where the runs train; default cpu")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time, sharing the cores")
     add("--data-dir", type=Path, metavar="P")
-    add("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default {RESULTS}")
+    add("--results", type=Path, metavar="FILE", help=f"default {RESULTS}, and the plan's")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
     add("--analyse", action="store_true", help="train nothing; print the comparisons")
     add("--json", type=Path, metavar="FILE", help="write the analysis as JSON")
@@ -66,7 +66,7 @@ def main() -> None:
             print(report(options.results, options.preset, seeds, *files, options.close or ""))
             return
         recipe = Recipe(name, options.epochs, options.momentum, options.train_images)
-        places = Places(options.results, options.runs, options.data_dir)
+        places = Places(options.results or RESULTS, options.runs, options.data_dir)
         jobs = [
             Job(recipe, contestant, seed, places, options.device or "cpu")
             for seed in range(seeds or SEEDS)

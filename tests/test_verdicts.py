@@ -165,3 +165,14 @@ def test_a_study_of_several_splits_is_no_experiment_for_each(tmp_path: Path) -> 
     refused = run_script("accuracy_bands", "--analyse", *options)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "accepted: runs of a complete study" in refused.stderr
+
+
+def test_the_analysis_without_a_file_has_the_earlier_runs_and_the_plan_s_verdicts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    done = run_script("accuracy_bands", "--analyse", "--preset", "article-2")
+    assert done.returncode == 0, done.stderr
+    earlier, _, plan = done.stdout.partition("Hypotheses of results/PLAN.md")
+    assert "torch minus keras, 37 pairs: -0.037 points" in earlier
+    assert "equivalent, by 70 of 70 pairs" in plan

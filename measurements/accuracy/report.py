@@ -10,7 +10,7 @@ from cnn_experiment.command_line import must_be_writable_file, must_be_writable_
 from measurements.accuracy.analysis import analysis
 from measurements.accuracy.bands import measured_runs
 from measurements.accuracy.places import places
-from measurements.accuracy.plan import STUDIES, planned_runs
+from measurements.accuracy.plan import FILE, STUDIES, planned_runs
 from measurements.accuracy.planned_tables import planned_tables
 from measurements.accuracy.runs import AccuracyRun, chosen_runs, read_runs
 from measurements.accuracy.splits import split_or_start
@@ -19,12 +19,13 @@ from measurements.accuracy.training_losses import training_losses
 from measurements.accuracy.verdicts import shown, verdicts
 from measurements.json_lines import must_be_a_file_of_lines
 
+EARLIER, PLANNED = Path("results/accuracy.jsonl"), Path("results") / FILE
 OF_SPLITS = "".join({study.letter: None for study in STUDIES if study.recipe.split_seed})
 """The studies that have several splits, and would be an experiment for each."""
 
 
 def report(
-    results: Path,
+    results: Path | None,
     preset_name: str | None,
     seeds: int | None,
     json: Path | None,
@@ -33,16 +34,19 @@ def report(
 ) -> str:
     """Return the analysis of the chosen runs as text; write it to `json`, and draw it to `plot`.
 
-    If the file has planned runs, the answers to the plan's questions follow, from all its runs.
+    `results` is a file of runs; None stands for the earlier runs that come with the code. If the
+    file has planned runs, or if it is None, the answers to the plan's questions follow, from all
+    planned runs.
     Studies of several splits stand there alone. An incomplete study of a hypothesis is nowhere
     looked at, unless `close` has its letter.
     """
-    must_be_a_file_of_lines(results, "results")
+    file, planned = results or EARLIER, results or PLANNED
+    must_be_a_file_of_lines(file, "results")
     must_be_writable_file(json, "json")
     must_be_writable_picture(plot)
-    chosen = chosen_runs(results, preset_name, seeds)
-    runs = read_runs(results)
-    here = {run.identity for run in shown(runs, close)}
+    chosen = chosen_runs(file, preset_name, seeds)
+    runs = read_runs(planned)
+    here = {run.identity for run in shown(read_runs(file), close)}
     here -= {run.identity for run in planned_runs(OF_SPLITS, runs)}
     experiments = analysis(run for run in chosen if run.identity in here)
     if plot is not None and not experiments:
