@@ -24,7 +24,7 @@ def picture(experiments: Iterable[Mapping[str, Any]]) -> bytes:
 
     rows = [
         Groups(
-            f"{experiment['preset']}, epoch {experiment['epochs']}",
+            f"{_named(experiment)}, epoch {experiment['epochs']}",
             {
                 name: list(contestant["final_accuracies"].values())
                 for name, contestant in experiment["contestants"].items()
@@ -41,9 +41,14 @@ def picture(experiments: Iterable[Mapping[str, Any]]) -> bytes:
     return png(accuracies(rows, MARGIN))
 
 
+def _named(experiment: Mapping[str, Any]) -> str:
+    """Return the preset's name, and the device if it is not the processor."""
+    device = experiment["device"]
+    return str(experiment["preset"]) + ("" if device == "cpu" else f" on {device}")
+
+
 def _of_an_experiment(experiment: Mapping[str, Any]) -> list[str]:
-    where = "" if experiment["device"] == "cpu" else f" on {experiment['device']}"
-    title = f"{experiment['preset']}{where}, validation after epoch {experiment['epochs']}"
+    title = f"{_named(experiment)}, validation after epoch {experiment['epochs']}"
     texts = [f"{title}\n{_contestants(experiment['contestants'])}"]
     texts += [_verdict(comparison) for comparison in experiment["comparisons"]]
     if experiment["bands"]:
