@@ -52,7 +52,17 @@ def has_cuda() -> bool:
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> str:
     """Where PyTorch runs, as `--device` says."""
-    return str(request.config.getoption("--device"))
+    name: str = request.config.getoption("--device")
+    if name == "cuda":
+        keep_keras_on_the_processor()
+    return name
+
+
+def keep_keras_on_the_processor() -> None:
+    """Hide all GPUs from TensorFlow, whose kernels there would round float32 to TF32."""
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m cuda` chooses among the marked
