@@ -9,6 +9,8 @@ from pydantic import Field
 
 from cnn_experiment.value import Value
 
+_NUMBERS = ("cpu family", "model")
+
 
 class Machine(Value):
     """Processor, operating system and Python version, on which a measurement may depend."""
@@ -36,13 +38,21 @@ class Machine(Value):
 
 
 def _processor() -> str:
-    """Return the model name from Linux' /proc/cpuinfo, or else the architecture."""
+    """Return the names in Linux' /proc/cpuinfo, or else the architecture.
+
+    On a virtual machine the model's name may be "AMD EPYC" alone; family and model tell more.
+    """
     listed = Path("/proc/cpuinfo")
-    for line in listed.read_text().splitlines() if listed.exists() else ():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.processor() or platform.machine()
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    said = {name.strip(): value.strip() for name, _, value in map(_at_the_colon, lines)}
+    if "model name" not in said:
+        return platform.processor() or platform.machine()
+    numbers = [f"{each.removeprefix('cpu ')} {said[each]}" for each in _NUMBERS if each in said]
+    return ", ".join([said["model name"], *numbers])
+
+
+def _at_the_colon(line: str) -> tuple[str, str, str]:
+    return line.partition(":")
 
 
 def _system() -> str:

@@ -12,6 +12,14 @@ class RMSpropOfKeras2(keras.optimizers.RMSprop):
     TensorFlow 2.2, which is the same without momentum.
     """
 
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Make the velocities; raises `ValueError` for settings that Keras 2 did not have."""
+        if self.momentum or self.centered:
+            raise ValueError(
+                f"momentum = {self.momentum}, centered = {self.centered}: accepted: neither"
+            )
+        super().build(variables)
+
     def update_step(
         self,
         gradient: keras.KerasTensor,

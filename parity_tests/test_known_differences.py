@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from cnn_experiment import RMSprop
 from parity_ladder import RUNGS
 from parity_tests.climbing import climb_experiment
 from parity_tests.keras_side import KerasReference
@@ -41,6 +42,15 @@ def test_the_sound_port_is_rejected_by_none(reference: KerasReference, device: s
     result = climb_experiment(TorchPort(reference.experiment, device), reference)
     assert result.holds, result.verdict
     assert result.not_judged == ()
+
+
+@pytest.mark.parametrize("name", ["epsilon on the other side of the root", "rho 0.99"])
+def test_a_planted_fault_in_the_rmsprop_of_keras_2_is_named(name: str, device: str) -> None:
+    experiment = small_experiment(3).with_changes(optimizer=RMSprop(epsilon_outside=True))
+    known = PlantedFaults(experiment, device)
+    port = CATALOGUE[name].port(experiment, device)
+    result = climb_experiment(port, KerasReference(experiment), known)
+    assert [cause.name for cause in result.causes] == [name]
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

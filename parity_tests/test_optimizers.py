@@ -11,6 +11,7 @@ import torch
 
 import keras_ref
 from cnn_experiment import InverseTimeDecay
+from keras_for_torch import SettingError
 from keras_ref.rmsprop import RMSpropOfKeras2
 from parity_ladder import assert_close
 from torch_cnn import KerasAdamax, KerasNadam, KerasRMSprop, keras_schedule
@@ -100,6 +101,13 @@ def test_torch_s_own_rmsprop_is_the_equation_of_keras_2() -> None:
     stock = torch_path(torch.optim.RMSprop([parameter()], alpha=0.9, eps=1e-7), steps)
     theirs = keras_path(KerasRMSprop, {"epsilon_outside": True}, steps)
     assert_close(stock / theirs, np.ones_like(theirs), 1e-12)
+
+
+def test_what_no_keras_had_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"epsilon_outside = True with momentum = 0\.5"):
+        KerasRMSprop([parameter()], momentum=0.5, epsilon_outside=True)
+    with pytest.raises(ValueError, match=r"momentum = 0\.5, centered = False: accepted: neither"):
+        RMSpropOfKeras2(momentum=0.5).build([keras.Variable(START)])
 
 
 @pytest.mark.parametrize(

@@ -43,14 +43,10 @@ class States:
 
 
 def states(
-    backend: ModuleType,
-    experiment: Experiment,
-    digits: Digits,
-    start: Checkpoint | None = None,
-    device: str = "cpu",
+    backend: ModuleType, experiment: Experiment, digits: Digits, start: Checkpoint | None = None
 ) -> dict[int, Checkpoint]:
     kept = States()
-    backend.train(experiment, digits, device=device, keeper=kept, start=start)
+    backend.train(experiment, digits, device="cpu", keeper=kept, start=start)
     return kept.after
 
 

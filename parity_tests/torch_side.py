@@ -40,7 +40,8 @@ class TorchPort(Side[DigitBatch]):
 
     def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
         self.experiment = experiment
-        exact_on_cuda()
+        if device != "cpu":
+            exact_on_cuda()
         self.model = self.build_model().to(pick_device(device))
         self._as_built = neutral_weights(self.model)
         self.model.data_loss = self.data_loss  # type: ignore[method-assign, assignment]

@@ -100,11 +100,10 @@ def _computed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     asked_for = kwargs.get("device")
     copies = func in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
     if ours and not copies:
-        left = [each for each in tensors if not isinstance(each, PretendCuda) and each.dim() > 0]
-        if left:
+        for left in _left_on_the_processor(func, args, kwargs):
             raise RuntimeError(
                 f"{func}: expected all tensors to be on the same device, but found one of shape"
-                f" {tuple(left[0].shape)} on the CPU"
+                f" {tuple(left.shape)} on the CPU"
             )
 
     if asked_for is not None:
@@ -125,6 +124,23 @@ def _computed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
             return PretendCuda(held) if own is None else own
 
     return tree_map_only(Tensor, wrapped, result)
+
+
+def _left_on_the_processor(
+    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Iterator[Tensor]:
+    """Yield tensors that CUDA would refuse beside its own.
+
+    It takes a single number from the processor, unless that is written to or is one of a list.
+    """
+    names = [argument.name for argument in func._schema.arguments]
+    is_written = {each.name: each.is_write for each in func._schema.arguments}
+    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+        for each in tree_leaves(value):
+            if isinstance(each, Tensor) and not isinstance(each, PretendCuda):
+                in_a_list = isinstance(value, list | tuple)
+                if each.dim() > 0 or in_a_list or is_written[name]:
+                    yield each
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """On CUDA: the same computation as on the processor. A pretended device where there is none."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from parity_tests.climbing import climb_experiment
 from parity_tests.keras_side import KerasReference
 from parity_tests.random_digits import random_digits
 from parity_tests.small import small_experiment
-from parity_tests.test_resume import states
+from parity_tests.test_resume import States
 from parity_tests.torch_side import TorchPort
 from parity_tests.what_runs import keep_keras_on_the_processor
 from tests.any_model.small_models import eagerly, numbers, regression
 from tests.pretend_cuda import pretending_cuda
-from tests.running_scripts import run_in_a_process
+from tests.running_scripts import kept_as_it_was, run_in_a_process
 from torch_cnn.process import exact_on_cuda
 
 STEPS = 5
@@ -57,8 +57,11 @@ def digits(experiment: Experiment) -> Digits:
 def trained_on(
     device: str, experiment: Experiment, digits: Digits, start: Checkpoint | None = None
 ) -> dict[int, Checkpoint]:
-    """All states of a training, by the count of updates."""
-    return states(torch_cnn, experiment, digits, start, device)
+    """All states of a training, by the count of updates; its tensors were on the device."""
+    kept = States()
+    model, _ = torch_cnn.train(experiment, digits, device=device, keeper=kept, start=start)
+    assert {each.device.type for each in model.parameters()} == {device}
+    return kept.after
 
 
 def assert_same(ours: Checkpoint, theirs: Checkpoint, limit: float) -> None:
@@ -171,6 +174,31 @@ def test_a_tensor_left_on_the_processor_is_found(experiment: Experiment, digits:
             model.data_loss(model.logits(images.to("cuda")), torch.zeros(4, dtype=torch.int64))
         with pytest.raises(TypeError, match=r"Use Tensor\.cpu"):
             model.logits(images.to("cuda")).numpy()
+
+
+def test_a_single_number_on_the_processor_is_taken_where_cuda_takes_it() -> None:
+    with pretending_cuda():
+        number, there = torch.tensor(2.0), torch.ones(3, device="cuda")
+        assert (there * number).tolist() == [2.0] * 3
+        total = there.sum()
+        refused: list[Callable[[], Tensor]] = [
+            lambda: number.add_(total),
+            lambda: torch.stack([total, number]),
+            lambda: torch.add(total, total, out=number),
+        ]
+        for wrong in refused:
+            with pytest.raises(RuntimeError, match="to be on the same device"):
+                wrong()
+
+
+def test_a_prepared_process_computes_float32_in_full_on_cuda() -> None:
+    with kept_as_it_was():
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.deterministic = False
+        torch_cnn.prepare_process()
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert torch.backends.cudnn.deterministic
 
 
 @pytest.mark.cuda

@@ -4,15 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from cnn_experiment import UserError
 from measurements.accuracy.bands import FILE as EARLIER
 from measurements.accuracy.equivalence import mean_of, paired_differences, power
-from measurements.accuracy.job import Places
+from measurements.accuracy.job import Job, Places, train
 from measurements.accuracy.plan import STUDIES, Study, studies_of, train_in_order
-from measurements.accuracy.runs import AccuracyRun, read_runs
+from measurements.accuracy.runs import DEVICES, AccuracyRun, read_runs
 from measurements.json_lines import read_lines
 from measurements.recipe import Recipe
+from tests.pretend_cuda import pretending_cuda
 from tests.running_scripts import kept_as_it_was, run_script
 from tests.test_accuracy_bands import NEW_SEED
 
@@ -113,7 +115,40 @@ def test_studies_are_chosen_by_letter_in_the_order_of_the_plan() -> None:
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
 
 
+def test_the_device_of_a_job_is_where_it_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
+    small = Recipe("mlp", epochs=1, train_images=1000)
+    jobs = [Job(small, "torch", 3, places, device) for device in DEVICES]
+    assert jobs[0].folder != jobs[1].folder
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a pretended one")
+    with kept_as_it_was():
+        train(jobs[0], 1)
+        with pretending_cuda():
+            train(jobs[1], 1)
+            monkeypatch.setattr("torch_cnn.training.pick_device", lambda _: torch.device("cpu"))
+            with pytest.raises(UserError, match="device = cuda: it was trained on cpu"):
+                train(jobs[1]._replace(seed=4), 1)
+    runs = read_lines(places.results, AccuracyRun)
+    assert [(run.device, run.gpu) for run in runs] == [("cpu", None), ("cuda", "a pretended one")]
+    assert runs[0].loss == pytest.approx(runs[1].loss, rel=1e-5)
+
+
 def test_a_contestant_that_changes_its_process_has_it_alone(tmp_path: Path) -> None:
     places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
     with pytest.raises(UserError, match="in_turn = 2: torch-stock-rmsprop changes its process"):
         train_in_order(studies_of("B"), places, in_turn=2)
+
+
+def test_studies_for_a_device_that_is_not_here_are_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
+    small = Recipe("mlp", epochs=1, train_images=1000)
+    here = Study("A", small, ("torch",), range(5, 6))
+    with kept_as_it_was():
+        assert not train_in_order([here._replace(letter="I", device="cuda"), here], places)
+        assert train_in_order([here], places)
+    assert "I: left out, since there is no CUDA device here" in capsys.readouterr().err
+    assert [run.device for run in read_runs(places.results)] == ["cpu"]

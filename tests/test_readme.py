@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from cnn_experiment import PRESETS
+from measurements.accuracy import published
 from measurements.accuracy.analysis import analysis
+from measurements.accuracy.places import places
+from measurements.accuracy.readme_tables import interval
 from measurements.accuracy.runs import read_runs
 from measurements.accuracy.splits import split_or_start
 from measurements.accuracy.verdicts import shown, verdicts
-from measurements.readme_tables import ANOTHER_TABLE, TABLES, interval, with_tables
+from measurements.readme_tables import ANOTHER_TABLE, TABLES, with_tables
 from measurements.whole_run import read_distances
 from tests.any_model.small_models import eagerly
 from tests.running_scripts import run_script
@@ -120,6 +123,24 @@ def test_a_changed_table_is_made_again(tmp_path: Path) -> None:
     assert readme.read_text() == README
 
 
+@pytest.mark.parametrize(
+    ("text", "folder", "said"),
+    [
+        ("<!-- table foo, made -->\n", RESULTS, "table = 'foo': accepted: accuracies, places"),
+        (README, RESULTS.parent, "it has no accuracy.jsonl; accepted: the project's"),
+    ],
+)
+def test_what_is_no_table_and_no_folder_of_results_is_refused(
+    text: str, folder: Path, said: str, tmp_path: Path
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    refused = run_script("readme_tables", "--readme", readme, "--results", folder)
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert said in refused.stderr
+    assert readme.read_text() == text
+
+
 def comparison_figures() -> list[str]:
     """What the README says of two contestants' pairs, as the measured runs have it."""
     runs = read_runs(RESULTS / "accuracy.jsonl")
@@ -135,8 +156,21 @@ def comparison_figures() -> list[str]:
         for each in analysis(shown(new))
         if (each["preset"], each["device"]) == ("article-2", "cpu")
     )
-    (of_d,) = (each for each in split_or_start(new) if each["study"] == "D")
+    (of_d,) = (
+        each for each in split_or_start(new) if (each["study"], each["device"]) == ("D", "cuda")
+    )
     spread = of_d["val_accuracy"]
+    numbers = {(each["study"], each["contestant"]): each["numbers"] for each in places(shown(new))}
+    (first_loss,) = numbers["B", "torch-stock-rmsprop"][published.FIRST_LOSS]["published"]
+    for contestant in ("keras", "torch"):
+        assert numbers["B", contestant][published.FIRST_LOSS]["published"][0]["reached"] == 0
+        assert numbers["B", contestant][published.ACCURACY]["least"] > 0.7436
+    assert [each["reached"] for each in numbers["D", "torch"][published.LOWEST]["published"]] == [
+        0,
+        0,
+    ]
+    stock = [run for run in runs if run.contestant == "torch-stock-rmsprop"]
+    assert max(run.loss[0] for run in stock) < published.ARTICLE_2_LOSSES[0]
     between, within = ends(spread["between"]), ends(spread["within"])
     return [
         f"In {of_a['pairs']} new pairs PyTorch minus Keras is {interval(of_a['difference'])}",
@@ -152,6 +186,9 @@ def comparison_figures() -> list[str]:
         ),
         f"in {of_i['pairs']} pairs it is {interval(of_i['difference'])} from float32",
         f"(p {of_i['p']:.4f}, 90 % interval {100 * of_i['low']:+.3f} to {100 * of_i['high']:+.3f})",
+        f"by Keras 2's {first_loss['reached']} of 30",
+        f"article-3`'s accuracy over the {of_d['splits']} splits trained on CUDA, the standard",
+        f"is above all {len(stock)} runs by Keras 2's",
         f"between splits is {between}, that between starts with one split, other weights and"
         f" batches, {within.replace(' points', '')}.",
         f"spread would need {of_stock['pairs_needed_if_equal']}.",
@@ -206,3 +243,10 @@ def test_its_distances_in_float64_are_the_measured_ones() -> None:
 
 def test_contributing_is_short() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 40
+
+
+def test_what_it_says_of_the_tests_on_cuda_is_what_they_printed() -> None:
+    printed = (RESULTS / "cuda_tests.txt").read_text()
+    failed, passed = map(int, re.findall(r"(\d+) (?:failed|passed)", printed))
+    assert f"{passed} of {failed + passed} tests passed" in README
+    assert printed.count("FAILED") == failed

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_no_gpu_can_be_used_without_being_asked_for(device: str) -> None:
-    if device == "cpu":
+def test_no_gpu_can_be_used_without_being_asked_for(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--device") == "cpu":
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
         assert not torch.cuda.is_available()
 

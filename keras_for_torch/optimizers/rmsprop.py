@@ -7,7 +7,7 @@ from torch.optim.optimizer import ParamsT
 
 from keras_for_torch.optimizers.flat_update import KerasOptimizer
 from keras_for_torch.optimizers.shared_settings import SharedSettings
-from keras_for_torch.setting_ranges import FRACTION, NOT_NEGATIVE, UP_TO_ONE
+from keras_for_torch.setting_ranges import FRACTION, NOT_NEGATIVE, UP_TO_ONE, SettingError
 
 
 class KerasRMSprop(KerasOptimizer):
@@ -54,6 +54,16 @@ class KerasRMSprop(KerasOptimizer):
             "epsilon_outside": epsilon_outside,
         }
         super().__init__(params, settings, shared)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; raises `SettingError` for settings that no version of Keras had."""
+        settings = {**self.defaults, **param_group}
+        if settings["epsilon_outside"] and settings["momentum"] > 0:
+            raise SettingError(
+                f"epsilon_outside = True with momentum = {settings['momentum']}: accepted: without"
+                " momentum, since no version of Keras had both"
+            )
+        super().add_param_group(param_group)
 
     def _slots(self, group: dict[str, Any]) -> dict[str, float]:
         return {"velocity": 0.0} | ({"momentum": 0.0} if group["momentum"] > 0 else {})

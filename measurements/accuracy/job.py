@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cnn_experiment import (
     EpochRecord,
@@ -91,14 +91,16 @@ def train(job: Job, threads: int) -> None:
             from measurements.accuracy.stock_rmsprop import plant_stock_rmsprop
 
             plant_stock_rmsprop()
-            _, history = backend.train(job.experiment, digits, device=job.device)
+            model, history = backend.train(job.experiment, digits, device=job.device)
         else:
             begin_or_go_on(job, folder, here)
             with FolderKeeper(folder) as keeper:
                 start = folder.read()
-                _, history = backend.train(
+                model, history = backend.train(
                     job.experiment, digits, device=job.device, keeper=keeper, start=start
                 )
+        if device_of(model) != job.device:
+            raise UserError(f"device = {job.device}: it was trained on {device_of(model)}")
         add_line(job.places.results, run_of(job, history, here))
 
 
@@ -112,6 +114,13 @@ def gpu_name(backend: BackendName) -> str:
 
     first, *_ = tf.config.list_physical_devices("GPU")
     return str(tf.config.experimental.get_device_details(first)["device_name"])
+
+
+def device_of(model: Any) -> Device:
+    """Return where a model of either backend has its weights."""
+    if hasattr(model, "trainable_variables"):
+        return "cuda" if "GPU" in model.trainable_variables[0].value.device else "cpu"
+    return "cpu" if model.device.type == "cpu" else "cuda"
 
 
 def begin_or_go_on(job: Job, folder: RunFolder, here: Circumstances) -> None:

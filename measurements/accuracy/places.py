@@ -57,6 +57,7 @@ def places(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
                     "preset": recipe._replace(split_seed=None).name,
                     "contestant": contestant,
                     "epoch": epoch,
+                    "devices": sorted({run.device for run in ours}),
                     "runs": len(ours),
                     "planned": planned,
                     "numbers": {

@@ -1,11 +1,13 @@
 """The runs that `results/PLAN.md` plans, in the order in which they are trained."""
 
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from cnn_experiment import UserError
+from cnn_experiment.backend import load_backend
 from measurements.accuracy.job import Job, Places
-from measurements.accuracy.runs import AccuracyRun, Contestant, Device
+from measurements.accuracy.runs import AccuracyRun, Contestant, Device, read_runs
 from measurements.accuracy.study import train_missing
 from measurements.recipe import Recipe
 
@@ -103,6 +105,26 @@ def train_in_order(
     """Train the runs that the results do not have yet, each with one thread.
 
     Returns whether all have finished; a run that fails does not keep the next ones from starting.
+    Studies for a device that is not here are left out, and named.
     """
-    jobs = [job for study in studies for job in study.jobs(places)]
-    return train_missing(jobs, at_a_time=at_a_time, threads=1, in_turn=in_turn)
+    jobs: list[Job] = []
+    left_out = ""
+    for study in studies:
+        if is_here(study.device):
+            jobs += study.jobs(places)
+        elif not read_all(study, places):
+            left_out += study.letter
+    for letter in dict.fromkeys(left_out):
+        sys.stderr.write(f"{letter}: left out, since there is no CUDA device here\n")
+    finished = not jobs or train_missing(jobs, at_a_time=at_a_time, threads=1, in_turn=in_turn)
+    return finished and not left_out
+
+
+def is_here(device: Device) -> bool:
+    """Return whether PyTorch can train on the device."""
+    return device == "cpu" or str(load_backend("torch").pick_device()) == device
+
+
+def read_all(study: Study, places: Places) -> bool:
+    """Return whether the results have all runs of a study."""
+    return len(study.runs(read_runs(places.results))) == len(study.jobs(places))

@@ -78,7 +78,8 @@ def _study(study: Mapping[str, Any]) -> str:
         rows += [[name, *spread, *first], *([""] * 5 + place for place in more)]
     title = (
         f"{study['study']}: {study['preset']}, {study['contestant']}, up to epoch"
-        f" {study['epoch']}: {study['runs']} of {study['planned']} runs"
+        f" {study['epoch']}: {study['runs']} of {study['planned']} runs,"
+        f" on {' and '.join(study['devices'])}"
     )
     heads = ["", "mean", "deviation", "least", "greatest"]
     heads += ["published", "reached by", "share", "95 % interval", "percentile"]
@@ -119,13 +120,13 @@ def splits_text(studies: Iterable[Mapping[str, Any]]) -> str:
                 f" {of['degrees']} degrees)"
                 for of in (study[name]["between"], study[name]["within"])
             ]
-            rows.append([study["study"], complete, name, *cells])
+            rows.append([study["study"], study["device"], complete, name, *cells])
     title = (
         "Split or start? Standard deviations after the last epoch, by a one-way analysis of"
         " variance of the complete splits,\nwith 95 % intervals (between: Williams and Tukey;"
         " within: chi-square)"
     )
-    heads = ["", "splits", "", "between splits", "between starts within a split"]
+    heads = ["", "", "splits", "", "between splits", "between starts within a split"]
     return f"{title}\n{tabulate(rows, heads)}"
 
 

@@ -6,13 +6,14 @@ start is used twice, so that runs of one split differ by the start alone.
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from measurements.accuracy.plan import planned_runs, studies_of
-from measurements.accuracy.runs import AccuracyRun
+from measurements.accuracy.runs import DEVICES, AccuracyRun
 
 STUDIED = "DE"
 """The studies with two starts of each split."""
@@ -22,13 +23,14 @@ _TAILS = (0.025, 0.975)
 def split_or_start(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
     """Return the deviations between splits and between starts, after the last epoch.
 
-    Only splits with all their starts count. A study with fewer than two of them is left out.
+    Only splits with all their starts count, by device: two devices would be a difference between
+    splits. Where there are fewer than two splits, nothing is told.
     """
     given = list(runs)
     found = []
-    for letter in STUDIED:
+    for letter, device in product(STUDIED, DEVICES):
         studies = studies_of(letter)
-        ours = {run.seed: run for run in planned_runs(letter, given)}
+        ours = {run.seed: run for run in planned_runs(letter, given) if run.device == device}
         complete = [
             [ours[seed] for seed in study.seeds]
             for study in studies
@@ -39,6 +41,7 @@ def split_or_start(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
         found.append(
             {
                 "study": letter,
+                "device": device,
                 "splits": len(complete),
                 "planned": len(studies),
                 "starts": len(studies[0].seeds),

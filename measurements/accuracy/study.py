@@ -13,6 +13,7 @@ from cnn_experiment.command_line import must_be_a_folder
 from measurements.accuracy.job import Job, train
 from measurements.accuracy.runs import CONTESTANTS, Contestant, read_runs
 from measurements.child_processes import (
+    STOPPED,
     ended,
     ends_as_a_child,
     has_finished,
@@ -43,10 +44,6 @@ def train_missing(
     """
     for job in jobs:
         _ = job.experiment  # raises `UserError` if it is not valid
-        if in_turn > 1 and job.contestant == "torch-stock-rmsprop":
-            raise UserError(
-                f"in_turn = {in_turn}: {job.contestant} changes its process; accepted: 1"
-            )
     places = jobs[0].places
     must_be_a_file_of_lines(places.results, "results")
     must_be_a_folder(places.runs, "runs")
@@ -55,6 +52,10 @@ def train_missing(
     missing = [job for job in jobs if job.identity not in done]
     for job in missing:
         must_be_installed(job)
+        if in_turn > 1 and job.contestant == "torch-stock-rmsprop":
+            raise UserError(
+                f"in_turn = {in_turn}: {job.contestant} changes its process; accepted: 1"
+            )
     for name in {job.backend_name for job in missing if job.device == "cuda"}:
         load_backend(name).pick_device("cuda")  # raises `UserError` if it is not there
     if missing:
@@ -91,12 +92,10 @@ def train_all(
                 some = waiting.pop(0)
                 jobs_of[start(running, train_in_a_process, some, threads)] = some
             for process in ended(running):
-                if has_finished(process):
-                    for job in jobs_of[process]:
-                        bar.write(last_epoch_of(job), file=sys.stdout)
-                    sys.stdout.flush()
-                else:
-                    all_have_finished = False
+                all_have_finished &= has_finished(process)
+                for line in last_epochs_of(jobs_of[process]):
+                    bar.write(line, file=sys.stdout)
+                sys.stdout.flush()
                 bar.update(len(jobs_of[process]))
     finally:
         bar.close()
@@ -105,13 +104,29 @@ def train_all(
 
 
 def train_in_a_process(jobs: Sequence[Job], threads: int) -> None:
-    """Train one after another: the work of a child process."""
+    """Train one after another: the work of a child process.
+
+    A run that fails does not keep the next ones from starting; the process then exits with 1.
+    """
+    failed = False
     for job in jobs:
-        with ends_as_a_child(job.folder.name):
-            train(job, threads)
+        try:
+            with ends_as_a_child(job.folder.name):
+                train(job, threads)
+        except SystemExit as end:
+            if end.code == STOPPED:
+                raise
+            sys.stderr.write(f"{end.code}\n")  # the sentence, which Python would print at the end
+            failed = True
+    if failed:
+        sys.exit(1)
 
 
-def last_epoch_of(job: Job) -> str:
-    """Return the loss and accuracy that a finished run has reached, as a line of text."""
-    run = next(run for run in read_runs(job.places.results) if run.identity == job.identity)
-    return f"{job.folder.name}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"
+def last_epochs_of(jobs: Sequence[Job]) -> list[str]:
+    """Return the loss and accuracy that each finished run has reached, as lines of text."""
+    names = {job.identity: job.folder.name for job in jobs}
+    return [
+        f"{names[run.identity]}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"
+        for run in read_runs(jobs[0].places.results)
+        if run.identity in names
+    ]

@@ -64,6 +64,14 @@ class Variant(KerasRMSprop):
         return slots["momentum"].mul_(group["momentum"]).add_(increment)
 
 
+class OtherSide(Variant):
+    """Divides by sqrt(velocity) + epsilon, or if that is right by sqrt(velocity + epsilon)."""
+
+    def root(self, velocity: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
+        other = group | {"epsilon_outside": not group["epsilon_outside"]}
+        return super().root(velocity, gradient, other)
+
+
 class EpsilonOutside(Variant):
     """Divides by sqrt(velocity) + epsilon."""
 
@@ -117,12 +125,14 @@ class StockRMSprop(OtherEquation):
 
 
 @known(
-    "epsilon outside the root", rung="optimizer state", source=f"torch/optim/rmsprop.py; {KERAS}"
+    "epsilon on the other side of the root",
+    rung="optimizer state",
+    source=f"torch/optim/rmsprop.py; {KERAS}",
 )
-class EpsilonOutsideTheRoot(OtherEquation):
-    """The gradient is divided by sqrt(velocity) + epsilon, not by sqrt(velocity + epsilon)."""
+class EpsilonOnTheOtherSide(OtherEquation):
+    """Epsilon is outside the root, or inside it where Keras 2 is meant, which has it outside."""
 
-    optimizer_class = EpsilonOutside
+    optimizer_class = OtherSide
 
 
 @known(
