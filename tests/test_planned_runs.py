@@ -1,12 +1,14 @@
 """`results/PLAN.md` and the runs that `scripts/planned_runs.py` trains are the same."""
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
-from cnn_experiment import UserError
+from cnn_experiment import Diverged, Evaluation, UserError
+from measurements.accuracy.analysis import analysis
 from measurements.accuracy.bands import FILE as EARLIER
 from measurements.accuracy.equivalence import mean_of, paired_differences, power
 from measurements.accuracy.job import Job, Places, train
@@ -152,3 +154,19 @@ def test_studies_for_a_device_that_is_not_here_are_left_out_and_named(
         assert train_in_order([here], places)
     assert "I: left out, since there is no CUDA device here" in capsys.readouterr().err
     assert [run.device for run in read_runs(places.results)] == ["cpu"]
+
+
+def test_a_run_that_diverges_is_a_line_and_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
+    job = Job(Recipe("mlp", epochs=3, train_images=1000), "torch", 3, places)
+    results = [Evaluation(loss=1.0, accuracy=0.5), Evaluation(loss=math.nan, accuracy=0.1)]
+    monkeypatch.setattr("torch_cnn.training.evaluate", lambda *_: results.pop(0))
+    with kept_as_it_was():
+        with pytest.raises(Diverged, match="the validation loss is nan"):
+            train(job, 1)
+        train(job, 1)
+    (run,) = read_runs(places.results)
+    assert (run.diverged, run.val_loss, run.identity) == (2, (1.0,), job.identity)
+    assert analysis([run]) == []

@@ -10,7 +10,7 @@ import pytest
 from cnn_experiment import UserError
 from measurements.accuracy.plan import Study, studies_of
 from measurements.accuracy.report import of_the_plan
-from measurements.accuracy.runs import AccuracyRun
+from measurements.accuracy.runs import METRICS, AccuracyRun
 from measurements.accuracy.verdicts import HYPOTHESES, LETTERS, shown, verdicts
 from measurements.json_lines import add_line
 from tests.planned_runs import pairs_that_differ_by, planned_run
@@ -176,3 +176,18 @@ def test_the_analysis_without_a_file_has_the_earlier_runs_and_the_plan_s_verdict
     earlier, _, plan = done.stdout.partition("Hypotheses of results/PLAN.md")
     assert "torch minus keras, 37 pairs: -0.037 points" in earlier
     assert "equivalent, by 70 of 70 pairs" in plan
+
+
+def test_a_run_that_diverged_counts_and_takes_its_pair_out(tmp_path: Path) -> None:
+    runs = pairs_that_differ_by(study_of("A"), 0.0, 0.001)
+    first = runs[0]
+    nothing = dict.fromkeys(METRICS, first.val_accuracy[:1])
+    diverged = [first.with_changes(**nothing, diverged=2), *runs[1:]]
+    printed, written = analysed(diverged, tmp_path)
+    assert f"left out: seed {first.seed}" in printed
+    found = answers(diverged)["A"]
+    assert (found["pairs"], found["difference"]["size"]) == (70, 69)
+    assert found["verdict"] is not None
+    assert len(written["plan"]["hypotheses"]) == 4
+    with pytest.raises(UserError, match="epochs and seed must be those of the experiment"):
+        first.with_changes(diverged=2)

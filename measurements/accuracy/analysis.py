@@ -20,7 +20,7 @@ from measurements.accuracy.equivalence import (
     pairs_needed,
     power,
 )
-from measurements.accuracy.runs import AccuracyRun, Device, Metric
+from measurements.accuracy.runs import AccuracyRun, Device, Metric, finished
 
 TARGET = 0.99
 COMPARED = (("torch", "keras"), ("torch-bfloat16", "torch"), ("torch-stock-rmsprop", "keras"))
@@ -33,9 +33,10 @@ BySeed = Mapping[int, AccuracyRun]
 def analysis(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
     """Return contestants, comparisons and bands for each preset, number of epochs and device.
 
-    All values are from the last epoch, never from the best one, unless their name says otherwise.
+    Runs that diverged are left out. All values are from the last epoch, never from the best one,
+    unless their name says otherwise.
     """
-    ordered = sorted(runs, key=_experiment)
+    ordered = sorted(finished(runs), key=_experiment)
     return [_of_an_experiment(*key, list(group)) for key, group in groupby(ordered, _experiment)]
 
 

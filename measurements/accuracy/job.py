@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnn_experiment import (
+    Diverged,
     EpochRecord,
     Experiment,
     FolderKeeper,
@@ -96,9 +97,15 @@ def train(job: Job, threads: int) -> None:
             begin_or_go_on(job, folder, here)
             with FolderKeeper(folder) as keeper:
                 start = folder.read()
-                model, history = backend.train(
-                    job.experiment, digits, device=job.device, keeper=keeper, start=start
-                )
+                try:
+                    model, history = backend.train(
+                        job.experiment, digits, device=job.device, keeper=keeper, start=start
+                    )
+                except Diverged:
+                    # It counts as a run, of the epochs that it has finished.
+                    kept = folder.read().history
+                    add_line(job.places.results, run_of(job, kept, here, len(kept) + 1))
+                    raise
         if device_of(model) != job.device:
             raise UserError(f"device = {job.device}: it was trained on {device_of(model)}")
         add_line(job.places.results, run_of(job, history, here))
@@ -137,8 +144,10 @@ def begin_or_go_on(job: Job, folder: RunFolder, here: Circumstances) -> None:
         raise UserError(f"it was begun with {begun}; accepted: the same, or other --runs")
 
 
-def run_of(job: Job, history: Iterable[EpochRecord], here: Circumstances) -> AccuracyRun:
-    """Return the line of a finished run."""
+def run_of(
+    job: Job, history: Iterable[EpochRecord], here: Circumstances, diverged: int | None = None
+) -> AccuracyRun:
+    """Return the line of a run that has finished, or that diverged in an epoch."""
     records = list(history)
     return AccuracyRun(
         preset=job.recipe.name,
@@ -154,4 +163,5 @@ def run_of(job: Job, history: Iterable[EpochRecord], here: Circumstances) -> Acc
         machine=here.machine,
         device=job.device,
         gpu=here.gpu,
+        diverged=diverged,
     )

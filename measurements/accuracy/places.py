@@ -17,7 +17,7 @@ from measurements.accuracy.published import (
     PUBLISHED,
     TRAINING_ACCURACY,
 )
-from measurements.accuracy.runs import AccuracyRun
+from measurements.accuracy.runs import AccuracyRun, finished
 
 LOOKED_AT: Mapping[str, tuple[int, ...]] = {
     "B": (35,),
@@ -42,9 +42,10 @@ _NUMBERS: Mapping[str, Callable[[AccuracyRun, int], float]] = {
 def places(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
     """Return each number's spread over the runs of a study, and the published figures' places.
 
-    Studies without a run are left out. Runs of all splits are taken together.
+    Studies without a run, and runs that diverged, are left out. Runs of all splits are taken
+    together.
     """
-    given = list(runs)
+    given = finished(runs)
     found = []
     for letter, epochs in LOOKED_AT.items():
         recipe, contestants = studies_of(letter)[0].recipe, studies_of(letter)[0].contestants

@@ -42,8 +42,10 @@ def _hypothesis(answer: Mapping[str, Any]) -> str:
     def interval(of: Mapping[str, Any]) -> str:
         return " to ".join(f"{scale * of[end]:+.{places}f}" for end in ("low", "high"))
 
+    out = ", ".join(map(str, answer["diverged"]))
     lines = [
-        f"{claim}\n  {answer['verdict']}, by {pairs}",
+        f"{claim}\n  {answer['verdict']}, by {pairs}"
+        + (f"; a run diverged, and its pair is left out: seed {out}" if out else ""),
         f"{answer['ours']} minus {answer['theirs']}: {scale * mean['mean']:+.{places}f}{unit}"
         f" (95 % interval {interval(mean)}), deviation {scale * mean['deviation']:.{places}f}",
         f"that they differ: p {answer['differs_p']:.3g}",

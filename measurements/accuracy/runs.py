@@ -1,5 +1,6 @@
 """A finished training with all that is needed to repeat it: a JSON line in a results file."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -22,7 +23,7 @@ Losses = tuple[Annotated[float, Field(ge=0)], ...]
 
 
 class AccuracyRun(Value):
-    """One finished training. The tuples have a value for each epoch."""
+    """One training that has ended. The tuples have a value for each epoch that was finished."""
 
     preset: str
     """The name of the preset, followed by the changes to it, except epochs, seed and precision."""
@@ -39,11 +40,14 @@ class AccuracyRun(Value):
     device: Device = "cpu"
     gpu: str | None = None
     """The name of the CUDA device."""
+    diverged: Annotated[int, Field(ge=1)] | None = None
+    """The epoch, from 1, in which the loss was no number any more; None for a finished training."""
 
     @model_validator(mode="after")
     def _is_of_one_run(self) -> Self:
         lengths = {len(getattr(self, metric)) for metric in METRICS}
-        if lengths != {self.experiment.epochs} or self.seed != self.experiment.seed:
+        finished = self.experiment.epochs if self.diverged is None else self.diverged - 1
+        if lengths != {finished} or self.seed != self.experiment.seed:
             raise ValueError("epochs and seed must be those of the experiment")
         changeable = ("seed", "epochs", "precision", "optimizer", "data")
         changes = {name: getattr(self.experiment, name) for name in changeable}
@@ -53,8 +57,8 @@ class AccuracyRun(Value):
 
     @property
     def epochs(self) -> int:
-        """The number of epochs."""
-        return len(self.val_accuracy)
+        """The number of epochs that were to be trained."""
+        return self.experiment.epochs
 
     def metrics(self, epoch: int) -> dict[Metric, float]:
         """Return accuracies and losses after an epoch, which is counted from 1."""
@@ -64,6 +68,11 @@ class AccuracyRun(Value):
     def identity(self) -> tuple[str, str, int, int, Device]:
         """Preset, contestant, epochs, seed and device: runs with the same ones are repetitions."""
         return self.preset, self.contestant, self.epochs, self.seed, self.device
+
+
+def finished(runs: Iterable[AccuracyRun]) -> list[AccuracyRun]:
+    """Return the runs that did not diverge."""
+    return [run for run in runs if run.diverged is None]
 
 
 def read_runs(file: Path) -> list[AccuracyRun]:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from measurements.accuracy.plan import planned_runs, studies_of
-from measurements.accuracy.runs import DEVICES, AccuracyRun
+from measurements.accuracy.runs import DEVICES, AccuracyRun, finished
 
 STUDIED = "DE"
 """The studies with two starts of each split."""
@@ -26,7 +26,7 @@ def split_or_start(runs: Iterable[AccuracyRun]) -> list[dict[str, Any]]:
     Only splits with all their starts count, by device: two devices would be a difference between
     splits. Where there are fewer than two splits, nothing is told.
     """
-    given = list(runs)
+    given = finished(runs)
     found = []
     for letter, device in product(STUDIED, DEVICES):
         studies = studies_of(letter)

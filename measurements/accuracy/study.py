@@ -11,7 +11,7 @@ from cnn_experiment import UserError, load_pixels
 from cnn_experiment.backend import load_backend
 from cnn_experiment.command_line import must_be_a_folder
 from measurements.accuracy.job import Job, train
-from measurements.accuracy.runs import CONTESTANTS, Contestant, read_runs
+from measurements.accuracy.runs import CONTESTANTS, Contestant, finished, read_runs
 from measurements.child_processes import (
     STOPPED,
     ended,
@@ -127,6 +127,6 @@ def last_epochs_of(jobs: Sequence[Job]) -> list[str]:
     names = {job.identity: job.folder.name for job in jobs}
     return [
         f"{names[run.identity]}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"
-        for run in read_runs(jobs[0].places.results)
+        for run in finished(read_runs(jobs[0].places.results))
         if run.identity in names
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from measurements.accuracy.plan import planned_runs
-from measurements.accuracy.runs import AccuracyRun
+from measurements.accuracy.runs import AccuracyRun, finished
 
 
 def training_losses(
@@ -18,7 +18,7 @@ def training_losses(
     ones.
     """
     stock = [run for run in earlier if run.contestant == "torch-stock-rmsprop"]
-    of_all = [*planned_runs("A", runs), *stock]
+    of_all = finished([*planned_runs("A", runs), *stock])
     found = []
     for name in ("keras", "torch", "torch-stock-rmsprop"):
         losses = np.array([run.loss for run in of_all if run.contestant == name])

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from cnn_experiment import UserError
 from measurements.accuracy.equivalence import ALPHA, Equivalence, equivalence, paired_differences
 from measurements.accuracy.plan import Study, studies_of
-from measurements.accuracy.runs import AccuracyRun, Contestant
+from measurements.accuracy.runs import AccuracyRun, Contestant, finished
 
 Outcome = Literal["val_accuracy", "val_loss"]
 Pairs = Mapping[int, Mapping[Contestant, AccuracyRun]]
@@ -103,6 +103,9 @@ def _answer(hypothesis: Hypothesis, pairs: Pairs, close: str) -> dict[str, Any]:
     }
     if not _may_be_analysed(study, pairs, close):
         return answer
+    unfinished = [seed for seed, by in pairs.items() if len(finished(by.values())) < len(by)]
+    pairs = {seed: by for seed, by in pairs.items() if seed not in unfinished}
+    answer["diverged"] = unfinished
     ours, theirs = (
         {seed: getattr(by[name], hypothesis.outcome)[-1] for seed, by in pairs.items()}
         for name in (hypothesis.ours, hypothesis.theirs)
