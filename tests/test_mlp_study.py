@@ -16,17 +16,6 @@ from tests.running_scripts import run_in_a_process
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-TITLES = {
-    "float64": "float64 instead of float32",
-    "delta to the input layer": "deltas to the input layer",
-    "C order": "each batch copied into another memory order (C)",
-    "sigmoid again": "sigmoid computed again for its derivative",
-    "expit": "SciPy's `expit` as the sigmoid",
-    "float64, all detours": "all of these",
-    "keras": "Keras",
-    "torch": "PyTorch",
-}
-"""The contestants' names in the README's table."""
 
 
 def result(name: str) -> list[dict[str, str]]:
@@ -109,13 +98,6 @@ def test_a_study_without_a_picture_refuses_to_draw(study: str) -> None:
 def test_more_images_than_there_are_are_refused() -> None:
     with pytest.raises(UserError, match="train_images"):
         next(iter(mlp_forward.measured(1, 60_001)))
-
-
-def test_the_readmes_ratios_are_the_measured_ones() -> None:
-    rows = result("mlp_study")
-    for name, title in TITLES.items():
-        ratios = [float(row["ratio"]) for row in rows if row["contestant"] == name]
-        assert f"| {title} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} | " in README
 
 
 def test_what_the_readme_says_of_the_studies_is_measured() -> None:
