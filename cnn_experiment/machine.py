@@ -9,7 +9,8 @@ from pydantic import Field
 
 from cnn_experiment.value import Value
 
-_NUMBERS = ("cpu family", "model")
+_TELLING = ("cpu family", "model")
+"""What /proc/cpuinfo says besides the name, and tells processors apart."""
 
 
 class Machine(Value):
@@ -47,7 +48,7 @@ def _processor() -> str:
     said = {name.strip(): value.strip() for name, _, value in map(_at_the_colon, lines)}
     if "model name" not in said:
         return platform.processor() or platform.machine()
-    numbers = [f"{each.removeprefix('cpu ')} {said[each]}" for each in _NUMBERS if each in said]
+    numbers = [f"{each.removeprefix('cpu ')} {said[each]}" for each in _TELLING if each in said]
     return ", ".join([said["model name"], *numbers])
 
 
