@@ -107,14 +107,14 @@ def train_in_order(
     Returns whether all have finished; a run that fails does not keep the next ones from starting.
     Studies for a device that is not here are left out, and named.
     """
-    jobs: list[Job] = []
-    left_out = ""
-    for study in studies:
-        if is_here(study.device):
-            jobs += study.jobs(places)
-        elif not read_all(study, places):
-            left_out += study.letter
-    for letter in dict.fromkeys(left_out):
+    given, done = list(studies), read_runs(places.results)
+    jobs = [job for study in given if is_here(study.device) for job in study.jobs(places)]
+    left_out = {
+        study.letter: None
+        for study in given
+        if not is_here(study.device) and len(study.runs(done)) < len(study.jobs(places))
+    }
+    for letter in left_out:
         sys.stderr.write(f"{letter}: left out, since there is no CUDA device here\n")
     finished = not jobs or train_missing(jobs, at_a_time=at_a_time, threads=1, in_turn=in_turn)
     return finished and not left_out
@@ -123,8 +123,3 @@ def train_in_order(
 def is_here(device: Device) -> bool:
     """Return whether PyTorch can train on the device."""
     return device == "cpu" or str(load_backend("torch").pick_device()) == device
-
-
-def read_all(study: Study, places: Places) -> bool:
-    """Return whether the results have all runs of a study."""
-    return len(study.runs(read_runs(places.results))) == len(study.jobs(places))
