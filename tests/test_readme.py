@@ -5,20 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cnn_experiment import PRESETS
-from measurements.accuracy import published
-from measurements.accuracy.analysis import analysis
-from measurements.accuracy.places import places
-from measurements.accuracy.readme_tables import interval
-from measurements.accuracy.runs import read_runs
-from measurements.accuracy.splits import split_or_start
-from measurements.accuracy.verdicts import shown, verdicts
 from measurements.readme_tables import ANOTHER_TABLE, TABLES, with_tables
-from measurements.whole_run import read_distances
 from tests.any_model.small_models import eagerly
 from tests.running_scripts import run_script
 
@@ -139,106 +130,6 @@ def test_what_is_no_table_and_no_folder_of_results_is_refused(
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert said in refused.stderr
     assert readme.read_text() == text
-
-
-def comparison_figures() -> list[str]:
-    """What the README says of two contestants' pairs, as the measured runs have it."""
-    runs = read_runs(RESULTS / "accuracy.jsonl")
-    earlier = {(each["preset"], each["epochs"]): each for each in analysis(runs)}
-    of_both, _, of_stock = earlier["article-2", 5]["comparisons"]
-    of_addendum = earlier["article-3-addendum", 5]["comparisons"][0]
-    new = read_runs(RESULTS / "confirmatory.jsonl")
-    by_name = {each["name"]: each for each in verdicts(new)}
-    of_a, of_i = by_name["A"], by_name["I"]
-    assert (of_a["verdict"], of_i["verdict"]) == ("equivalent", "equivalent")
-    (on_cpu,) = (
-        each
-        for each in analysis(shown(new))
-        if (each["preset"], each["device"]) == ("article-2", "cpu")
-    )
-    (of_d,) = (
-        each for each in split_or_start(new) if (each["study"], each["device"]) == ("D", "cuda")
-    )
-    spread = of_d["val_accuracy"]
-    numbers = {(each["study"], each["contestant"]): each["numbers"] for each in places(shown(new))}
-    (first_loss,) = numbers["B", "torch-stock-rmsprop"][published.FIRST_LOSS]["published"]
-    for contestant in ("keras", "torch"):
-        assert numbers["B", contestant][published.FIRST_LOSS]["published"][0]["reached"] == 0
-        assert numbers["B", contestant][published.ACCURACY]["least"] > 0.7436
-    assert [each["reached"] for each in numbers["D", "torch"][published.LOWEST]["published"]] == [
-        0,
-        0,
-    ]
-    stock = [run for run in runs if run.contestant == "torch-stock-rmsprop"]
-    assert max(run.loss[0] for run in stock) < published.ARTICLE_2_LOSSES[0]
-    between, within = ends(spread["between"]), ends(spread["within"])
-    return [
-        f"In {of_a['pairs']} new pairs PyTorch minus Keras is {interval(of_a['difference'])}",
-        f"(p {of_a['p']:.3f}, 90 % interval {100 * of_a['low']:+.3f} to {100 * of_a['high']:+.3f})",
-        f"finds no difference (p {of_a['differs_p']:.2f})",
-        f"(correlation by seed {on_cpu['comparisons'][0]['correlation']:.2f})",
-        f"The {of_both['difference']['size']} earlier pairs",
-        f"had suggested {interval(of_both['difference'])}",
-        f"in {of_addendum['difference']['size']} earlier pairs, PyTorch is ahead: by"
-        f" {interval(of_addendum['difference'])[:-1]}; p {of_addendum['differs_p']:.2f})",
-        "by {:.4f} ({:.4f} to {:.4f};".format(
-            *(-of_addendum["val_loss_difference"][what] for what in ("mean", "high", "low"))
-        ),
-        f"in {of_i['pairs']} pairs it is {interval(of_i['difference'])} from float32",
-        f"(p {of_i['p']:.4f}, 90 % interval {100 * of_i['low']:+.3f} to {100 * of_i['high']:+.3f})",
-        f"by Keras 2's {first_loss['reached']} of 30",
-        f"article-3`'s accuracy over the {of_d['splits']} splits trained on CUDA, the standard",
-        f"is above all {len(stock)} runs by Keras 2's",
-        f"between splits is {between}, that between starts with one split, other weights and"
-        f" batches, {within.replace(' points', '')}.",
-        f"spread would need {of_stock['pairs_needed_if_equal']}.",
-    ]
-
-
-def ends(deviation: dict[str, Any]) -> str:
-    """In points."""
-    middle, low, high = (100 * deviation[what] for what in ("deviation", "low", "high"))
-    return f"{middle:.3f} points ({low:.3f} to {high:.3f})"
-
-
-def test_its_comparisons_are_the_measured_ones() -> None:
-    text = " ".join(README.split())
-    assert [figure for figure in comparison_figures() if figure not in text] == []
-
-
-def test_the_losses_that_tell_the_momentum_are_the_measured_ones() -> None:
-    text = " ".join(README.split())
-    for name, epochs, at in (
-        ("article-3", 80, (13, 19, 22)),
-        ("article-3, momentum 0.8", 22, (13, 19, 22)),
-        ("article-3-addendum", 80, (15, 23, 35)),
-        ("article-3-addendum, momentum 0.8", 35, (15, 23, 35)),
-    ):
-        assert losses_at(at, (name, epochs)) in text
-
-
-def losses_at(looked_at: tuple[int, ...], experiment: tuple[str, int]) -> str:
-    """From which to which all runs' training losses are after these epochs."""
-    runs = [
-        run.loss
-        for run in read_runs(RESULTS / "accuracy.jsonl")
-        if run.identity[:3:2] == experiment
-    ]
-    ranges = []
-    for epoch in looked_at:
-        found = sorted(loss[epoch - 1] for loss in runs)
-        ends = dict.fromkeys(f"{end:.4f}" for end in (found[0], found[-1]))
-        ranges.append(" to ".join(ends))
-    return ", ".join(ranges)
-
-
-def test_its_distances_in_float64_are_the_measured_ones() -> None:
-    distances = read_distances(RESULTS / "float64_article-3.jsonl")
-    last, text = distances[-1], README.replace("\n", " ")
-    assert f"{last.step:,} steps" in text
-    assert f"{last.predictions_that_differ} of the {last.predictions:,} predictions" in text
-    for figure in ("weights", "loss", "val_loss"):
-        assert f"{max(getattr(each, figure) for each in distances):.1e}" in text
 
 
 def test_contributing_is_short() -> None:

@@ -1,0 +1,161 @@
+"""The figures in the README's sentences are those of the measured runs.
+
+`test_readme.py` holds the tables.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from measurements.accuracy import published
+from measurements.accuracy.analysis import analysis
+from measurements.accuracy.places import places
+from measurements.accuracy.readme_tables import interval
+from measurements.accuracy.runs import read_runs
+from measurements.accuracy.splits import split_or_start
+from measurements.accuracy.verdicts import shown, verdicts
+from measurements.whole_run import read_distances
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+TEXT = " ".join((ROOT / "README.md").read_text().split())
+EARLIER = read_runs(RESULTS / "accuracy.jsonl")
+PLANNED = read_runs(RESULTS / "confirmatory.jsonl")
+VERDICTS = {each["name"]: each for each in verdicts(PLANNED)}
+
+
+def comparisons(runs: Iterable[Any], preset: str) -> list[dict[str, Any]]:
+    """What is known of the pairs of an experiment of 5 epochs on the processor."""
+    (found,) = (
+        each
+        for each in analysis(runs)
+        if (each["preset"], each["epochs"], each["device"]) == (preset, 5, "cpu")
+    )
+    pairs: list[dict[str, Any]] = found["comparisons"]
+    return pairs
+
+
+def within_the_margin(verdict: dict[str, Any], digits: int) -> str:
+    low, high = 100 * verdict["low"], 100 * verdict["high"]
+    return f"(p {verdict['p']:.{digits}f}, 90 % interval {low:+.3f} to {high:+.3f})"
+
+
+def of_equals() -> list[str]:
+    """The verdicts on accuracies: each is that two contestants reach the same."""
+    a, c, i = (VERDICTS[name] for name in ("A", "C1", "I"))
+    assert {each["verdict"] for each in (a, c, i)} == {"equivalent"}
+    both = comparisons(EARLIER, "article-2")[0]["difference"]
+    correlation = comparisons(shown(PLANNED), "article-2")[0]["correlation"]
+    return [
+        f"In {a['pairs']} new pairs PyTorch minus Keras is {interval(a['difference'])}",
+        within_the_margin(a, 3),
+        f"finds no difference (p {a['differs_p']:.2f})",
+        f"(correlation by seed {correlation:.2f})",
+        f"The {both['size']} earlier pairs",
+        f"had suggested {interval(both)}",
+        f"in {c['pairs']} new pairs it is {interval(c['difference'])}",
+        within_the_margin(c, 3),
+        f"in {i['pairs']} pairs it is {interval(i['difference'])} from float32",
+        within_the_margin(i, 4),
+    ]
+
+
+def of_the_addendum_s_losses() -> list[str]:
+    """What the earlier pairs suggested, and the verdict of the new ones."""
+    verdict = VERDICTS["C2"]
+    assert verdict["verdict"] == "not confirmed"
+    loss = verdict["difference"]
+    earlier = comparisons(EARLIER, "article-3-addendum")[0]
+    ahead, lower = earlier["difference"], earlier["val_loss_difference"]
+    return [
+        f"In {ahead['size']} earlier pairs",
+        f"{interval(ahead)[:-1]}; p {earlier['differs_p']:.2f})",
+        f"by {-lower['mean']:.4f} ({-lower['high']:.4f} to {-lower['low']:.4f};",
+        f"differ by {loss['mean']:+.4f} ({loss['low']:+.4f} to {loss['high']:+.4f};"
+        f" p {verdict['differs_p']:.2f})",
+    ]
+
+
+def of_stock_rmsprop() -> list[str]:
+    stock = [run for run in EARLIER if run.contestant == "torch-stock-rmsprop"]
+    assert max(run.loss[0] for run in stock) < published.ARTICLE_2_LOSSES[0]
+    needed = comparisons(EARLIER, "article-2")[2]["pairs_needed_if_equal"]
+    return [
+        f"spread would need {needed}.",
+        f"is above all {len(stock)} runs by Keras 2's",
+    ]
+
+
+def of_places() -> list[str]:
+    numbers = {
+        (each["study"], each["contestant"]): each["numbers"] for each in places(shown(PLANNED))
+    }
+    for contestant in ("keras", "torch"):
+        assert numbers["B", contestant][published.FIRST_LOSS]["published"][0]["reached"] == 0
+        assert numbers["B", contestant][published.ACCURACY]["least"] > 0.7436
+    of_losses = numbers["D", "torch"][published.LOWEST]["published"]
+    assert [each["reached"] for each in of_losses] == [0, 0]
+    (first,) = numbers["B", "torch-stock-rmsprop"][published.FIRST_LOSS]["published"]
+    return [f"by Keras 2's {first['reached']} of 30"]
+
+
+def of_splits_and_starts() -> str:
+    (found,) = (
+        each for each in split_or_start(PLANNED) if (each["study"], each["device"]) == ("D", "cuda")
+    )
+    between, within = (deviation(found["val_accuracy"][what]) for what in ("between", "within"))
+    return (
+        f"article-3`'s accuracy over the {found['splits']} splits trained on CUDA, the standard"
+        f" deviation between splits is {between}, that between starts with one split, other"
+        f" weights and batches, {within.replace(' points', '')}."
+    )
+
+
+def deviation(found: dict[str, float]) -> str:
+    """In points."""
+    middle, low, high = (100 * found[what] for what in ("deviation", "low", "high"))
+    return f"{middle:.3f} points ({low:.3f} to {high:.3f})"
+
+
+def test_its_comparisons_are_the_measured_ones() -> None:
+    said = [*of_equals(), *of_the_addendum_s_losses(), *of_stock_rmsprop()]
+    assert [figure for figure in said if figure not in TEXT] == []
+
+
+def test_its_places_are_the_measured_ones() -> None:
+    said = [*of_places(), of_splits_and_starts()]
+    assert [figure for figure in said if figure not in TEXT] == []
+
+
+def test_the_losses_that_tell_the_momentum_are_the_measured_ones() -> None:
+    for name, epochs, at in (
+        ("article-3", 80, (13, 19, 22)),
+        ("article-3, momentum 0.8", 22, (13, 19, 22)),
+        ("article-3-addendum", 80, (15, 23, 35)),
+        ("article-3-addendum, momentum 0.8", 35, (15, 23, 35)),
+    ):
+        assert losses_at(at, (name, epochs)) in TEXT
+
+
+def losses_at(looked_at: tuple[int, ...], experiment: tuple[str, int]) -> str:
+    """From which to which all runs' training losses are after these epochs."""
+    runs = [
+        run.loss
+        for run in read_runs(RESULTS / "accuracy.jsonl")
+        if run.identity[:3:2] == experiment
+    ]
+    ranges = []
+    for epoch in looked_at:
+        found = sorted(loss[epoch - 1] for loss in runs)
+        ends = dict.fromkeys(f"{end:.4f}" for end in (found[0], found[-1]))
+        ranges.append(" to ".join(ends))
+    return ", ".join(ranges)
+
+
+def test_its_distances_in_float64_are_the_measured_ones() -> None:
+    distances = read_distances(RESULTS / "float64_article-3.jsonl")
+    last = distances[-1]
+    assert f"{last.step:,} steps" in TEXT
+    assert f"{last.predictions_that_differ} of the {last.predictions:,} predictions" in TEXT
+    for figure in ("weights", "loss", "val_loss"):
+        assert f"{max(getattr(each, figure) for each in distances):.1e}" in TEXT
