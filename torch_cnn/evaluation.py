@@ -9,35 +9,37 @@ from torch import Tensor
 
 from cnn_experiment import Evaluation
 from torch_cnn.model import CNN
+from torch_cnn.process import shares_on
 from torch_cnn.step import count_hits
 
 _EVALUATION_BATCH = 100
 
 
-@torch.inference_mode()
 def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Evaluation:
     """Return loss and accuracy; `images_nhwc` is (count, height, width, channels)."""
-    all_labels = torch.from_numpy(labels.astype(np.int64)).to(model.device)
-    loss = torch.zeros((), dtype=torch.float64, device=model.device)
-    hits = torch.zeros((), dtype=torch.int64, device=model.device)
-    for images, part in zip(
-        torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH),
-        torch.split(all_labels, _EVALUATION_BATCH),
-        strict=True,
-    ):
-        logits = model.logits(images)
-        loss += model.data_loss(logits, part, reduction="sum")
-        hits += count_hits(model, logits, part)
+    images = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
+    on_device = torch.from_numpy(labels.astype(np.int64)).to(model.device)
+    parts = torch.split(on_device, _EVALUATION_BATCH)
+
+    @torch.inference_mode()
+    def evaluated(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        logits = model.logits(batch[0])
+        loss = model.data_loss(logits, batch[1], reduction="sum")
+        return loss, count_hits(model, logits, batch[1])
+
+    results = shares_on(model.device).map(evaluated, list(zip(images, parts, strict=True)))
+    losses, hits = (torch.stack(column) for column in zip(*results, strict=True))
     return Evaluation(
-        loss=(loss / len(labels) + model.penalty()).item(), accuracy=hits.item() / len(labels)
+        loss=sum(losses.tolist()) / len(labels) + model.penalty().item(),
+        accuracy=hits.sum().item() / len(labels),
     )
 
 
-@torch.inference_mode()
 def predict(model: CNN, images_nhwc: NDArray[Any]) -> NDArray[Any]:
     """Return class probabilities, shape (count, classes)."""
-    parts = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
-    return torch.cat([model(images) for images in parts]).cpu().numpy()
+    images = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
+    parts = shares_on(model.device).map(torch.inference_mode()(model), images)
+    return torch.cat(parts).cpu().numpy()
 
 
 @torch.inference_mode()

@@ -5,9 +5,13 @@ import ctypes
 
 import torch
 
+from torch_cnn.shares import Shares
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # the largest that glibc accepts
 _KEPT = 2**30
+_MOST_SHARES = 4  # while a thread goes from one operation to the next, it holds Python's lock
+_shares = Shares()
 
 
 def prepare_process() -> None:
@@ -24,9 +28,11 @@ def prepare_process() -> None:
        1e-38 in float32, and a processor computes slowly with them. On a CPU, only this setting can
        change a result. It applies to the calling thread and to threads that start later: PyTorch's
        workers are among those, unless PyTorch has already computed something.
-    3. CUDA computes as `exact_on_cuda` says.
+    3. The threads that PyTorch would use are used as `set_threads` says.
+    4. CUDA computes as `exact_on_cuda` says.
     """
     torch.set_flush_denormal(True)
+    set_threads(_shares.count * torch.get_num_threads())
     exact_on_cuda()
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         mallopt = ctypes.CDLL(None).mallopt
@@ -46,5 +52,18 @@ def exact_on_cuda() -> None:
 
 
 def set_threads(count: int) -> None:
-    """Let PyTorch compute each operation with `count` threads; it is never too late for this."""
-    torch.set_num_threads(count)
+    """Let training and evaluation on a CPU compute with `count` threads; it is never too late.
+
+    Each of up to four threads computes a share of a batch (`torch_cnn.shares`). With more, each
+    share has several threads for each operation, `count` rounded down to a multiple of four.
+    Another number of threads adds the gradients in another order, which rounds them otherwise.
+    """
+    global _shares
+    number = min(count, _MOST_SHARES)
+    torch.set_num_threads(count // number)
+    _shares = Shares(number)
+
+
+def shares_on(device: torch.device) -> Shares:
+    """Return the threads that share a batch: on a CPU as `set_threads` says, elsewhere one."""
+    return _shares if device.type == "cpu" else Shares()

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from cnn_experiment import L1, L2
 from keras_for_torch import optimizers
 from torch_cnn.model import CNN, activate
+from torch_cnn.process import shares_on
 
 
 def build_optimizer(model: CNN) -> optimizers.KerasOptimizer:
@@ -43,7 +44,8 @@ def train_step(
 ) -> tuple[Tensor, Tensor]:
     """Update the weights on one batch; return its loss, with the penalty, and its number of hits.
 
-    Hits are correctly classified images. Both results are scalars, computed before the update. The
+    Hits are correctly classified images. Both results are scalars, computed before the update. On a
+    CPU, the network's forward and backward pass are shared among threads (`torch_cnn.shares`). The
     penalty is not differentiated by autograd: the gradient of L2 is the optimizer's weight decay,
     and the gradient of L1 is added directly.
 
@@ -51,21 +53,47 @@ def train_step(
     are computed and before the update. The parameters' `grad` are then complete except for the
     weight decay, which the optimizer adds in its step.
     """
-    logits = model.logits(images_nchw)
-    data_loss = model.data_loss(logits, labels)
+    logits, data_loss = _data_loss_with_gradients(model, images_nchw, labels)
     with torch.no_grad():
         penalty = model.penalty()
         loss = data_loss + penalty
         hits = count_hits(model, logits, labels)
-
-    optimizer.zero_grad()
-    data_loss.backward()  # type: ignore[no-untyped-call]
     add_l1_gradient(model)
 
     if before_update is not None:
-        before_update(data_loss.detach(), penalty.detach())
+        before_update(data_loss, penalty)
     optimizer.step()
     return loss, hits
+
+
+def _data_loss_with_gradients(
+    model: CNN, images_nchw: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the logits and the data loss, detached; its gradients become the parameters' `grad`.
+
+    The threads pass their shares of the images through the network, and meet for the loss, which is
+    that of the whole batch. Then each passes its share of the loss' gradient back.
+    """
+    threads = shares_on(model.device)
+    passed = threads.map(model.logits, threads.parts(images_nchw))
+
+    logits = torch.cat([share.detach() for share in passed]).requires_grad_()
+    data_loss = model.data_loss(logits, labels)
+    (of_logits,) = torch.autograd.grad(data_loss, logits)
+
+    parameters = list(model.parameters())
+
+    def gradients(share: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        logits, of_logits = share
+        return torch.autograd.grad(logits, parameters, of_logits)
+
+    shares = zip(passed, torch.split(of_logits, [len(share) for share in passed]), strict=True)
+    total, *others = threads.map(gradients, list(shares))
+    for each in others:
+        torch._foreach_add_(total, each)
+    for parameter, gradient in zip(parameters, total, strict=True):
+        parameter.grad = gradient
+    return logits.detach(), data_loss.detach()
 
 
 @torch.no_grad()

@@ -1,0 +1,46 @@
+"""Threads that each compute a share of the images, from the first layer to the last.
+
+PyTorch's own way is to divide every operation among threads, which wait for each other after each.
+There are some hundred operations in a training step. If other processes keep the processor busy, a
+thread that must wait for its turn there makes all others wait, again and again. Threads that each
+compute a share of their own wait for each other only where the shares come together.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import TypeVar
+
+from torch import Tensor
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Shares:
+    """`count` threads, the calling one among them. The others begin with the first work."""
+
+    def __init__(self, count: int = 1) -> None:
+        self.count = count
+        self._others = ThreadPoolExecutor(count - 1, "share") if count > 1 else None
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return the function's results, in the order of the items.
+
+        Each thread takes a run of the items, the calling one the first. The others record
+        gradients, whatever the calling one has set.
+        """
+        if self._others is None or len(items) < 2:
+            return [function(item) for item in items]
+        length = -(-len(items) // self.count)
+        runs = [items[start : start + length] for start in range(0, len(items), length)]
+
+        def results(run: Sequence[Item]) -> list[Result]:
+            return [function(item) for item in run]
+
+        later = [self._others.submit(results, run) for run in runs[1:]]
+        return [*results(runs[0]), *chain.from_iterable(each.result() for each in later)]
+
+    def parts(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Return a part of the rows for each thread, much alike in size; none is empty."""
+        return rows.tensor_split(max(1, min(self.count, len(rows))))
