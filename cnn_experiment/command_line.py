@@ -73,6 +73,16 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def whole_numbers(text: str) -> list[int]:
+    """Return the whole numbers between the commas; a `type` for argparse."""
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}; accepted: whole numbers with commas between, as 6,24,16"
+        ) from None
+
+
 def must_be_at_least_one(**counts: int | None) -> None:
     """Raise `UserError` for the first of these options that is less than 1; None is skipped."""
     for name, count in counts.items():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from cnn_experiment import Experiment, preset
+from measurements.contest import contest
 from measurements.peers import (
     CONTROL,
     VARIANTS,
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import torch
 
 RESAMPLES = 10_000
-PAUSE = 0.3
-"""Seconds before each turn, so that the threads of the last contestant go to sleep."""
 LONG = 0.05
 """Seconds: after a matrix product that takes longer, no larger one is measured."""
 
@@ -73,21 +71,8 @@ def measure(preset_name: str, steps: int, rounds: int, peers: Sequence[str]) -> 
     must_be_peers(list(peers))
     must_be_comparable(experiment, preset_name)
     names = [*VARIANTS, CONTROL, *peers]
-    processes: dict[str, ContestantProcess] = {}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    source = np.random.RandomState(0)
-    try:
-        for name in tqdm(names, desc="start", leave=False, disable=None):
-            processes[name] = ContestantProcess(name, preset_name, steps)
-        turns = [name for _ in range(rounds) for name in source.permutation(names)]
-        for name in tqdm(turns, desc="turns", leave=False, disable=None):
-            time.sleep(PAUSE)
-            seconds[name].append(processes[name].seconds_for(steps))
-    finally:
-        for process in processes.values():
-            process.stop()
-
-    times = {name: np.array(values) for name, values in seconds.items()}
+    processes, seconds = contest(names, preset_name, steps, rounds)
+    times = {name: taken for (name, _), taken in seconds.items()}
     return {
         "preset": preset_name,
         "steps": steps,

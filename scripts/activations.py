@@ -17,8 +17,9 @@ from cnn_experiment.command_line import (
     errors_as_one_sentence,
     must_be_writable_picture,
     parser_of,
+    whole_numbers,
 )
-from cnn_experiment.look.numbered import add_set_option, numbered_images, numbers
+from cnn_experiment.look.numbered import add_set_option, numbered_images
 from cnn_experiment.look.trained_run import TrainedRun, add_run_options
 
 
@@ -30,7 +31,7 @@ def arguments() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--image", type=int, metavar="N", help="one image")
     which.add_argument(
-        "--compare", type=numbers, metavar="N,M,...", help="several images, one below another"
+        "--compare", type=whole_numbers, metavar="N,M,...", help="several images, one below another"
     )
     add_set_option(parser)
     parser.add_argument(

@@ -23,8 +23,9 @@ from cnn_experiment.command_line import (
     errors_as_one_sentence,
     must_be_writable_picture,
     parser_of,
+    whole_numbers,
 )
-from cnn_experiment.look.numbered import add_set_option, numbered_images, numbers
+from cnn_experiment.look.numbered import add_set_option, numbered_images
 from cnn_experiment.look.trained_run import TrainedRun, add_run_options
 
 MOST_SHOWN = 50
@@ -37,7 +38,7 @@ def arguments() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("files", nargs="*", type=Path, default=[], metavar="FILE")
     which.add_argument(
-        "--image", type=numbers, metavar="N,M,...", help="images of the run by their numbers"
+        "--image", type=whole_numbers, metavar="N,M,...", help="images of the run by their numbers"
     )
     add_set_option(parser)
     add_run_options(parser)

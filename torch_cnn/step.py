@@ -84,8 +84,9 @@ def _data_loss_with_gradients(
     parameters = list(model.parameters())
 
     def gradients(share: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        # `torch.autograd.grad(logits, parameters, of_logits)` is the same, but loads SymPy.
         logits, of_logits = share
-        return torch.autograd.grad(logits, parameters, of_logits)
+        return torch.autograd.grad(torch.sum(logits * of_logits), parameters)
 
     shares = zip(passed, torch.split(of_logits, [len(share) for share in passed]), strict=True)
     total, *others = threads.map(gradients, list(shares))

@@ -52,13 +52,3 @@ def add_set_option(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="what N counts, from 0: the run's test images (default) or its training images",
     )
-
-
-def numbers(text: str) -> list[int]:
-    """Return the whole numbers between the commas; a `type` for argparse."""
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; accepted: whole numbers with commas between, as 6,24,16"
-        ) from None

@@ -1,0 +1,77 @@
+"""Contestants that train in turns, each in a process of its own, alone or beside other work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from measurements.peers.process import ContestantProcess
+
+PAUSE = 0.3
+"""Seconds before each turn, so that the threads of the last contestant go to sleep."""
+
+
+class Contest(NamedTuple):
+    """The stopped processes of the contestants, and how long their turns took."""
+
+    processes: Mapping[str, ContestantProcess]
+    seconds: Mapping[tuple[str, int], NDArray[np.float64]]
+    """Of each round, by contestant and number of busy processes beside it."""
+
+
+def contest(
+    names: Sequence[str], preset: str, steps: int, rounds: int, loads: Sequence[int] = (0,)
+) -> Contest:
+    """Let all contestants train `steps` steps under each load in each round, in random order.
+
+    A load is a number of busy processes beside the contestant.
+    """
+    processes: dict[str, ContestantProcess] = {}
+    seconds: dict[tuple[str, int], list[float]] = {(n, load): [] for load in loads for n in names}
+    source = np.random.RandomState(0)
+    keys = list(seconds)
+    turns = [keys[number] for _ in range(rounds) for number in source.permutation(len(keys))]
+    with ExitStack() as stack:
+        for name in tqdm(names, desc="start", leave=False, disable=None):
+            processes[name] = ContestantProcess(name, preset, steps)
+            stack.callback(processes[name].stop)
+        busy = stack.enter_context(busy_processes(max(loads)))
+        for name, load in tqdm(turns, desc="turns", leave=False, disable=None):
+            with beside(busy[:load]):
+                time.sleep(PAUSE)
+                seconds[name, load].append(processes[name].seconds_for(steps))
+    return Contest(processes, {key: np.array(values) for key, values in seconds.items()})
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[list[int]]:
+    """Start processes that compute as long as they are let, and halt them; yield their numbers."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield [process.pid for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def beside(busy: Sequence[int]) -> Iterator[None]:
+    """Let these processes compute for as long as the context lasts."""
+    for number in busy:
+        os.kill(number, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for number in busy:
+            os.kill(number, signal.SIGSTOP)
