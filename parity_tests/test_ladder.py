@@ -20,6 +20,8 @@ from parity_tests.keras_side import KerasReference
 from parity_tests.known_differences import CATALOGUE
 from parity_tests.small import short_epoch, small_experiment
 from parity_tests.torch_side import TorchPort
+from torch_cnn import process
+from torch_cnn.shares import Shares
 
 NAMES = [rung.name for rung in RUNGS if not rung.optional]
 
@@ -50,6 +52,15 @@ def test_a_few_steps_hold_in_float32(device: str) -> None:
     result = climb_experiment(port, reference, twins=2)
     below = [rung for rung in result.rungs if rung.rung != "trajectory"]  # two twins are too few
     assert [rung.where for rung in below if not rung.passed] == []
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_steps_in_shares_hold_on_every_rung(
+    count: int, reference: KerasReference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_shares", Shares(count))
+    result = climb_experiment(TorchPort(reference.experiment), reference)
+    assert result.holds, result.verdict
 
 
 class ThatShows(TorchPort):

@@ -78,10 +78,10 @@ def kept_as_it_was() -> Iterator[None]:
     handlers, level = log.handlers[:], log.level
     heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     arguments, environment = sys.argv, dict(os.environ)
-    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     log.handlers.clear()  # where there are some, `basicConfig` adds none
     try:
-        yield
+        with settings_of_torch_as_they_were():
+            yield
     finally:
         sys.argv = arguments
         for name in os.environ.keys() - environment.keys():
@@ -91,8 +91,27 @@ def kept_as_it_was() -> Iterator[None]:
         log.setLevel(level)
         for number, handler in heard.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def settings_of_torch_as_they_were() -> Iterator[None]:
+    """Take back what `prepare_process` and `set_threads` set, where PyTorch is loaded by then."""
+    process = sys.modules.get("torch_cnn.process")
+    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+    shares = None if process is None else process._shares
+    try:
+        yield
+    finally:
         if "torch" in sys.modules:
             import torch
+
+            torch.set_flush_denormal(False)
+            if threads is not None:
+                torch.set_num_threads(threads)
+        if "torch_cnn.process" in sys.modules:
+            from torch_cnn.shares import Shares
+
+            vars(sys.modules["torch_cnn.process"])["_shares"] = shares or Shares()
 
             torch.set_flush_denormal(False)  # which `prepare_process` sets
             if threads is not None:

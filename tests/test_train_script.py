@@ -176,7 +176,8 @@ def test_bad_input_ends_in_one_sentence(options: list[str], sentence: str, tmp_p
 
 
 THREADS = {
-    "torch": "import torch; print(torch.get_num_threads())",
+    "torch": "import torch; from torch_cnn.process import shares_on\n"
+    "print(shares_on(torch.device('cpu')).count * torch.get_num_threads())",
     "keras": "from tensorflow.config import threading as its\n"
     "print(its.get_intra_op_parallelism_threads(), its.get_inter_op_parallelism_threads())",
 }

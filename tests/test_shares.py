@@ -1,0 +1,150 @@
+"""A batch that is computed in shares gives what it gives in one, but for the order of sums."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from cnn_experiment import preset
+from parity_tests.conftest import small
+from tests.running_scripts import settings_of_torch_as_they_were
+from torch_cnn import (
+    build_model,
+    build_optimizer,
+    evaluate,
+    predict,
+    prepare_process,
+    process,
+    set_threads,
+    train_step,
+)
+from torch_cnn.shares import Shares
+
+
+@pytest.fixture(autouse=True)
+def threads_as_they_were() -> Iterator[None]:
+    with settings_of_torch_as_they_were():
+        yield
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_results_come_in_the_order_of_the_items_from_all_threads(count: int) -> None:
+    seen = set()
+    together = threading.Barrier(count, timeout=10)  # all threads are there at the same time
+
+    def double(number: int) -> int:
+        if threading.current_thread() not in seen:
+            seen.add(threading.current_thread())
+            together.wait()
+        return 2 * number
+
+    assert Shares(count).map(double, list(range(7))) == [0, 2, 4, 6, 8, 10, 12]
+    assert len(seen) == count
+    assert threading.current_thread() in seen
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(7, [3, 2, 2]), (2, [1, 1]), (1, [1]), (0, [0])])
+def test_parts_are_much_alike_and_not_empty(rows: int, sizes: list[int]) -> None:
+    parts = Shares(3).parts(torch.arange(rows))
+    assert [len(part) for part in parts] == sizes
+    assert torch.equal(torch.cat(parts), torch.arange(rows))
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_error_in_any_thread_is_raised(bad: int) -> None:
+    def fail(number: int) -> None:
+        if number == bad:
+            raise ValueError(f"share {number}")
+
+    with pytest.raises(ValueError, match=f"share {bad}"):
+        Shares(2).map(fail, [0, 1])
+
+
+def test_up_to_four_threads_have_a_share_and_more_divide_its_operations() -> None:
+    for count, shares, within in ((1, 1, 1), (2, 2, 1), (4, 4, 1), (9, 4, 2)):
+        set_threads(count)
+        assert process.shares_on(torch.device("cpu")).count == shares
+        assert torch.get_num_threads() == within
+    assert process.shares_on(torch.device("cuda")).count == 1
+
+
+def test_a_prepared_process_keeps_its_number_of_threads() -> None:
+    torch.set_num_threads(2)
+    process._shares = Shares()
+    for _ in range(2):
+        prepare_process()
+        assert process.shares_on(torch.device("cpu")).count == 2
+        assert torch.get_num_threads() == 1
+
+
+def test_all_threads_of_a_prepared_process_treat_denormals_as_zero() -> None:
+    denormal = torch.full((2,), 1e-310, dtype=torch.float64)
+    set_threads(2)
+    shares = process.shares_on(torch.device("cpu"))
+    assert shares.map(lambda part: (part * 1).item() > 0, list(torch.split(denormal, 1))) == [
+        True,
+        True,
+    ]
+    prepare_process()
+    shares = process.shares_on(torch.device("cpu"))
+    assert shares.map(lambda part: (part * 1).item() > 0, list(torch.split(denormal, 1))) == [
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("name", ["article-2", "article-3-addendum", "mlp"])
+@pytest.mark.parametrize("size", [64, 33, 1])
+def test_steps_in_shares_follow_those_in_one(name: str, size: int) -> None:
+    experiment = small(name)
+    source = np.random.RandomState(0)
+    height, width, channels = experiment.network.input_shape
+    images = torch.from_numpy(source.standard_normal((size, channels, height, width)))
+    labels = torch.from_numpy(source.randint(0, 10, size))
+    trained = []
+    for count in (1, 2, 3):
+        set_threads(count)
+        model = build_model(experiment)
+        optimizer = build_optimizer(model)
+        results = [train_step(model, optimizer, images, labels) for _ in range(3)]
+        trained.append((results, [p.detach().clone() for p in model.parameters()]))
+    (ones, weights), *others = trained
+    for results, found in others:
+        for (loss, hits), (one, counted) in zip(results, ones, strict=True):
+            assert abs(loss.item() - one.item()) < 1e-13
+            assert hits == counted
+        for one, other in zip(weights, found, strict=True):
+            torch.testing.assert_close(other, one, rtol=0, atol=1e-12)
+
+
+def test_steps_in_the_same_shares_are_the_same_to_the_last_bit() -> None:
+    experiment = preset("article-3-addendum")
+    source = torch.Generator().manual_seed(0)
+    images = torch.randn(64, 1, 28, 28, generator=source)
+    labels = torch.randint(0, 10, (64,), generator=source)
+    trained = []
+    for _ in range(3):
+        set_threads(2)
+        model = build_model(experiment)
+        optimizer = build_optimizer(model)
+        for _ in range(5):
+            train_step(model, optimizer, images, labels)
+        trained.append(list(model.parameters()))
+    first, *others = trained
+    for other in others:
+        assert all(torch.equal(*pair) for pair in zip(first, other, strict=True))
+
+
+def test_evaluations_and_predictions_in_shares_are_the_same_to_the_last_bit() -> None:
+    experiment = preset("article-3-addendum")
+    images = np.random.RandomState(0).standard_normal((350, 28, 28, 1)).astype(np.float32)
+    labels = np.arange(350) % 10
+    model = build_model(experiment)
+    set_threads(1)
+    evaluated, predicted = evaluate(model, images, labels), predict(model, images)
+    for count in (2, 3):
+        set_threads(count)
+        assert evaluate(model, images, labels) == evaluated
+        assert np.array_equal(predict(model, images), predicted)
