@@ -10,14 +10,33 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import ParamSpec
 
-from cnn_experiment import Stopped
+from joblib import cpu_count
+
+from cnn_experiment import Stopped, UserError
 from cnn_experiment.command_line import errors_as_one_sentence
-from cnn_experiment.machine import Machine
 
 P = ParamSpec("P")
 
 STOPPED = 130
 """The exit status of a training that was asked to stop and has saved its state."""
+
+
+def jobs_of(text: str) -> int:
+    """Return the number of jobs at a time; `auto` is one a core, which does the most in an hour.
+
+    Raises `UserError` for other words and for numbers below 1.
+    """
+    if text == "auto":
+        return cores()
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"jobs = {text}: accepted: 1 or more, or auto")
+    return int(text)
+
+
+def cores() -> int:
+    """Return how many cores this process may use, with a container's quota of their time."""
+    count: int = cpu_count()
+    return count
 
 
 def share_cores(count: int, at_most: int | None = None) -> int:
@@ -26,7 +45,7 @@ def share_cores(count: int, at_most: int | None = None) -> int:
     `at_most` limits that number, to leave cores to other work. It sets environment variables of
     this process, which child processes inherit and both frameworks read when they are imported.
     """
-    share = max(1, Machine.this().cores // count)
+    share = max(1, cores() // count)
     threads = share if at_most is None else min(share, at_most)
     os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     return threads

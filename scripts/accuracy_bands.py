@@ -17,7 +17,7 @@ from cnn_experiment.command_line import errors_as_one_sentence, must_be_at_least
 from measurements.accuracy.job import Job, Places
 from measurements.accuracy.runs import CONTESTANTS, DEVICES
 from measurements.accuracy.study import contestants_of, train_missing
-from measurements.child_processes import stopping_as_one_sentence
+from measurements.child_processes import jobs_of, stopping_as_one_sentence
 from measurements.recipe import Recipe
 
 PRESET, BOTH, SEEDS = "article-2", "keras,torch", 30
@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     add("--contestants", metavar="NAMES", help=f"of {', '.join(CONTESTANTS)}; default {BOTH}")
     add("--seeds", type=int, metavar="N", help=f"0 to N-1; default {SEEDS}; with --analyse: all")
     add("--device", choices=DEVICES, help="where the runs train; default cpu")
-    add("--jobs", type=int, default=1, metavar="N", help="runs at a time, sharing the cores")
+    add("--jobs", default="1", metavar="N", help="runs at a time; auto: one a core; default 1")
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, metavar="FILE", help=f"default {RESULTS}, and the plan's")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
@@ -57,7 +57,7 @@ def main() -> None:
             if getattr(options, option) is not None:
                 use = "training" if options.analyse else "--analyse"
                 raise UserError(f"--{option.replace('_', '-')} is for {use}")
-        must_be_at_least_one(seeds=seeds, jobs=options.jobs)
+        must_be_at_least_one(seeds=seeds)
         preset(name)  # raises `UserError` for an unknown name
         if options.analyse:
             from measurements.accuracy.report import report  # loads SciPy
@@ -72,7 +72,7 @@ def main() -> None:
             for seed in range(seeds or SEEDS)
             for contestant in contestants_of(options.contestants or BOTH)
         ]
-        sys.exit(0 if train_missing(jobs, at_a_time=options.jobs) else 1)
+        sys.exit(0 if train_missing(jobs, at_a_time=jobs_of(options.jobs)) else 1)
 
 
 if __name__ == "__main__":

@@ -70,13 +70,22 @@ def test_up_to_four_threads_have_a_share_and_more_divide_its_operations() -> Non
     assert process.shares_on(torch.device("cuda")).count == 1
 
 
-def test_a_prepared_process_keeps_its_number_of_threads() -> None:
+def test_a_prepared_process_keeps_its_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "cpu_count", lambda: 8)
     torch.set_num_threads(2)
     process._shares = Shares()
     for _ in range(2):
         prepare_process()
         assert process.shares_on(torch.device("cpu")).count == 2
         assert torch.get_num_threads() == 1
+
+
+def test_a_container_s_quota_limits_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(4)
+    process._shares = Shares()
+    monkeypatch.setattr(process, "cpu_count", lambda: 2)
+    prepare_process()
+    assert process.shares_on(torch.device("cpu")).count == 2
 
 
 def test_all_threads_of_a_prepared_process_treat_denormals_as_zero() -> None:

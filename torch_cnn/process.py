@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 
 import torch
+from joblib import cpu_count
 
 from torch_cnn.shares import Shares
 
@@ -28,11 +29,12 @@ def prepare_process() -> None:
        1e-38 in float32, and a processor computes slowly with them. On a CPU, only this setting can
        change a result. It applies to the calling thread and to threads that start later: PyTorch's
        workers are among those, unless PyTorch has already computed something.
-    3. The threads that PyTorch would use are used as `set_threads` says.
+    3. The threads that PyTorch would use, but no more than the processors that this process may
+       use, with a container's quota of their time, are used as `set_threads` says.
     4. CUDA computes as `exact_on_cuda` says.
     """
     torch.set_flush_denormal(True)
-    set_threads(_shares.count * torch.get_num_threads())
+    set_threads(min(_shares.count * torch.get_num_threads(), cpu_count()))
     exact_on_cuda()
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         mallopt = ctypes.CDLL(None).mallopt
