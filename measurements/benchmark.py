@@ -19,7 +19,7 @@ from measurements.peers import (
     must_be_comparable,
     must_be_peers,
 )
-from measurements.peers.process import THREADS, ContestantProcess
+from measurements.peers.process import THREADS, ContestantProcess, Entry
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +71,8 @@ def measure(preset_name: str, steps: int, rounds: int, peers: Sequence[str]) -> 
     must_be_peers(list(peers))
     must_be_comparable(experiment, preset_name)
     names = [*VARIANTS, CONTROL, *peers]
-    processes, seconds = contest(names, preset_name, steps, rounds)
+    entries = {name: Entry(name, experiment, steps) for name in names}
+    processes, seconds = contest(entries, rounds)
     times = {name: taken for (name, _), taken in seconds.items()}
     return {
         "preset": preset_name,

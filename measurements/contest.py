@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from measurements.peers.process import ContestantProcess
+from measurements.peers.process import ContestantProcess, Entry
 
 PAUSE = 0.3
 """Seconds before each turn, so that the threads of the last contestant go to sleep."""
@@ -27,27 +27,25 @@ class Contest(NamedTuple):
     """Of each round, by contestant and number of busy processes beside it."""
 
 
-def contest(
-    names: Sequence[str], preset: str, steps: int, rounds: int, loads: Sequence[int] = (0,)
-) -> Contest:
-    """Let all contestants train `steps` steps under each load in each round, in random order.
+def contest(entries: Mapping[str, Entry], rounds: int, loads: Sequence[int] = (0,)) -> Contest:
+    """Let all contestants take a turn under each load in each round, in random order.
 
     A load is a number of busy processes beside the contestant.
     """
     processes: dict[str, ContestantProcess] = {}
-    seconds: dict[tuple[str, int], list[float]] = {(n, load): [] for load in loads for n in names}
+    seconds: dict[tuple[str, int], list[float]] = {(n, load): [] for load in loads for n in entries}
     source = np.random.RandomState(0)
     keys = list(seconds)
     turns = [keys[number] for _ in range(rounds) for number in source.permutation(len(keys))]
     with ExitStack() as stack:
-        for name in tqdm(names, desc="start", leave=False, disable=None):
-            processes[name] = ContestantProcess(name, preset, steps)
+        for name, entry in tqdm(entries.items(), desc="start", leave=False, disable=None):
+            processes[name] = ContestantProcess(entry)
             stack.callback(processes[name].stop)
         busy = stack.enter_context(busy_processes(max(loads)))
         for name, load in tqdm(turns, desc="turns", leave=False, disable=None):
             with beside(busy[:load]):
                 time.sleep(PAUSE)
-                seconds[name, load].append(processes[name].seconds_for(steps))
+                seconds[name, load].append(processes[name].seconds_of_a_turn())
     return Contest(processes, {key: np.array(values) for key, values in seconds.items()})
 
 

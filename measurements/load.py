@@ -9,7 +9,7 @@ from cnn_experiment import UserError, preset
 from measurements.benchmark import Interval, interval
 from measurements.contest import contest
 from measurements.peers import VARIANTS, must_be_comparable, must_be_peers
-from measurements.peers.process import THREADS
+from measurements.peers.process import THREADS, Entry
 
 
 class LoadedContestant(TypedDict):
@@ -48,9 +48,11 @@ def measure_under_load(
         given = ",".join(map(str, loads))
         raise UserError(f"load = {given!r}: accepted: numbers of 1 or more, each once, as 2,4")
     must_be_peers(list(peers))
-    must_be_comparable(preset(preset_name), preset_name)
+    experiment = preset(preset_name)
+    must_be_comparable(experiment, preset_name)
     names = [*VARIANTS, *peers]
-    seconds = contest(names, preset_name, steps, rounds, [0, *loads]).seconds
+    entries = {name: Entry(name, experiment, steps) for name in names}
+    seconds = contest(entries, rounds, [0, *loads]).seconds
     slowdown = {(name, load): seconds[name, load] / seconds[name, 0] for name, load in seconds}
     return {
         "preset": preset_name,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from measurements.benchmark import BenchmarkResult
+from measurements.growth import UNIT, Growth, settings_of
 from measurements.mlp_study import Row
 
 
@@ -51,6 +52,25 @@ def of_mlp_study(rows: Sequence[Row]) -> Figure:
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set(xlabel="batch size", ylabel="time / time of the fast NumPy MLP")
     axes.legend(ncols=2)
+    return figure
+
+
+def of_growth(rows: Sequence[Growth]) -> Figure:
+    """Draw how times grow, ours and Keras' side by side, a panel for each setting."""
+    settings = settings_of(rows)
+    figure = Figure(figsize=(3 * len(settings), 3), layout="constrained")
+    for axes, setting in zip(
+        figure.subplots(1, len(settings), squeeze=False)[0], settings, strict=True
+    ):
+        own = [row for row in rows if row["setting"] == setting]
+        values = [row["value"] for row in own]
+        axes.plot(values, [row["ours"] for row in own], "o-", label="ours")
+        axes.plot(values, [row["keras"] for row in own], "s--", label="Keras")
+        axes.set(xscale="log", yscale="log", xlabel=setting)
+        axes.set_xticks(values, [f"{value:,}" for value in values], minor=False)
+        axes.minorticks_off()
+    figure.axes[0].set_ylabel(UNIT)
+    figure.axes[0].legend()
     return figure
 
 

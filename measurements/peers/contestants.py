@@ -1,16 +1,21 @@
 """The contestants by name, each loaded only when it is built."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from cnn_experiment import ConstantRate, Experiment, InverseTimeDecay, UserError
+from cnn_experiment.runs.checkpoint import BackendName
 from measurements.peers.turns import Contestant
 
 VARIANTS = ("float32", "bfloat16")
 """Our own training step, by precision."""
 CONTROL = "control"
 """A second process of our float32 step. It shows by how much two equal contestants differ."""
+
+EPOCHS: Mapping[str, BackendName] = {"epoch": "torch", "keras-epoch": "keras"}
+"""Contestants that train whole epochs, each by a backend's own `train`."""
 
 
 class Peer(NamedTuple):
@@ -64,6 +69,10 @@ def build(name: str, experiment: Experiment) -> Contestant:
 
         precision = "bfloat16" if name == "bfloat16" else "full"
         return ours(experiment.with_changes(precision=precision))
+    if name in EPOCHS:
+        from measurements.peers.epochs import epochs
+
+        return epochs(EPOCHS[name], experiment)
     peer = PEERS[name]
     module = import_module(f"measurements.peers.{peer.module}")
     contestant: Contestant = getattr(module, peer.function)(experiment)

@@ -1,36 +1,49 @@
 """A contestant in a child process, which trains on demand.
 
-    python -m measurements.peers.process NAME PRESET STEPS
+    python -m measurements.peers.process NAME EXPERIMENT STEPS
 
-builds the contestant, trains one step and then STEPS steps to warm up. For each line of its input,
+builds the contestant for the experiment, which is given as JSON, trains one step and then STEPS
+steps to warm up. For each line of its input,
 which is a number of steps, it trains so many. It answers each time with one line of JSON.
 """
 
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
-from cnn_experiment import UserError
+from cnn_experiment import Experiment, UserError
 
 THREADS = 2
 _MODULE = "measurements.peers.process"
 
 
+class Entry(NamedTuple):
+    """What a contestant trains in each turn."""
+
+    contestant: str
+    experiment: Experiment
+    steps: int
+    threads: int = THREADS
+
+
 class ContestantProcess:
     """Starts the process of a contestant, and waits until it has warmed up."""
 
-    def __init__(self, name: str, preset: str, steps: int) -> None:
+    def __init__(self, entry: Entry) -> None:
         threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
         on_cpu = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-        self.name = name
+        self._entry = entry
         begin = time.perf_counter()
-        self._command = [sys.executable, "-m", _MODULE, name, preset, str(steps)]
+        what = [entry.contestant, entry.experiment.model_dump_json(), str(entry.steps)]
+        self._command = [sys.executable, "-m", _MODULE, *what]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             self._command,
-            env=os.environ | dict.fromkeys(threads, str(THREADS)) | on_cpu,
+            env=os.environ | dict.fromkeys(threads, str(entry.threads)) | on_cpu,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -49,12 +62,12 @@ class ContestantProcess:
         self.loss = warm["loss"]
         """The mean loss of the last turn."""
 
-    def seconds_for(self, steps: int) -> float:
-        """Train so many steps; return the seconds that they took."""
+    def seconds_of_a_turn(self) -> float:
+        """Train the entry's steps; return the seconds that they took."""
         stdin = self._process.stdin
         if stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # `_answer` reports it
-                stdin.write(f"{steps}\n")
+                stdin.write(f"{self._entry.steps}\n")
                 stdin.flush()
         answer = self._answer()
         self.peak_memory, self.loss = answer["peak_memory"], answer["loss"]
@@ -68,8 +81,8 @@ class ContestantProcess:
                 answer: dict[str, float] = json.loads(line)
                 return answer
         raise UserError(
-            f"peers = {self.name!r}: its process ended early; to see why, run: python"
-            f" {' '.join(self._command[1:])}"
+            f"peers = {self._entry.contestant!r}: its process ended early; to see why, run: python"
+            f" {shlex.join(self._command[1:])}"
         )
 
     def stop(self) -> None:
@@ -82,11 +95,10 @@ def main() -> None:
     """Build the contestant, and train as many steps as each line of the input says."""
     import resource
 
-    from cnn_experiment import preset
     from measurements.peers.contestants import build
 
-    name, preset_name, steps = sys.argv[1:]
-    experiment = preset(preset_name)
+    name, text, steps = sys.argv[1:]
+    experiment = Experiment.from_json(text)
     begin = time.perf_counter()
     contestant = build(name, experiment)
     built = time.perf_counter()
