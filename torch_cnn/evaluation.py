@@ -39,7 +39,7 @@ def predict(model: CNN, images_nhwc: NDArray[Any]) -> NDArray[Any]:
     """Return class probabilities, shape (count, classes)."""
     images = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
     parts = shares_on(model.device).map(torch.inference_mode()(model), images)
-    return torch.cat(parts).cpu().numpy()
+    return torch.cat(list(parts)).cpu().numpy()
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ thread that must wait for its turn there makes all others wait, again and again.
 compute a share of their own wait for each other only where the shares come together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
@@ -24,22 +24,21 @@ class Shares:
         self.count = count
         self._others = ThreadPoolExecutor(count - 1, "share") if count > 1 else None
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Return the function's results, in the order of the items.
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Return the function's results, in the order of the items, as the built-in `map` does.
 
-        Each thread takes a run of the items, the calling one the first. The others record
-        gradients, whatever the calling one has set.
+        Each thread takes a run of the items, the calling one the first. The others begin at once,
+        and record gradients, whatever the calling one has set. The calling one computes its results
+        when they are asked for.
         """
-        if self._others is None or len(items) < 2:
-            return [function(item) for item in items]
-        length = -(-len(items) // self.count)
-        runs = [items[start : start + length] for start in range(0, len(items), length)]
+        length = max(1, -(-len(items) // self.count))
+        own, *runs = [items[begin : begin + length] for begin in range(0, len(items), length)]
 
         def results(run: Sequence[Item]) -> list[Result]:
             return [function(item) for item in run]
 
-        later = [self._others.submit(results, run) for run in runs[1:]]
-        return [*results(runs[0]), *chain.from_iterable(each.result() for each in later)]
+        later = [self._others.submit(results, run) for run in runs] if self._others else []
+        return chain(map(function, own), chain.from_iterable(each.result() for each in later))
 
     def parts(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Return a part of the rows for each thread, much alike in size; none is empty."""

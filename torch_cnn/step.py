@@ -53,48 +53,35 @@ def train_step(
     are computed and before the update. The parameters' `grad` are then complete except for the
     weight decay, which the optimizer adds in its step.
     """
-    logits, data_loss = _data_loss_with_gradients(model, images_nchw, labels)
+    threads = shares_on(model.device)
+    parameters = list(model.parameters())
+
+    def passed(share: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Return a share's part of the data loss, of the hits and of the gradients."""
+        images_of_share, labels_of_share = share
+        logits = model.logits(images_of_share)
+        part = len(labels_of_share) / len(labels)
+        data_loss = part * model.data_loss(logits, labels_of_share)
+        gradients = torch.autograd.grad(data_loss, parameters)
+        return data_loss.detach(), count_hits(model, logits.detach(), labels_of_share), gradients
+
+    shares = zip(threads.parts(images_nchw), threads.parts(labels), strict=True)
+    results = threads.map(passed, list(shares))
+    data_loss, hits, gradients = next(results)
     with torch.no_grad():
-        penalty = model.penalty()
+        penalty = model.penalty()  # before the wait for the other threads
+        for loss_of_share, hits_of_share, gradients_of_share in results:
+            data_loss, hits = data_loss + loss_of_share, hits + hits_of_share
+            torch._foreach_add_(gradients, gradients_of_share)
         loss = data_loss + penalty
-        hits = count_hits(model, logits, labels)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
     add_l1_gradient(model)
 
     if before_update is not None:
         before_update(data_loss, penalty)
     optimizer.step()
     return loss, hits
-
-
-def _data_loss_with_gradients(
-    model: CNN, images_nchw: Tensor, labels: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the logits and the data loss, detached; its gradients become the parameters' `grad`.
-
-    The threads pass their shares of the images through the network, and meet for the loss, which is
-    that of the whole batch. Then each passes its share of the loss' gradient back.
-    """
-    threads = shares_on(model.device)
-    passed = threads.map(model.logits, threads.parts(images_nchw))
-
-    logits = torch.cat([share.detach() for share in passed]).requires_grad_()
-    data_loss = model.data_loss(logits, labels)
-    (of_logits,) = torch.autograd.grad(data_loss, logits)
-
-    parameters = list(model.parameters())
-
-    def gradients(share: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-        # `torch.autograd.grad(logits, parameters, of_logits)` is the same, but loads SymPy.
-        logits, of_logits = share
-        return torch.autograd.grad(torch.sum(logits * of_logits), parameters)
-
-    shares = zip(passed, torch.split(of_logits, [len(share) for share in passed]), strict=True)
-    total, *others = threads.map(gradients, list(shares))
-    for each in others:
-        torch._foreach_add_(total, each)
-    for parameter, gradient in zip(parameters, total, strict=True):
-        parameter.grad = gradient
-    return logits.detach(), data_loss.detach()
 
 
 @torch.no_grad()
