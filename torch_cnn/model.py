@@ -13,7 +13,7 @@ from torch_cnn.weights import load_neutral_weights, torch_name
 
 _KERAS_EPSILON = 1e-7
 _ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
+    "relu": functional.relu_,
     "sigmoid": torch.sigmoid,
     "elu": functional.elu,
     "tanh": torch.tanh,
@@ -23,7 +23,10 @@ _ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
 
 
 def activate(name: str | None, features: Tensor) -> Tensor:
-    """Apply the activation of this name; softmax is over axis 1, the classes."""
+    """Apply the activation of this name; softmax is over axis 1, the classes.
+
+    ReLU overwrites the features, which saves memory.
+    """
     return _ACTIVATIONS[name](features)
 
 

@@ -53,8 +53,8 @@ def train_step(
     are computed and before the update. The parameters' `grad` are then complete except for the
     weight decay, which the optimizer adds in its step.
     """
-    threads = shares_on(model.device)
-    parameters = list(model.parameters())
+    threads = shares_on(images_nchw.device)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     def passed(share: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Return a share's part of the data loss, of the hits and of the gradients."""

@@ -169,8 +169,7 @@ class KerasOptimizer(Optimizer):
         gradients = [p.grad for p in parameters if p.grad is not None]
         gradient = torch.cat([(g.to_dense() if g.is_sparse else g).reshape(-1) for g in gradients])
         if coupled > 0:
-            flat = torch.cat([p.reshape(-1) for p in parameters])
-            gradient.add_(flat, alpha=coupled)
+            torch._foreach_add_(_views(parameters, gradient), parameters, alpha=coupled)
         return Joined(group, parameters, gradient)
 
     def _subtract_decay(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
