@@ -18,7 +18,8 @@ from measurements.accuracy.readme_tables import (
 )
 from measurements.markdown import table
 
-ENVELOPE, SPEED, MLP = "float32_envelope.csv", "benchmark.json", "mlp_study.csv"
+ENVELOPE, MLP = "float32_envelope.csv", "mlp_study.csv"
+SPEED, LOAD = "benchmark.json", "benchmark_load.json"
 ANOTHER_TABLE = re.compile(r"(<!-- table (\w+),[^>]*-->\n)(?:\|[^\n]*\n)*")
 """A table of the README: the comment that names it, and its lines until now."""
 
@@ -48,7 +49,7 @@ def with_tables(readme: str, results: Path) -> str:
 
     Raises `UserError` for a folder without these files, and for a table that is not known.
     """
-    for name in (*FILES, ENVELOPE, SPEED, MLP):
+    for name in (*FILES, ENVELOPE, SPEED, LOAD, MLP):
         if not (results / name).is_file():
             raise UserError(f"results = {results}: it has no {name}; accepted: the project's")
     for _, name in ANOTHER_TABLE.findall(readme):
@@ -99,6 +100,26 @@ def speed(results: Path) -> str:
     return table(["", "float32", "bfloat16"], rows)
 
 
+def load(results: Path) -> str:
+    """Return the slowdowns beside busy processes, and the peers' times over ours there."""
+    names = {"float32": "ours, float32", "bfloat16": "ours, bfloat16", **_PEERS}
+    found = json.loads((results / LOAD).read_bytes())["contestants"]
+    by = {(row["contestant"], row["busy"]): row for row in found}
+    contestants = list(dict.fromkeys(name for name, _ in by))
+    loads = sorted({busy for _, busy in by} - {0})
+    rows = [
+        [
+            names[name],
+            *(_ratio(by[name, busy]["slowdown"]) for busy in loads),
+            *(f"{by[name, busy]['over_ours']['float32']['median']:.2f}" for busy in (0, *loads)),
+        ]
+        for name in contestants
+    ]
+    slower = [f"slowdown beside {busy}" for busy in loads]
+    times = ["time over ours, alone", *(f"beside {busy}" for busy in loads)]
+    return table(["", *slower, *times], rows)
+
+
 def _ratio(found: Mapping[str, float] | None) -> str:
     return "" if found is None else "{median:.2f} ({low:.2f} to {high:.2f})".format(**found)
 
@@ -129,6 +150,7 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
     "stock_rmsprop": stock_rmsprop,
     "envelope": envelope,
     "speed": speed,
+    "load": load,
     "mlp_epochs": mlp_epochs,
 }
 """By the name in the README's comment above a table: the function that makes it."""

@@ -42,4 +42,5 @@ class Shares:
 
     def parts(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Return a part of the rows for each thread, much alike in size; none is empty."""
-        return rows.tensor_split(max(1, min(self.count, len(rows))))
+        count = min(self.count, len(rows))
+        return rows.tensor_split(count) if count > 1 else (rows,)

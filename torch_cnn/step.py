@@ -60,8 +60,9 @@ def train_step(
         """Return a share's part of the data loss, of the hits and of the gradients."""
         images_of_share, labels_of_share = share
         logits = model.logits(images_of_share)
-        part = len(labels_of_share) / len(labels)
-        data_loss = part * model.data_loss(logits, labels_of_share)
+        data_loss = model.data_loss(logits, labels_of_share)
+        if threads.count > 1:
+            data_loss = data_loss * (len(labels_of_share) / len(labels))
         gradients = torch.autograd.grad(data_loss, parameters)
         return data_loss.detach(), count_hits(model, logits.detach(), labels_of_share), gradients
 
