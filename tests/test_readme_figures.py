@@ -93,10 +93,14 @@ def of_places() -> list[str]:
     for contestant in ("keras", "torch"):
         assert numbers["B", contestant][published.FIRST_LOSS]["published"][0]["reached"] == 0
         assert numbers["B", contestant][published.ACCURACY]["least"] > 0.7436
-    of_losses = numbers["D", "torch"][published.LOWEST]["published"]
-    assert [each["reached"] for each in of_losses] == [0, 0]
+    lowest, highest = numbers["D", "torch"][published.LOWEST]["published"]
+    assert lowest["reached"] == 0
     (first,) = numbers["B", "torch-stock-rmsprop"][published.FIRST_LOSS]["published"]
-    return [f"by Keras 2's {first['reached']} of 30"]
+    return [
+        f"by Keras 2's {first['reached']} of 30",
+        f"A loss of {highest['figure']} is reached by {highest['reached']} of our 20 runs, the lowest"
+        f" printed one, {lowest['figure']}, by none.",
+    ]
 
 
 def of_splits_and_starts() -> str:
