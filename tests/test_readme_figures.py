@@ -98,8 +98,8 @@ def of_places() -> list[str]:
     (first,) = numbers["B", "torch-stock-rmsprop"][published.FIRST_LOSS]["published"]
     return [
         f"by Keras 2's {first['reached']} of 30",
-        f"A loss of {highest['figure']} is reached by {highest['reached']} of our 20 runs, the lowest"
-        f" printed one, {lowest['figure']}, by none.",
+        f"A loss of {highest['figure']} is reached by {highest['reached']} of our 20 runs, the"
+        f" lowest printed one, {lowest['figure']}, by none.",
     ]
 
 
