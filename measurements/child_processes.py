@@ -22,7 +22,7 @@ STOPPED = 130
 
 
 def jobs_of(text: str) -> int:
-    """Return the number of jobs at a time; `auto` is one a core, which does the most in an hour.
+    """Return the number of jobs at a time; `auto` is one a core.
 
     Raises `UserError` for other words and for numbers below 1.
     """
@@ -52,13 +52,15 @@ def share_cores(count: int, at_most: int | None = None) -> int:
 
 
 @contextmanager
-def stopping_as_one_sentence() -> Iterator[None]:
+def stopping_as_one_sentence(
+    sentence: str = "stopped; the same command continues",
+) -> Iterator[None]:
     """Stop the work on SIGTERM and on Ctrl-C with one sentence and exit status 130."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command continues\n")
+        sys.stderr.write(f"{sentence}\n")
         sys.exit(STOPPED)
 
 

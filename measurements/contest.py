@@ -13,10 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from cnn_experiment import UserError
 from measurements.peers.process import ContestantProcess, Entry
 
 PAUSE = 0.3
 """Seconds before each turn, so that the threads of the last contestant go to sleep."""
+
+_BUSY = """
+import ctypes, signal
+if hasattr(ctypes.CDLL(None), "prctl"):  # Linux: be killed as soon as the parent has ended
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+signal.raise_signal(signal.SIGSTOP)
+while True:
+    pass
+"""
 
 
 class Contest(NamedTuple):
@@ -51,16 +61,23 @@ def contest(entries: Mapping[str, Entry], rounds: int, loads: Sequence[int] = (0
 
 @contextmanager
 def busy_processes(count: int) -> Iterator[list[int]]:
-    """Start processes that compute as long as they are let, and halt them; yield their numbers."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    try:
+    """Start processes that compute as long as they are let, and halt them; yield their numbers.
+
+    On Linux they end with this process, however it ends. Raises `UserError` if one has ended by
+    itself: the load would then have been smaller than told.
+    """
+    with ExitStack() as stack:
+        processes = []
+        for _ in range(count):
+            command = [sys.executable, "-c", _BUSY]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            os.waitpid(process.pid, os.WUNTRACED)  # until it has halted itself
+            processes.append(process)
         yield [process.pid for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        if any(process.poll() is not None for process in processes):
+            raise UserError("a busy process ended early; accepted: that all stay to the end")
 
 
 @contextmanager

@@ -45,8 +45,8 @@ def many_runs(
 ) -> list[ManyRuns]:
     """Let each number of jobs train so many runs in each round, in random order.
 
-    The first of `jobs` is 1. Raises `UserError` if it is not, for settings that are not valid, and
-    for frameworks that are not installed.
+    The first of `jobs` is 1. Raises `UserError` if it is not, for settings that are not valid,
+    for frameworks that are not installed, and if a run fails.
     """
     if jobs[0] != 1 or min(jobs) < 1 or len(set(jobs)) < len(jobs):
         given = ",".join(map(str, jobs))
@@ -65,13 +65,15 @@ def many_runs(
 
 
 def _seconds_for(recipe: Recipe, contestant: Contestant, count: int, runs: int) -> float:
-    """Return how long the runs take, from the first process to the last line."""
+    """Return how long the runs take, with the start of their processes."""
     with tempfile.TemporaryDirectory() as folder:
         places = Places(Path(folder) / "runs.jsonl", Path(folder) / "runs")
         jobs = [Job(recipe, contestant, seed, places) for seed in range(runs)]
         begin = time.perf_counter()
         with redirect_stdout(io.StringIO()):  # a line for each run
-            train_missing(jobs, at_a_time=count)
+            all_have_finished = train_missing(jobs, at_a_time=count)
+        if not all_have_finished:
+            raise UserError(f"jobs = {count}: a run has failed; accepted: runs that all finish")
         return time.perf_counter() - begin
 
 

@@ -22,7 +22,7 @@ from measurements.recipe import Recipe
 
 PRESET, BOTH, SEEDS = "article-2", "keras,torch", 30
 RESULTS, RUNS = Path("results/accuracy.jsonl"), Path("runs/accuracy")
-FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "device", "data_dir")
+FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "device", "jobs", "data_dir")
 FOR_ANALYSIS = ("json", "plot", "close")
 
 
@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     add("--contestants", metavar="NAMES", help=f"of {', '.join(CONTESTANTS)}; default {BOTH}")
     add("--seeds", type=int, metavar="N", help=f"0 to N-1; default {SEEDS}; with --analyse: all")
     add("--device", choices=DEVICES, help="where the runs train; default cpu")
-    add("--jobs", default="1", metavar="N", help="runs at a time; auto: one a core; default 1")
+    add("--jobs", metavar="N", help="runs at a time; auto: one a core; default 1")
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, metavar="FILE", help=f"default {RESULTS}, and the plan's")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
@@ -72,7 +72,7 @@ def main() -> None:
             for seed in range(seeds or SEEDS)
             for contestant in contestants_of(options.contestants or BOTH)
         ]
-        sys.exit(0 if train_missing(jobs, at_a_time=jobs_of(options.jobs)) else 1)
+        sys.exit(0 if train_missing(jobs, at_a_time=jobs_of(options.jobs or "1")) else 1)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python scripts/many_runs.py --out results/many_runs.csv
 
 Each number of jobs trains the same runs in each round, in random order. The jobs share the cores:
-one job has all of them as threads, and with more jobs than cores each has one thread. The time is
-that from the first process to the last result, starts included.
+one job has all of them as threads, and with more jobs than cores each has one thread. The start of
+each process counts.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from cnn_experiment.command_line import (
     whole_numbers,
 )
 from measurements.accuracy.study import contestants_of
+from measurements.child_processes import stopping_as_one_sentence
 from measurements.many_runs import many_runs
 from measurements.recipe import Recipe
 
@@ -43,7 +44,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, print and write; exit with status 1 and one sentence for wrong input."""
     options = arguments()
-    with errors_as_one_sentence():
+    with errors_as_one_sentence(), stopping_as_one_sentence("stopped; nothing is written"):
         must_be_at_least_one(runs=options.runs, rounds=options.rounds)
         must_be_writable_file(options.out)
         recipe = Recipe(options.preset, options.epochs, train_images=options.train_images)

@@ -96,9 +96,10 @@ def kept_as_it_was() -> Iterator[None]:
 @contextlib.contextmanager
 def settings_of_torch_as_they_were() -> Iterator[None]:
     """Take back what `prepare_process` and `set_threads` set, where PyTorch is loaded by then."""
-    process = sys.modules.get("torch_cnn.process")
+    names = ("_shares", "_threads")
     threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
-    shares = None if process is None else process._shares
+    loaded = vars(sys.modules.get("torch_cnn.process", sys))
+    kept = {name: loaded[name] for name in names if name in loaded}
     try:
         yield
     finally:
@@ -111,8 +112,5 @@ def settings_of_torch_as_they_were() -> Iterator[None]:
         if "torch_cnn.process" in sys.modules:
             from torch_cnn.shares import Shares
 
-            vars(sys.modules["torch_cnn.process"])["_shares"] = shares or Shares()
-
-            torch.set_flush_denormal(False)  # which `prepare_process` sets
-            if threads is not None:
-                torch.set_num_threads(threads)
+            vars(sys.modules["torch_cnn.process"]).update({"_shares": Shares(), "_threads": None})
+            vars(sys.modules["torch_cnn.process"]).update(kept)

@@ -25,7 +25,17 @@ from cnn_experiment import (
     UserError,
     preset,
 )
-from torch_cnn import CNN, KerasRMSprop, build_model, evaluate, prepare_process, train, train_step
+from tests.running_scripts import settings_of_torch_as_they_were
+from torch_cnn import (
+    CNN,
+    KerasRMSprop,
+    build_model,
+    evaluate,
+    prepare_process,
+    set_threads,
+    train,
+    train_step,
+)
 from torch_cnn.model import activate
 from torch_cnn.step import build_optimizer
 
@@ -270,9 +280,10 @@ needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="it ne
 TO_MACHINE_CODE = pytest.param("inductor", marks=[pytest.mark.slow, needs_a_compiler])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("compiler", ["aot_eager", TO_MACHINE_CODE])
 def test_a_compiled_network_computes_the_same(
-    compiler: str, monkeypatch: pytest.MonkeyPatch
+    compiler: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the graph that PyTorch makes of it; and by the machine code of that, which takes long."""
     calls = []
@@ -296,7 +307,9 @@ def test_a_compiled_network_computes_the_same(
     digits = Digits(images[:16], labels[:16], images[16:], labels[16:])
     _, (plain,) = train(experiment, digits)
     assert not calls
-    model, (compiled,) = train(experiment, digits, compiled=True)
+    with settings_of_torch_as_they_were():
+        set_threads(threads)
+        model, (compiled,) = train(experiment, digits, compiled=True)
     assert len(calls) == 1
     assert "logits" not in vars(model)
     np.testing.assert_allclose(compiled.val_loss, plain.val_loss, rtol=1e-12)

@@ -1,11 +1,16 @@
 """The benchmark beside busy processes."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from cnn_experiment import UserError
 from measurements.contest import beside, busy_processes
 from tests.running_scripts import run_in_a_process, run_script
 
@@ -29,6 +34,45 @@ def test_busy_processes_compute_where_they_are_let_and_nowhere_else() -> None:
         assert processor_time(first) == halted
         assert processor_time(second) == before
     assert not Path(f"/proc/{first}").exists()
+
+
+KILLED_BESIDE = """
+import os, signal, sys, time
+from measurements.contest import beside, busy_processes
+with busy_processes(2) as busy, beside(busy[:1]):
+    time.sleep(0.5)  # for the processes to begin
+    print(*busy, flush=True)
+    os.kill(os.getpid(), int(sys.argv[1]))
+    time.sleep(10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends them with their parent")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_busy_processes_end_with_the_one_that_started_them(number: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_BESIDE, str(int(number))],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == -number, done.stderr
+    for process in done.stdout.split():
+        for _ in range(50):
+            if not Path(f"/proc/{process}").exists():
+                break
+            time.sleep(0.1)
+        assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_busy_process_that_ended_early_is_an_error() -> None:
+    def kill_it() -> None:
+        with busy_processes(1) as (busy,):
+            os.kill(busy, signal.SIGKILL)
+            time.sleep(0.3)
+
+    with pytest.raises(UserError, match="a busy process ended early"):
+        kill_it()
 
 
 @pytest.mark.slow

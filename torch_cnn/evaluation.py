@@ -37,9 +37,14 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
 
 def predict(model: CNN, images_nhwc: NDArray[Any]) -> NDArray[Any]:
     """Return class probabilities, shape (count, classes)."""
+
+    @torch.inference_mode()
+    def predicted(images_nchw: Tensor) -> Tensor:
+        probabilities: Tensor = model(images_nchw)
+        return probabilities
+
     images = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
-    parts = shares_on(model.device).map(torch.inference_mode()(model), images)
-    return torch.cat(list(parts)).cpu().numpy()
+    return torch.cat(list(shares_on(model.device).map(predicted, images))).cpu().numpy()
 
 
 @torch.inference_mode()

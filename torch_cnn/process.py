@@ -2,39 +2,41 @@
 
 import contextlib
 import ctypes
+import os
 
 import torch
 from joblib import cpu_count
 
+from cnn_experiment.errors import UserError
 from torch_cnn.shares import Shares
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20  # the largest that glibc accepts
 _KEPT = 2**30
-_MOST_SHARES = 4  # while a thread goes from one operation to the next, it holds Python's lock
+_MOST_SHARES = 4  # Python runs one thread at a time, so that many shares would wait for each other
 _shares = Shares()
+_threads: int | None = None  # as given to `set_threads`
 
 
 def prepare_process() -> None:
     """Change settings of this process: a training step gets faster, and on CUDA it is exact.
 
-    Call it once, before training.
+    Call it once, before training. On a CPU, 2 and 3 can change how a result is rounded.
 
     1. Freed memory stays in the process. By default the C library glibc returns the large buffers
        of a step to the system, which must then clear hundreds or thousands of memory pages for the
-       next step. On two busy cores a step of `article-3-addendum` took 60 to 71 ms with this
-       setting and 121 to 181 ms without it (`tests/test_step_cost.py` counts the pages). Other C
-       libraries are not changed.
+       next step (`tests/test_step_cost.py` counts them). Other C libraries are not changed.
     2. Denormal numbers are treated as 0. The weights of dead units shrink to such numbers, below
-       1e-38 in float32, and a processor computes slowly with them. On a CPU, only this setting can
-       change a result. It applies to the calling thread and to threads that start later: PyTorch's
-       workers are among those, unless PyTorch has already computed something.
-    3. The threads that PyTorch would use, but no more than the processors that this process may
-       use, with a container's quota of their time, are used as `set_threads` says.
+       1e-38 in float32, and a processor computes slowly with them. It applies to the calling thread
+       and to threads that start later: PyTorch's workers are among those, unless PyTorch has
+       already computed something.
+    3. Training and evaluation are shared among threads, as `set_threads` says. It is called with
+       the number that it was given before; without one, with PyTorch's number of threads, but no
+       more than the processors that this process may use, a container's quota included.
     4. CUDA computes as `exact_on_cuda` says.
     """
     torch.set_flush_denormal(True)
-    set_threads(min(_shares.count * torch.get_num_threads(), cpu_count()))
+    set_threads(_threads or min(torch.get_num_threads(), cpu_count()))
     exact_on_cuda()
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         mallopt = ctypes.CDLL(None).mallopt
@@ -56,14 +58,28 @@ def exact_on_cuda() -> None:
 def set_threads(count: int) -> None:
     """Let training and evaluation on a CPU compute with `count` threads; it is never too late.
 
-    Each of up to four threads computes a share of a batch (`torch_cnn.shares`). With more, each
-    share has several threads for each operation, `count` rounded down to a multiple of four.
-    Another number of threads adds the gradients in another order, which rounds them otherwise.
+    Each of up to four threads computes a share of a batch (`torch_cnn.shares`). With more threads
+    than shares, each share has several for each operation: 6 threads are 3 shares with 2 each.
+    PyTorch's own number, `torch.get_num_threads()`, becomes that of one share, for everything else
+    in the process, too. Another number of threads adds gradients in another order, and so rounds
+    them otherwise. Raises `UserError` for a count below 1.
     """
-    global _shares
-    number = min(count, _MOST_SHARES)
+    global _shares, _threads
+    if count < 1:
+        raise UserError(f"threads = {count}: accepted: 1 or more")
+    number = max(share for share in range(1, _MOST_SHARES + 1) if count % share == 0)
     torch.set_num_threads(count // number)
-    _shares = Shares(number)
+    _shares, _threads = Shares(number), count
+
+
+def _share_anew() -> None:
+    """Give a process that was forked threads of its own; it has none but the one that forked."""
+    global _shares
+    _shares = Shares(_shares.count)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_share_anew)
 
 
 def shares_on(device: torch.device) -> Shares:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 Item = TypeVar("Item")
@@ -22,7 +23,9 @@ class Shares:
 
     def __init__(self, count: int = 1) -> None:
         self.count = count
-        self._others = ThreadPoolExecutor(count - 1, "share") if count > 1 else None
+        # A new thread computes with the process' number of threads only after it has asked for it.
+        ready = torch.get_num_threads
+        self._others = ThreadPoolExecutor(count - 1, "share", ready) if count > 1 else None
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Return the function's results, in the order of the items, as the built-in `map` does.

@@ -54,7 +54,8 @@ def train_step(
     weight decay, which the optimizer adds in its step.
     """
     threads = shares_on(images_nchw.device)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    given = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parameters = [parameter for parameter in given if parameter.requires_grad]
 
     def passed(share: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Return a share's part of the data loss, of the hits and of the gradients."""
