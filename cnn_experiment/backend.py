@@ -41,9 +41,9 @@ class Backend(Protocol[Model]):
         """Change the settings of the process that make training faster; `train` changes none."""
 
     def set_threads(self, count: int) -> None:
-        """Let the process compute with so many threads; call it before anything is computed.
+        """Let the process compute with so many threads.
 
-        Raises `UserError` if it is too late.
+        For Keras, call it before anything is computed. Raises `UserError` if it is too late.
         """
 
     def build_model(self, experiment: Experiment) -> Model:

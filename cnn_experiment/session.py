@@ -23,7 +23,7 @@ class TrainingOptions:
 
     `checkpoint_every` is the number of steps between checkpoints; None writes one after each epoch
     only. `compiled` is for the torch backend only. See `load_mnist` for `data_dir`. `threads` is
-    the number of threads on the CPU; None leaves it to the framework. With another number, sums are
+    the number of threads on the CPU; None leaves it to the backend. With another number, sums are
     rounded in another way. Raises `UserError` for more threads than there are cores.
     """
 

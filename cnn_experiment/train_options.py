@@ -52,7 +52,7 @@ def train_parser(doc: str | None) -> argparse.ArgumentParser:
         "--threads",
         type=int,
         metavar="N",
-        help="compute with N threads on the CPU; default: what the framework chooses",
+        help="compute with N threads on the CPU; default: what the backend chooses",
     )
     parser.add_argument(
         "--compile",

@@ -111,12 +111,12 @@ def load(results: Path) -> str:
         [
             names[name],
             *(_ratio(by[name, busy]["slowdown"]) for busy in loads),
-            *(f"{by[name, busy]['over_ours']['float32']['median']:.2f}" for busy in (0, *loads)),
+            *(_ratio(by[name, busy]["over_ours"]["float32"]) for busy in (0, *loads)),
         ]
         for name in contestants
     ]
     slower = [f"slowdown beside {busy}" for busy in loads]
-    times = ["time over ours, alone", *(f"beside {busy}" for busy in loads)]
+    times = ["time over ours in float32, alone", *(f"beside {busy}" for busy in loads)]
     return table(["", *slower, *times], rows)
 
 

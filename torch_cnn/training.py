@@ -63,9 +63,9 @@ def train(
     """Run the experiment; return the trained model and a record for each epoch.
 
     Training starts with the initial weights or at `start`, a checkpoint of either backend. A run
-    that is resumed from its own checkpoint gives the same results, bit for bit, as if it had never
-    been stopped. `keeper` gets a checkpoint after every epoch and whenever its `is_due` asks for
-    one.
+    that is resumed from its own checkpoint with as many threads (`set_threads`) gives the same
+    results, bit for bit, as if it had never been stopped. `keeper` gets a checkpoint after every
+    epoch and whenever its `is_due` asks for one.
 
     `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`; use it on
     CUDA only, because it is slower on the CPU. Raises `UserError` for a device that is not

@@ -2,9 +2,9 @@
 
     python -m measurements.peers.process NAME EXPERIMENT STEPS
 
-builds the contestant for the experiment, which is given as JSON, trains one step and then STEPS
-steps to warm up. For each line of its input,
-which is a number of steps, it trains so many. It answers each time with one line of JSON.
+builds the contestant for the experiment, which is given as JSON, trains one step, and then STEPS
+steps to warm up, and STEPS more. For each line of its input, which is a number of steps, it trains
+so many. Its answers are lines of JSON: after the first step, after the warm-up, for each line.
 """
 
 import contextlib
