@@ -86,9 +86,9 @@ class ContestantProcess:
         )
 
     def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
+        """End the process, and close the pipes to it."""
+        with self._process:
+            self._process.kill()
 
 
 def main() -> None:
