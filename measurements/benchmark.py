@@ -176,7 +176,7 @@ def tables(result: BenchmarkResult) -> str:
         )
     lines.append(f"\n{'faster than':12} {'float32':>24} {'bfloat16':>24}")
     for peer in result["ratios"]["float32"]:
-        cells = [_cell(result["ratios"][variant].get(peer)) for variant in VARIANTS]
+        cells = [ratio_text(result["ratios"][variant].get(peer)) for variant in VARIANTS]
         lines.append(f"{peer:12} {cells[0]:>24} {cells[1]:>24}")
     peak = result["matrix_product_peak_gflops"]["float32"]
     share = result["contestants"]["float32"]["gflops"] / peak
@@ -186,7 +186,8 @@ def tables(result: BenchmarkResult) -> str:
     return "\n".join(lines)
 
 
-def _cell(ratio: Interval | None) -> str:
+def ratio_text(ratio: Interval | None) -> str:
+    """Return a median ratio with its interval as text; nothing for none."""
     if ratio is None:
         return ""
     return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"

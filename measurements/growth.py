@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
+import numpy as np
+
 from cnn_experiment import Experiment, preset
 from measurements.benchmark import interval
 from measurements.child_processes import cores
@@ -104,8 +106,8 @@ def _compared(
     return {
         "setting": setting,
         "value": value,
-        "ours": round(interval(each[OURS] / each[USUAL])["median"], 3),
-        "keras": round(interval(each[KERAS] / each[USUAL])["median"], 3),
+        "ours": round(float(np.median(each[OURS] / each[USUAL])), 3),
+        "keras": round(float(np.median(each[KERAS] / each[USUAL])), 3),
         "keras_over_ours": round(ratio["median"], 3),
         "low": round(ratio["low"], 3),
         "high": round(ratio["high"], 3),

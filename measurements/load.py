@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+import numpy as np
 from tabulate import tabulate
 
 from cnn_experiment import UserError, preset
-from measurements.benchmark import Interval, interval
+from measurements.benchmark import Interval, interval, ratio_text
 from measurements.contest import contest
 from measurements.peers import VARIANTS, must_be_comparable, must_be_peers
 from measurements.peers.process import THREADS, Entry
@@ -63,7 +64,7 @@ def measure_under_load(
             {
                 "contestant": name,
                 "busy": load,
-                "ms_a_step": 1e3 * float(interval(seconds[name, load])["median"]) / steps,
+                "ms_a_step": 1e3 * float(np.median(seconds[name, load])) / steps,
                 "slowdown": interval(slowdown[name, load]),
                 "over_ours": {
                     ours: interval(seconds[name, load] / seconds[ours, load]) for ours in VARIANTS
@@ -86,10 +87,7 @@ def load_table(result: LoadResult) -> str:
             row["busy"],
             row["contestant"],
             f"{row['ms_a_step']:.1f}",
-            *(
-                f"{found['median']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-                for found in (row["slowdown"], *row["over_ours"].values())
-            ),
+            *map(ratio_text, (row["slowdown"], *row["over_ours"].values())),
         ]
         for row in result["contestants"]
     ]

@@ -16,6 +16,7 @@ from measurements.accuracy.readme_tables import (
     places_of_published_figures,
     stock_rmsprop,
 )
+from measurements.benchmark import ratio_text
 from measurements.markdown import table
 
 ENVELOPE, MLP = "float32_envelope.csv", "mlp_study.csv"
@@ -94,7 +95,7 @@ def speed(results: Path) -> str:
     """Return the peers' times over ours, with their intervals."""
     ratios = json.loads((results / SPEED).read_bytes())["ratios"]
     rows = [
-        [words, *(_ratio(ratios[precision].get(peer)) for precision in ("float32", "bfloat16"))]
+        [words, *(ratio_text(ratios[precision].get(peer)) for precision in ("float32", "bfloat16"))]
         for peer, words in _PEERS.items()
     ]
     return table(["", "float32", "bfloat16"], rows)
@@ -110,18 +111,14 @@ def load(results: Path) -> str:
     rows = [
         [
             names[name],
-            *(_ratio(by[name, busy]["slowdown"]) for busy in loads),
-            *(_ratio(by[name, busy]["over_ours"]["float32"]) for busy in (0, *loads)),
+            *(ratio_text(by[name, busy]["slowdown"]) for busy in loads),
+            *(ratio_text(by[name, busy]["over_ours"]["float32"]) for busy in (0, *loads)),
         ]
         for name in contestants
     ]
     slower = [f"slowdown beside {busy}" for busy in loads]
     times = ["time over ours in float32, alone", *(f"beside {busy}" for busy in loads)]
     return table(["", *slower, *times], rows)
-
-
-def _ratio(found: Mapping[str, float] | None) -> str:
-    return "" if found is None else "{median:.2f} ({low:.2f} to {high:.2f})".format(**found)
 
 
 def mlp_epochs(results: Path) -> str:

@@ -71,6 +71,8 @@ def test_operations_are_those_of_the_cropped_network() -> None:
         ("benchmark", "--plot"),
         ("mlp_study", "--out"),
         ("mlp_study", "--plot"),
+        ("cost_growth", "--out"),
+        ("cost_growth", "--plot"),
     ],
 )
 def test_a_place_that_cannot_be_is_refused_before_anything_is_measured(

@@ -1,7 +1,5 @@
 """How the time of training grows: `scripts/cost_growth.py` and what it measures."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,6 @@ from measurements.contest import Contest, contest
 from measurements.growth import Growth
 from measurements.peers.process import Entry
 from measurements.ratio_pictures import of_growth, picture
-from tests.running_scripts import run_in_a_process
 
 
 def row(setting: str, value: int) -> Growth:
@@ -70,11 +67,3 @@ def test_the_picture_has_a_panel_for_each_setting() -> None:
         assert np.array_equal(line.get_xdata(), [16, 64])
     assert len(figure.axes[0].get_lines()) == 2
     assert picture(figure, ".png").startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("option", ["--out", "--plot"])
-def test_a_place_that_cannot_be_is_refused_before_anything_is_measured(option: str) -> None:
-    place = Path(__file__) / "below.png"
-    run = run_in_a_process("cost_growth", option, place, timeout=20)
-    sentence = f"{option[2:]} = {place}: accepted: a file in a folder that exists"
-    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"error: {sentence}\n")
