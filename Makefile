@@ -12,6 +12,9 @@ INSTALLED := .venv/.installed
 train: $(INSTALLED)
 	.venv/bin/python scripts/train.py --backend torch --preset article-2 \
 		--out runs/article-2 --overwrite
+	@echo 'On another machine, compare the loss of epoch 1 and the test accuracy. They are rounded differently there:'
+	@echo 'of 70 such runs on a CPU and again on a GPU, 95 % differed by at most 0.0010 and 0.0032. To compare speeds,'
+	@echo 'take the ratio to Keras on the same machine: python scripts/benchmark.py'
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \

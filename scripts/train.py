@@ -52,6 +52,8 @@ def train(options: argparse.Namespace, session: Session) -> None:
     print(f"{name_of(options)} on {session}", flush=True)
     last = session.train((ProgressBar(session.start.experiment, session.start), *curves))
     print(f"test accuracy {last.val_accuracy:.4f}, loss {last.val_loss:.4f}")
+    rate = session.start.experiment.data.train_images / last.seconds
+    print(f"{rate:,.0f} images a second in the last epoch, evaluation included")
     folder = session.folder
     written = [*folder.files, *(folder.curves_file for drawn in curves if drawn.is_drawn)]
     print(f"wrote {', '.join(file.name for file in written)} to {folder.path}")

@@ -1,4 +1,4 @@
-"""The figures in the README's sentences are those of the measured runs.
+"""The figures in the README's sentences, and in one of the Makefile, are those of measured runs.
 
 `test_readme.py` holds the tables.
 """
@@ -6,6 +6,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from measurements.accuracy import published
 from measurements.accuracy.analysis import analysis
@@ -129,6 +131,30 @@ def test_its_comparisons_are_the_measured_ones() -> None:
 def test_its_places_are_the_measured_ones() -> None:
     said = [*of_places(), of_splits_and_starts()]
     assert [figure for figure in said if figure not in TEXT] == []
+
+
+def test_what_two_machines_differ_by_is_measured() -> None:
+    """As `make train` says it, and the README."""
+    of = {
+        device: {
+            run.seed: run
+            for run in PLANNED
+            if (run.preset, run.contestant, run.device) == ("article-2", "torch", device)
+        }
+        for device in ("cpu", "cuda")
+    }
+    seeds = of["cpu"].keys() & of["cuda"].keys()
+    pairs = [(of["cpu"][seed], of["cuda"][seed]) for seed in seeds]
+    assert all(one.epochs == other.epochs == 5 for one, other in pairs)
+    losses = [abs(one.loss[0] - other.loss[0]) for one, other in pairs]
+    accuracies = [abs(one.val_accuracy[-1] - other.val_accuracy[-1]) for one, other in pairs]
+    loss, accuracy = np.quantile(losses, 0.95), np.quantile(accuracies, 0.95)
+    of_make = " ".join(
+        (ROOT / "Makefile").read_text().replace("@echo", "").replace("'", "").split()
+    )
+    said = f"{len(pairs)} such runs on a CPU and again on a GPU, 95 % differed by at most"
+    assert f"{said} {loss:.4f} and {accuracy:.4f}" in of_make
+    assert f"{said} {loss:.4f} in the loss of epoch 1 and by {100 * accuracy:.2f} points" in TEXT
 
 
 def test_the_losses_that_tell_the_momentum_are_the_measured_ones() -> None:

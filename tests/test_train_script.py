@@ -33,7 +33,8 @@ def test_a_run_prints_its_epochs_and_leaves_its_files(backend: str, tmp_path: Pa
     assert lines[0].startswith(f"article-2 on {backend}")
     assert [line.split(":")[0] for line in lines[1:3]] == ["epoch 1", "epoch 2"]
     assert lines[3].startswith("test accuracy 0.")
-    assert lines[4].endswith(f"to {out}")
+    assert re.fullmatch(r"[\d,]+ images a second in the last epoch, evaluation included", lines[4])
+    assert lines[5].endswith(f"to {out}")
 
     experiment = Experiment.from_json((out / "experiment.json").read_bytes())
     few = preset("article-2").data.with_changes(train_images=300, test_images=200)

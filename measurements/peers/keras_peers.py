@@ -62,7 +62,8 @@ def _on(backend: str, experiment: Experiment) -> Contestant:
         rate = keras.optimizers.schedules.InverseTimeDecay(
             **experiment.schedule.model_dump(exclude={"kind"})
         )
-    optimizer = keras.optimizers.RMSprop(rate, **experiment.optimizer.model_dump(exclude={"kind"}))
+    settings = experiment.optimizer.model_dump(exclude={"kind", "epsilon_outside"})
+    optimizer = keras.optimizers.RMSprop(rate, **settings)
     model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     return _fit(model, experiment)
 
