@@ -1,4 +1,4 @@
-"""The command-line options of `scripts/train.py`, and the session that they ask for."""
+"""The command-line options of `twin-cnn train`, and the session that they ask for."""
 
 import argparse
 import shlex
@@ -134,7 +134,9 @@ def session_of(options: argparse.Namespace) -> Iterator[Session]:
 
 def command_to_go_on(options: argparse.Namespace, path: Path) -> str:
     """Return the command that resumes the run in `path` with the options used until now."""
-    words = [sys.executable, sys.argv[0], "--resume", str(path)]
+    called = sys.argv[0]  # the file of a script, or the words `twin-cnn train`
+    words = [sys.executable, called] if called.endswith(".py") else called.split()
+    words += ["--resume", str(path)]
     for option in _OF_THE_SESSION:
         value = getattr(options, option)
         if value not in (None, False, "auto"):

@@ -1,4 +1,4 @@
-"""A table in Markdown, as the README has them."""
+"""A table in Markdown, as the documents have them."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The README's tables of times, made from the files in `results/`."""
+"""The documents' tables of times, made from the files in `results/`."""
 
 import csv
 import json
@@ -153,6 +153,6 @@ TABLES_OF_SPEED: Mapping[str, Callable[[Path], str]] = {
     "growth": growth,
     "mlp_epochs": mlp_epochs,
 }
-"""By the name in the README's comment above a table: the function that makes it."""
+"""By the name in the comment above a table: the function that makes it."""
 FILES_OF_SPEED = (SPEED, LOAD, MANY_RUNS, GROWTH, MLP)
 """The files that they are made from."""

@@ -1,4 +1,4 @@
-"""A climb with a person's own model and port, as `scripts/parity.py --reference ...` runs it."""
+"""A climb with a person's own model and port, as `twin-cnn parity --reference ...` runs it."""
 
 import argparse
 from pathlib import Path

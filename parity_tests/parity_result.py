@@ -33,5 +33,5 @@ class ParityResult(Result, Value):
 
 def read_parity_result(folder: Path | str) -> ParityResult:
     """Read the result from this folder; raises `UserError` for a file that is not one."""
-    what = "what scripts/parity.py --out wrote"
+    what = "what twin-cnn parity --out wrote"
     return ParityResult.from_file(Path(folder) / FILE, longest=_LONGEST, what=what)

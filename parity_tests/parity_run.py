@@ -1,4 +1,4 @@
-"""One climb as `scripts/parity.py` runs it: its settings, and the files that it writes."""
+"""One climb as `twin-cnn parity` runs it: its settings, and the files that it writes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

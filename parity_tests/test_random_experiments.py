@@ -3,7 +3,7 @@
     pytest parity_tests/test_random_experiments.py --hypothesis-profile thorough
 
 runs 300 of them. A failure is shrunk to a small experiment, which is printed as JSON; in a file it
-can be climbed again by `scripts/parity.py --experiment FILE --random-digits --steps 3`.
+can be climbed again by `twin-cnn parity --experiment FILE --random-digits --steps 3`.
 """
 
 import contextlib

@@ -1,55 +1,6 @@
-"""Convert weights between our checkpoints, PyTorch and Keras. No code in a file is run.
+"""The same as `twin-cnn convert`, from a clone; `--help` says what it does."""
 
-    python scripts/convert.py cnn.h5 start/latest.safetensors --to checkpoint
-    python scripts/convert.py runs/mine/latest.safetensors cnn.weights.h5
-    python scripts/convert.py cnn.weights.h5 cnn.safetensors --to torch --preset article-2
-
-IN is recognised by its content: our checkpoint or weights.safetensors, a PyTorch state_dict as
-safetensors, or Keras' cnn.h5 (the whole model), cnn.keras or cnn.weights.h5. If it holds weights
-alone, give the network with --preset or --experiment. If it describes its network, the two must be
-the same. A new checkpoint is at iteration 0; train.py --resume trains from it. The dtype is kept.
-"""
-
-import argparse
-import sys
-from pathlib import Path
-
-from cnn_experiment.command_line import (
-    add_experiment_options,
-    errors_as_one_sentence,
-    experiment_of,
-    parser_of,
-)
-from cnn_experiment.formats.conversion import KERAS_ENDING, convert, kind_of_target
-from cnn_experiment.formats.weight_files import KINDS
-
-
-def arguments() -> argparse.Namespace:
-    """Read the command line without loading a framework."""
-    parser = parser_of(__doc__)
-    parser.add_argument("source", type=Path, metavar="IN", help="the model file to read")
-    parser.add_argument("target", type=Path, metavar="OUT", help="the file to write")
-    parser.add_argument(
-        "--to", choices=KINDS, help=f"the kind of OUT; default keras if it ends in {KERAS_ENDING}"
-    )
-    add_experiment_options(parser, None)
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert as the command line says; exit with status 1 and one sentence for wrong input."""
-    options = arguments()
-    try:
-        with errors_as_one_sentence():
-            kind = kind_of_target(options.target, options.to, overwrite=options.overwrite)
-            is_given = options.experiment is not None or options.preset is not None
-            experiment = experiment_of(options) if is_given else None
-            print(convert(options.source, options.target, kind, experiment))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-
+from twin_cnn.convert import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """Measure how the time of training grows: ours and Keras' side by side.
 
-    python scripts/cost_growth.py --out results/cost_growth.csv --plot pictures/cost_growth.png
+    python scripts/cost_growth.py --out results/cost_growth.csv --plot docs/pictures/cost_growth.png
 
 One setting of article-3-addendum is changed at a time: the batch size, the filters of all
 convolutions, the threads, and the images of an epoch. Three processes take turns for each value, in

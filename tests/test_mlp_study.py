@@ -4,7 +4,6 @@ import csv
 import time
 from collections.abc import Iterable
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +11,8 @@ import pytest
 from cnn_experiment import UserError
 from measurements import mlp_forward, mlp_parts, mlp_study, mlp_training
 from measurements.mlp_published import BACKWARD, FROM_ERRORS, HITS, PARTS, PRINTED
+from tests.documents import ROOT, TEXT
 from tests.running_scripts import run_in_a_process
-
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
 
 
 def result(name: str) -> list[dict[str, str]]:
@@ -100,14 +97,13 @@ def test_more_images_than_there_are_are_refused() -> None:
         next(iter(mlp_forward.measured(1, 60_001)))
 
 
-def test_what_the_readme_says_of_the_studies_is_measured() -> None:
-    text = " ".join(README.split())
+def test_what_the_documents_say_of_the_studies_is_measured() -> None:
     big = [
         float(row["ratio"])
         for row in result("mlp_forward")
         if row["contestant"] == "C order" and int(row["batch size"]) >= 10_000
     ]
-    assert f"takes {min(big):.1f} to {max(big):.1f} times as long" in text
+    assert f"takes {min(big):.1f} to {max(big):.1f} times as long" in TEXT
     derivatives = [
         row
         for row in result("mlp_parts")
@@ -117,7 +113,7 @@ def test_what_the_readme_says_of_the_studies_is_measured() -> None:
         100 * sum(float(row[column]) for row in derivatives)
         for column in ("before Step III", "article")
     )
-    assert f"take {ours:.0f} %, in the article {article:.0f} %" in text
+    assert f"take {ours:.0f} %, in the article {article:.0f} %" in TEXT
 
 
 def test_each_printed_figure_lies_within_what_our_seeds_gave() -> None:
@@ -127,11 +123,10 @@ def test_each_printed_figure_lies_within_what_our_seeds_gave() -> None:
         float(row["lowest"]) <= float(row["article"]) <= float(row["highest"]) for row in printed
     ]
     assert within == [True] * len(PRINTED)
-    text = " ".join(README.split())
-    assert f"all {len(PRINTED)} figures" in text
+    assert f"all {len(PRINTED)} figures" in TEXT
     at_20_000 = {row["figure"]: row for row in rows if row["batch size"] == "20000"}
     errors, hits = at_20_000[FROM_ERRORS], at_20_000[HITS]
     low, high = (float(errors[end]) for end in ("lowest", "highest"))
-    assert f"ours are {low:.3f} to {high:.3f}" in text
+    assert f"ours are {low:.3f} to {high:.3f}" in TEXT
     low, high = (100 * float(hits[end]) for end in ("lowest", "highest"))
-    assert f"{low:.1f} to {high:.1f} % of the training images" in text
+    assert f"{low:.1f} to {high:.1f} % of the training images" in TEXT

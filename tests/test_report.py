@@ -1,4 +1,4 @@
-"""`scripts/report.py`: what the page says, what it refuses, and that it loads nothing."""
+"""`twin-cnn report`: what the page says, what it refuses, and that it loads nothing."""
 
 import json
 import re
@@ -161,7 +161,7 @@ def test_a_published_run_is_repeated_by_its_name() -> None:
     experiment = preset("article-3").with_changes(epochs=4, seed=3)
     run = Training("runs/mine", Checkpoint(experiment, {}, {}, backend="keras"))
     assert run.command == (
-        "python scripts/train.py --backend keras --preset article-3 --epochs 4 --train-images 60000"
+        "twin-cnn train --backend keras --preset article-3 --epochs 4 --train-images 60000"
         " --test-images 10000 --seed 3 --precision full --out runs/mine"
     )
     precise = experiment.with_changes(dtype="float64")
@@ -238,11 +238,11 @@ def test_what_was_not_given_is_left_out_with_the_command_for_it(runs: list[Path]
     for name, command in (("verdict", "parity"), ("ladder", "parity"), ("trajectory", "parity")):
         assert f"python scripts/{command}.py" in section(training, name)
         assert "<table" not in section(training, name)
-    assert "python scripts/parity.py --dtype float32" in section(parity, "envelope")
-    assert "python scripts/train.py" in section(parity, "curves")
+    assert "twin-cnn parity --dtype float32" in section(parity, "envelope")
+    assert "twin-cnn train" in section(parity, "curves")
     assert "<svg" not in section(parity, "curves")
     assert "learning rate" in section(parity, "schedule")
-    assert "python scripts/train.py --backend keras" in section(training, "weights")
+    assert "twin-cnn train --backend keras" in section(training, "weights")
 
 
 def damaged(**changes: object) -> str:

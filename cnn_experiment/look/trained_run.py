@@ -42,7 +42,7 @@ class TrainedRun:
         if not run_folder.latest_file.is_file():
             raise UserError(
                 f"run = {folder}: there is no latest.safetensors in it; accepted: a run's"
-                " folder, which scripts/train.py creates"
+                " folder, which twin-cnn train creates"
             )
         self.checkpoint = run_folder.read()
         self.experiment = self.checkpoint.experiment

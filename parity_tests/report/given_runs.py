@@ -38,7 +38,7 @@ class Climb(NamedTuple):
             words += ["--random-digits"]
         if result.device != "cpu":
             words += ["--device", result.device]
-        return _command("parity.py", *words, "--out", self.label)
+        return _command("parity", *words, "--out", self.label)
 
 
 class Training(NamedTuple):
@@ -53,7 +53,7 @@ class Training(NamedTuple):
         checkpoint = self.checkpoint
         experiment, name = checkpoint.experiment, preset_of(checkpoint.experiment)
         if name is not None and experiment.dtype != PRESETS[name].dtype:
-            name = None  # train.py has no option for it
+            name = None  # `train` has no option for it
         words = ["--backend", checkpoint.backend or "torch"]
         if name is None:
             words += ["--experiment", f"{self.label}/experiment.json"]
@@ -62,11 +62,11 @@ class Training(NamedTuple):
             words += ["--train-images", str(experiment.data.train_images)]
             words += ["--test-images", str(experiment.data.test_images)]
             words += ["--seed", str(experiment.seed), "--precision", experiment.precision]
-        return _command("train.py", *words, "--out", self.label)
+        return _command("train", *words, "--out", self.label)
 
 
-def _command(script: str, *words: str) -> str:
-    return shlex.join(["python", f"scripts/{script}", *words])
+def _command(name: str, *words: str) -> str:
+    return shlex.join(["twin-cnn", name, *words])
 
 
 def preset_of(experiment: Experiment) -> str | None:
@@ -115,7 +115,7 @@ class GivenRuns(NamedTuple):
     @property
     def command(self) -> str:
         """The command that makes the page again."""
-        return _command("report.py", *self.labels, "--out", "report.html")
+        return _command("report", *self.labels, "--out", "report.html")
 
 
 def read_runs(folders: Iterable[Path]) -> GivenRuns:
@@ -129,7 +129,7 @@ def read_runs(folders: Iterable[Path]) -> GivenRuns:
         if not (climbed or trained):
             raise UserError(
                 f"run = {shortened(str(folder))}: there is no run in it; accepted: a folder of"
-                " scripts/train.py, with latest.safetensors, or of scripts/parity.py --out, with"
+                " twin-cnn train, with latest.safetensors, or of twin-cnn parity --out, with"
                 f" {FILE}"
             )
         label = _label(folder, labels)

@@ -1,4 +1,4 @@
-"""The README's tables of results, made from the files in `results/`."""
+"""The documents' tables of results, made from the files in `results/`."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnn_experiment import UserError
 from cnn_experiment.value import accepted
-from measurements.accuracy.readme_tables import (
+from measurements.accuracy.page_tables import (
     FILES,
     accuracies,
     losses_of_article_2,
@@ -20,25 +20,25 @@ from measurements.speed_tables import FILES_OF_SPEED, TABLES_OF_SPEED
 
 ENVELOPE = "float32_envelope.csv"
 ANOTHER_TABLE = re.compile(r"(<!-- table (\w+),[^>]*-->\n)(?:\|[^\n]*\n)*")
-"""A table of the README: the comment that names it, and its lines until now."""
+"""A table of a page: the comment that names it, and its lines until now."""
 
 
-def with_tables(readme: str, results: Path) -> str:
-    """Return the README with all its tables made anew from the files in a folder.
+def with_tables(page: str, results: Path) -> str:
+    """Return a page with all its tables made anew from the files in a folder.
 
     Raises `UserError` for a folder without these files, and for a table that is not known.
     """
     for name in (*FILES, ENVELOPE, *FILES_OF_SPEED):
         if not (results / name).is_file():
             raise UserError(f"results = {results}: it has no {name}; accepted: the project's")
-    for _, name in ANOTHER_TABLE.findall(readme):
+    for _, name in ANOTHER_TABLE.findall(page):
         if name not in TABLES:
             raise UserError(f"table = {name!r}: {accepted(list(TABLES))}")
 
     def made_anew(found: re.Match[str]) -> str:
         return found[1] + TABLES[found[2]](results) + "\n"
 
-    return ANOTHER_TABLE.sub(made_anew, readme)
+    return ANOTHER_TABLE.sub(made_anew, page)
 
 
 def envelope(results: Path) -> str:
@@ -77,4 +77,4 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
     "envelope": envelope,
     **TABLES_OF_SPEED,
 }
-"""By the name in the README's comment above a table: the function that makes it."""
+"""By the name in the comment above a table: the function that makes it."""

@@ -1,4 +1,4 @@
-"""The README's tables of accuracies and losses, made from the finished runs."""
+"""The documents' tables of accuracies and losses, made from the finished runs."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -158,7 +158,7 @@ def stock_rmsprop(results: Path) -> str:
                 )
             ),
             [
-                "on the ladder (`scripts/parity.py --preset article-2`)",
+                "on the ladder (`twin-cnn parity --preset article-2`)",
                 "the first step: a weight 0.003 off",
                 "all rungs hold",
             ],

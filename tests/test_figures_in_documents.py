@@ -1,10 +1,9 @@
-"""The figures in the README's sentences, and in one of the Makefile, are those of measured runs.
+"""The figures in the documents' sentences, and in one of the Makefile, are those of measured runs.
 
-`test_readme.py` holds the tables.
+`test_documents.py` holds the tables.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,14 @@ import numpy as np
 from measurements.accuracy import published
 from measurements.accuracy.analysis import analysis
 from measurements.accuracy.places import places
-from measurements.accuracy.readme_tables import interval
+from measurements.accuracy.page_tables import interval
 from measurements.accuracy.runs import read_runs
 from measurements.accuracy.splits import split_or_start
 from measurements.accuracy.verdicts import shown, verdicts
 from measurements.whole_run import read_distances
+from tests.documents import ROOT, TEXT
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-TEXT = " ".join((ROOT / "README.md").read_text().split())
 EARLIER = read_runs(RESULTS / "accuracy.jsonl")
 PLANNED = read_runs(RESULTS / "confirmatory.jsonl")
 VERDICTS = {each["name"]: each for each in verdicts(PLANNED)}
