@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from measurements.benchmark import BenchmarkResult
 from measurements.growth import UNIT, Growth, settings_of
@@ -69,6 +70,8 @@ def of_growth(rows: Sequence[Growth]) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel=setting)
         axes.set_xticks(values, [f"{value:,}" for value in values], minor=False)
         axes.minorticks_off()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
     figure.axes[0].set_ylabel(UNIT)
     figure.axes[0].legend()
     return figure

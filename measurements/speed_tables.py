@@ -9,7 +9,7 @@ from measurements.benchmark import Interval, ratio_text
 from measurements.markdown import table
 
 SPEED, LOAD, MLP = "benchmark.json", "benchmark_load.json", "mlp_study.csv"
-MANY_RUNS, GROWTH = "many_runs.csv", "cost_growth.csv"
+MANY_RUNS, GROWTH, PROFILE = "many_runs.csv", "cost_growth.csv", "step_profile.csv"
 
 _PEERS = {
     "keras": "Keras' `fit` on TensorFlow",
@@ -80,6 +80,14 @@ def mlp_epochs(results: Path) -> str:
     return table(["batch size", *(f"{size:,}" for size in sizes), "the article's"], rows)
 
 
+def step_profile(results: Path) -> str:
+    """Return where the time of a step goes."""
+    rows = [
+        [line["part"], f"{100 * float(line['share']):.0f} %"] for line in _lines(results / PROFILE)
+    ]
+    return table(["part of the step, float32, one thread", "of its time"], rows)
+
+
 def around(results: Path) -> str:
     """Return what the contestants take around the step: their start and their memory."""
     found = json.loads((results / SPEED).read_bytes())["contestants"]
@@ -147,6 +155,7 @@ def _interval(line: Mapping[str, str], median: str) -> Interval:
 
 TABLES_OF_SPEED: Mapping[str, Callable[[Path], str]] = {
     "speed": speed,
+    "step_profile": step_profile,
     "around": around,
     "load": load,
     "many_runs": many_runs,
@@ -154,5 +163,5 @@ TABLES_OF_SPEED: Mapping[str, Callable[[Path], str]] = {
     "mlp_epochs": mlp_epochs,
 }
 """By the name in the comment above a table: the function that makes it."""
-FILES_OF_SPEED = (SPEED, LOAD, MANY_RUNS, GROWTH, MLP)
+FILES_OF_SPEED = (SPEED, LOAD, MANY_RUNS, GROWTH, PROFILE, MLP)
 """The files that they are made from."""

@@ -3,6 +3,7 @@
 `test_documents.py` holds the tables.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -153,6 +154,17 @@ def test_what_two_machines_differ_by_is_measured() -> None:
     said = f"{len(pairs)} such runs on a CPU and again on a GPU, 95 % differed by at most"
     assert f"{said} {loss:.4f} and {accuracy:.4f}" in of_make
     assert f"{said} {loss:.4f} in the loss of epoch 1 and by {100 * accuracy:.2f} points" in TEXT
+
+
+def test_the_times_of_the_step_are_the_measured_ones() -> None:
+    busy = json.loads((RESULTS / "benchmark.json").read_bytes())
+    ours = busy["contestants"]["float32"]
+    share = ours["gflops"] / busy["matrix_product_peak_gflops"]["float32"]
+    quiet = json.loads((RESULTS / "benchmark_load.json").read_bytes())["contestants"][0]
+    assert (quiet["contestant"], quiet["busy"]) == ("float32", 0)
+    assert f"our float32 step took {ours['ms_a_step']:.0f} ms" in TEXT
+    assert f"it had taken {quiet['ms_a_step']:.0f} in the turns" in TEXT
+    assert f"reached {100 * share:.0f} % of the speed of a plain matrix product" in TEXT
 
 
 def test_the_losses_that_tell_the_momentum_are_the_measured_ones() -> None:
