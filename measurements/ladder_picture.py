@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from parity_ladder import Result, RungResult
 
 _GREEN, _RED = "#2e7d32", "#c62828"
-_WIDTH = 3.4
+_WIDTH = 4.2
 """Of a rung, in columns; each rung lies one column to the right of the one before."""
 
 
@@ -24,21 +24,31 @@ def of_ladder(result: Result) -> Figure:
         _rung(axes, place, rung)
     if failed:
         _cause(axes, failed[0], result, len(rungs))
-    axes.set(xlim=(-4.6, len(rungs) + _WIDTH), ylim=(-2.3, len(rungs) + 0.2))
+    axes.set(xlim=(-6.2, len(rungs) + _WIDTH + 1.4), ylim=(-2.3, len(rungs) + 0.2))
     axes.axis("off")
     return figure
 
 
 def _start(axes: Axes) -> None:
-    """Draw the state that both begin with, and the step of each."""
+    """Draw the state that both begin with, the step of each, and that they are compared."""
+    state, keras, port, compared = (-3.2, -1.6), (-4.7, 0.7), (-1.7, 0.7), (-3.2, 3.0)
     box = {"boxstyle": "round,pad=0.5", "edgecolor": "#455a64", "facecolor": "#eceff1"}
-    axes.text(-2.7, -1.5, "Keras' state:\nweights, optimizer", ha="center", va="center", bbox=box)
-    for text, height in (("one step by Keras", 1.6), ("one step by the port", 4.6)):
-        axes.text(-2.9, height, text, ha="center", va="center", bbox=box)
-        axes.annotate(
-            "", (-2.9, height - 0.6), (-2.8, -0.7), arrowprops={"arrowstyle": "->", "lw": 1.2}
-        )
-        axes.annotate("", (-0.1, 0.5), (-1.2, height), arrowprops={"arrowstyle": "->", "lw": 1.2})
+    for text, (x, y) in (
+        ("Keras' state: weights, optimizer", state),
+        ("one step\nby Keras", keras),
+        ("one step\nby the port", port),
+        ("compared, rung by rung", compared),
+    ):
+        axes.text(x, y, text, ha="center", va="center", bbox=box)
+    for (x, y), (end, top) in (
+        (state, keras), (state, port), (keras, compared), (port, compared),
+    ):  # fmt: skip
+        _arrow(axes, (x + (end - x) * 0.3, y + 0.65), (end + (x - end) * 0.15, top - 0.8))
+    _arrow(axes, (compared[0] + 1.9, compared[1]), (0.3, 0.95))
+
+
+def _arrow(axes: Axes, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.annotate("", end, begin, arrowprops={"arrowstyle": "->", "lw": 1.2})
 
 
 def _rung(axes: Axes, place: int, rung: RungResult) -> None:
@@ -71,7 +81,7 @@ def _cause(axes: Axes, place: int, result: Result, count: int) -> None:
     axes.annotate(
         text,
         xy=(place + 0.2, place + 0.9),
-        xytext=(-4.2, count - 0.3),
+        xytext=(-6.0, count - 0.3),
         color=_RED,
         va="top",
         fontsize=10,

@@ -13,7 +13,7 @@ from cnn_experiment.command_line import (
     parser_of,
 )
 
-PLANTED = "PyTorch's epsilon in Adam"
+FAULT = "PyTorch's epsilon in Adam"
 
 
 def arguments() -> argparse.Namespace:
@@ -30,10 +30,11 @@ def main() -> None:
         must_be_writable_picture(options.out, endings=(".png", ".svg", ".pdf"))
         from measurements.ladder_picture import of_ladder
         from measurements.ratio_pictures import picture
-        from tests.known_differences import all_planted  # loads the frameworks
+        from tests.known_differences.all_planted import PLANTED  # loads the frameworks
+        from tests.known_differences.planting import climbed
 
-        planted = next(each for each in all_planted.PLANTED if each.entry == PLANTED)
-        figure = of_ladder(all_planted.climbed(planted, faulty=True))
+        planted = next(each for each in PLANTED if each.entry == FAULT)
+        figure = of_ladder(climbed(planted, faulty=True))
         write_atomically(options.out, picture(figure, options.out.suffix))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from measurements.accuracy import published
 from measurements.accuracy.analysis import analysis
-from measurements.accuracy.places import places
 from measurements.accuracy.page_tables import interval
+from measurements.accuracy.places import places
 from measurements.accuracy.runs import read_runs
 from measurements.accuracy.splits import split_or_start
 from measurements.accuracy.verdicts import shown, verdicts
