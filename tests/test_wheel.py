@@ -46,10 +46,9 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cannot be found through it.
     """
     folder = tmp_path_factory.mktemp("fresh")
-    done([sys.executable, "-m", "venv", "--without-pip", folder], folder)
+    done([sys.executable, "-m", "venv", folder], folder)
     (packages,) = folder.glob("lib/python*/site-packages")
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet"]
-    done([*install, "--prefix", folder, wheel], folder)
+    done([folder / "bin" / "pip", "install", "--no-deps", "--no-index", wheel], folder)
     (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "bin"
 

@@ -90,16 +90,19 @@ PLANTED = [
 ]
 
 
+NO_NUMBER = "no number"
+
+
 def size_of(planted: Planted) -> dict[str, str]:
     """Climb with the mistake; return the rung that fails first and the largest difference there.
 
     It is relative, with two digits: the largest difference over the largest magnitude of Keras'
-    array. "no number" stands for arrays of another shape and for values that are not finite.
+    array; `NO_NUMBER` where the arrays have other shapes or a value is not finite.
     """
     rungs = climbed(planted, faulty=True).rungs
     worst = next(rung for rung in rungs if rung.passed is False)
     return {
         "known difference": planted.entry,
         "rung": worst.rung,
-        "relative": "no number" if worst.worst is None else f"{worst.worst:.1e}",
+        "relative": NO_NUMBER if worst.worst is None else f"{worst.worst:.1e}",
     }

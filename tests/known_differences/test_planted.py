@@ -1,20 +1,39 @@
 """Every entry of the catalogue is named where it is planted, and never where it is not."""
 
+import csv
 from typing import Any
 
 import pytest
 
 from parity_ladder.known_differences import CATALOGUE
-from tests.known_differences.all_planted import PLANTED
+from tests.documents import ROOT
+from tests.known_differences.all_planted import NO_NUMBER, PLANTED
 from tests.known_differences.planting import Planted, climbed
 
+with (ROOT / "results" / "known_differences.csv").open(newline="") as file:
+    SIZES = list(csv.DictReader(file))
+ROUNDING = 0.051  # the file has two digits
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.entry)
-def test_a_planted_difference_is_found_by_name_and_rung(planted: Planted) -> None:
+
+@pytest.mark.parametrize(
+    ("planted", "size"),
+    zip(PLANTED, SIZES, strict=True),
+    ids=lambda each: each.entry if isinstance(each, Planted) else "",
+)
+def test_a_planted_difference_is_found_by_name_rung_and_size(
+    planted: Planted, size: dict[str, str]
+) -> None:
     result = climbed(planted, faulty=True)
     failed = [rung.rung for rung in result.rungs if rung.passed is False]
     assert failed == [CATALOGUE[planted.entry].rung], str(result)
     assert [cause.name for cause in result.causes] == [planted.entry], str(result)
+
+    assert (size["known difference"], size["rung"]) == (planted.entry, failed[0])
+    (worst,) = (rung.worst for rung in result.rungs if rung.passed is False)
+    if worst is None:
+        assert size["relative"] == NO_NUMBER
+    else:
+        assert worst == pytest.approx(float(size["relative"]), rel=ROUNDING)
 
 
 def sound() -> list[Any]:
