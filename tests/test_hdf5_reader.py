@@ -130,7 +130,7 @@ HOSTILE: dict[Callable[[h5py.File, Path], None], str] = {
     long_json: "model_config: accepted: JSON text of at most",
     json_array: r"model_config has shape \(2,\); accepted: one JSON text",
     no_text: "it is not an HDF5 file, or it is damaged",
-    other_contents: "it holds neither a model_config nor layers; accepted: what today's Keras",
+    other_contents: "it holds neither a model_config nor layers; accepted: what Keras",
 }
 
 

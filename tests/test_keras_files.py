@@ -179,7 +179,9 @@ CONFIGURATIONS: dict[str, Change] = {
     "layers are named .*; accepted: a different name for each": with_setting(7, name="zebra"),
     "the model does not begin with an InputLayer": with_layers(slice(1, None)),
     "the model ends, there is nothing in the place of Dense": with_layers(slice(7)),
-    "the model is a Functional; accepted: a Sequential": with_model(class_name="Functional"),
+    "the model is a Mine; accepted: a Sequential, or a Functional that": with_model(
+        class_name="Mine"
+    ),
     "configuration: layers = 3: input should be a valid list": with_model(config={"layers": 3}),
 }
 
@@ -204,7 +206,7 @@ def test_another_network_than_the_experiments_is_refused(saved: Saved) -> None:
 def test_a_damaged_archive_is_read_or_refused(
     saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keras_files, "read_hdf5", lambda _: (None, {}))
+    monkeypatch.setattr(keras_files, "read_hdf5", lambda _: ({}, {}))
     content = (saved.folder / "cnn.keras").read_bytes()
     numbers = np.random.default_rng(0)
     for _ in range(300):

@@ -102,5 +102,5 @@ def test_paths_of_keras_files_may_be_text(tmp_path: Path, monkeypatch: pytest.Mo
     model.save("model.keras")
     model.save_weights("model.weights.h5")
     assert read_keras_archive("model.keras")[0] == EXPERIMENT.network
-    _, arrays = read_keras_hdf5("model.weights.h5", EXPERIMENT.network)
+    arrays = read_keras_hdf5("model.weights.h5", EXPERIMENT.network).weights
     assert arrays.keys() == EXPERIMENT.network.variable_shapes().keys()

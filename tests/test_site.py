@@ -36,7 +36,7 @@ class Anchors(HTMLParser):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "DISABLE_MKDOCS_2_WARNING": "true"}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(
         build, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

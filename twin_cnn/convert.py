@@ -7,8 +7,10 @@
 IN is recognised by its content: our checkpoint or weights.safetensors, a PyTorch state_dict as
 safetensors, or Keras' cnn.h5 (the whole model), cnn.keras or cnn.weights.h5. If it holds weights
 alone, give the network with --preset or --experiment. If it describes its network, the two must be
-the same. A new checkpoint is at iteration 0; `twin-cnn train --resume` trains from it. The dtype is
-kept.
+the same. A new checkpoint is at iteration 0; `twin-cnn train --resume` trains from it. It has the
+Keras model's regularizer, optimizer and schedule if an experiment can have them; what is not taken
+is named. The dtype is kept. For the state_dict of your own module, --names is a JSON file with our
+names by yours: {"features.0.weight": "conv2d_1/kernel", ...}.
 """
 
 import argparse
@@ -21,7 +23,12 @@ from cnn_experiment.command_line import (
     experiment_of,
     parser_of,
 )
-from cnn_experiment.formats.conversion import KERAS_ENDING, convert, kind_of_target
+from cnn_experiment.formats.conversion import (
+    KERAS_ENDING,
+    convert,
+    kind_of_target,
+    read_names,
+)
 from cnn_experiment.formats.weight_files import KINDS
 
 
@@ -34,6 +41,9 @@ def arguments() -> argparse.Namespace:
         "--to", choices=KINDS, help=f"the kind of OUT; default keras if it ends in {KERAS_ENDING}"
     )
     add_experiment_options(parser, None)
+    parser.add_argument(
+        "--names", type=Path, metavar="FILE", help="JSON: our name for each of your module's"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     return parser.parse_args()
 
@@ -46,7 +56,8 @@ def main() -> None:
             kind = kind_of_target(options.target, options.to, overwrite=options.overwrite)
             is_given = options.experiment is not None or options.preset is not None
             experiment = experiment_of(options) if is_given else None
-            print(convert(options.source, options.target, kind, experiment))
+            names = None if options.names is None else read_names(options.names)
+            print(convert(options.source, options.target, kind, experiment, names))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

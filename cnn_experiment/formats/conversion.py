@@ -1,16 +1,21 @@
 """Convert a model file of one kind to another kind, and check where it may be written."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.errors import UserError
-from cnn_experiment.formats.weight_files import SETTINGS_OF, read_weights, weights_as
+from cnn_experiment.formats.keras_training import Training
+from cnn_experiment.formats.weight_files import SETTINGS_OF, read_model_file, weights_as
 from cnn_experiment.runs.run_folder import RunFolder
 from cnn_experiment.settings.experiment import Experiment
 from cnn_experiment.settings.presets import preset
 
 KERAS_ENDING = ".weights.h5"
 """Keras loads weights only from a file whose name ends with this."""
+_LONGEST_NAMES = 2**20
 
 
 def kind_of_target(target: Path | str, kind: str | None, *, overwrite: bool = False) -> str:
@@ -45,20 +50,66 @@ def kind_of_target(target: Path | str, kind: str | None, *, overwrite: bool = Fa
     return wanted
 
 
+def read_names(file: Path | str) -> dict[str, str]:
+    """Return the neutral names by the names in a `state_dict`, from a JSON object in a file.
+
+    Raises `UserError` for another content. A name that is there twice counts as its last one.
+    """
+    file = Path(file)
+    with file.open("rb") as opened:
+        text = opened.read(_LONGEST_NAMES)
+    try:
+        return TypeAdapter(dict[str, str]).validate_json(text)
+    except ValidationError as error:
+        raise UserError(
+            f'names = {file}: accepted: a JSON object such as {{"features.0.weight":'
+            ' "conv2d_1/kernel"}'
+        ) from error
+
+
 def convert(
-    source: Path | str, target: Path | str, kind: str, experiment: Experiment | None = None
+    source: Path | str,
+    target: Path | str,
+    kind: str,
+    experiment: Experiment | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Read and check all of `source`, then write `target`; return a message about the result.
 
-    As in `read_weights`, `experiment` is needed if the source holds only weights.
+    As in `read_model_file`, `experiment` is needed if the source holds only weights, and `names`
+    are for the `state_dict` of another module, as source or as target.
     """
     target = Path(target)
-    own, weights = read_weights(source, experiment)
-    write_atomically(target, weights_as(kind, own, weights))
+    own, weights, training = read_model_file(source, experiment, names)
+    write_atomically(target, weights_as(kind, own, weights, names))
     count = sum(array.size for array in weights.values())
-    message = f"wrote {target}: {kind}, {count:,} parameters in {own.dtype}"
-    if kind != "checkpoint":
-        return message
-    settings = preset(SETTINGS_OF).with_changes(network=own.network, dtype=own.dtype)
-    whose = f"{SETTINGS_OF}'s" if own == settings else "its experiment's"
-    return f"{message}\nit begins at iteration 0, to be trained with {whose} settings"
+    message = [f"wrote {target}: {kind}, {count:,} parameters in {own.dtype}"]
+    is_used = kind == "checkpoint" and experiment is None
+    if kind == "checkpoint":
+        settings = preset(SETTINGS_OF).with_changes(network=own.network, dtype=own.dtype)
+        whose = f"{SETTINGS_OF}'s" if own == settings else "its experiment's"
+        if is_used and training is not None and training.taken:
+            whose = f"the file's or, where it has none, {SETTINGS_OF}'s"
+        message.append(f"it begins at iteration 0, to be trained with {whose} settings")
+    if training is not None:
+        message += _told(training, is_used=is_used)
+    return "\n".join(message)
+
+
+def _told(training: Training, *, is_used: bool) -> list[str]:
+    """Return lines that say what of a Keras model's training is taken, and what is not."""
+    lines = []
+    if training.taken:
+        does = "taken" if is_used else "not taken"
+        lines = [
+            f"{does} from the file: {name} {_in_words(value)}"
+            for name, value in training.taken.items()
+        ]
+    return [*lines, *(f"not taken from the file: {note}" for note in training.left)]
+
+
+def _in_words(value: BaseModel) -> str:
+    """Return `rmsprop, rho 0.9, momentum 0.0` and so on."""
+    fields = dict(value)
+    kind = fields.pop("kind")
+    return ", ".join([kind, *(f"{name} {each}" for name, each in fields.items())])

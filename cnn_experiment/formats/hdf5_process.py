@@ -30,10 +30,10 @@ _SECONDS = 20.0
 _BYTES_A_SECOND = 10e6
 
 
-def read_hdf5(path: Path | str) -> tuple[str | None, dict[str, NDArray[Any]]]:
-    """Return the attribute `model_config`, and the arrays below `layers` and `model_weights`.
+def read_hdf5(path: Path | str) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """Return the attributes and the arrays of a file, as `hdf5_reader` gives them.
 
-    The arrays are float32 or float64, by their paths in the file. Raises `UserError` if the child
+    The arrays are float32 or float64, by their paths. Raises `UserError` if the child
     process refuses the file, crashes or takes too long, and if h5py is not installed.
     """
     must_have_h5py()
@@ -69,14 +69,14 @@ def must_have_h5py() -> None:
         raise UserError("HDF5 files need h5py, which is not installed here; pip install '.[hdf5]'")
 
 
-def _unpacked(content: bytes) -> tuple[str | None, dict[str, NDArray[Any]]]:
+def _unpacked(content: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     try:
         length = int.from_bytes(content[:8], "little")
         arrays = load(content)
         metadata = from_json(content[8 : 8 + length]).get("__metadata__") or {}
     except (SafetensorError, ValueError) as error:
         raise UserError(f"reading it as HDF5 gave no arrays ({error})") from error
-    return metadata.get("model_config"), arrays
+    return metadata, arrays
 
 
 def _way_to_end(code: int) -> str:

@@ -3,14 +3,17 @@
     python -P hdf5_reader.py FILE
 
 It writes to stdout, which is a pipe, in safetensors format: the float arrays below `layers` and
-`model_weights`, named by their paths, and the attribute `model_config` as metadata. If it refuses
-the file, it writes one sentence to stderr and ends with status 3.
+`model_weights`, named by their paths, and the attributes `model_config` and `training_config` as
+metadata. A file of Keras 2's `save_weights` has a group for each layer, and the attribute
+`layer_names`: its arrays then begin with `layer_weights`, and the names are metadata, as JSON. If
+it refuses the file, it writes one sentence to stderr and ends with status 3.
 
 A file can make the HDF5 library crash, hang or use up all memory. So the library runs only in this
 process, which has limits, and never in the parent process (`hdf5_process`). This module imports
 nothing else from its package, because that import would take longer than reading the file.
 """
 
+import json
 import sys
 from math import prod
 from pathlib import Path
@@ -23,6 +26,7 @@ from safetensors.numpy import save
 
 REFUSED = 3
 PARTS = ("layers", "model_weights")
+LAYERS_OF_KERAS_2 = "layer_weights"
 _MOST_OBJECTS = 10_000
 _DEEPEST = 8
 _MOST_AXES = 4
@@ -45,13 +49,23 @@ def read(path: str) -> bytes:
         for part in PARTS:
             if file.id.links.exists(part.encode()):  # checks the name, follows no link
                 walk.into(file, part, part, arrays)
-        config = _config(file)
-    if not arrays and config is None:
+        attributes = {
+            name: text
+            for name in ("model_config", "training_config")
+            if (text := _text(file, name)) is not None
+        }
+        if not arrays and not attributes:
+            names = _layer_names(file)
+            for name in names:
+                if file.id.links.exists(name.encode()):
+                    walk.into(file, name, f"{LAYERS_OF_KERAS_2}/{name}", arrays)
+            attributes = {"layer_names": json.dumps(names)} if names else {}
+    if not arrays and "model_config" not in attributes:
         raise RefusedError(
-            "it holds neither a model_config nor layers; accepted: what today's Keras writes by"
+            "it holds neither a model_config nor layers; accepted: what Keras writes by"
             " save('x.h5') or save_weights('x.weights.h5')"
         )
-    return save(arrays, {} if config is None else {"model_config": config})
+    return save(arrays, attributes)
 
 
 class _Walk:
@@ -124,21 +138,34 @@ class _Walk:
             )
 
 
-def _config(file: h5py.File) -> str | None:
-    """Return the model's configuration as JSON text, or None if the file has none."""
-    if "model_config" not in file.attrs:
+def _text(file: h5py.File, name: str) -> str | None:
+    """Return an attribute that is JSON text, or None if the file has none of this name."""
+    if name not in file.attrs:
         return None
-    attribute = h5py.h5a.open(file.id, b"model_config")
+    attribute = h5py.h5a.open(file.id, name.encode())
     if attribute.shape != () or attribute.get_storage_size() > _LONGEST_CONFIG:
-        raise RefusedError(f"model_config has shape {attribute.shape}; accepted: one JSON text")
-    text = file.attrs["model_config"]
+        raise RefusedError(f"{name} has shape {attribute.shape}; accepted: one JSON text")
+    text = file.attrs[name]
     if isinstance(text, bytes):
         text = text.decode()
     if not isinstance(text, str) or len(text) > _LONGEST_CONFIG:
-        raise RefusedError(
-            f"model_config: accepted: JSON text of at most {_LONGEST_CONFIG} characters"
-        )
+        raise RefusedError(f"{name}: accepted: JSON text of at most {_LONGEST_CONFIG} characters")
     return text
+
+
+def _layer_names(file: h5py.File) -> list[str]:
+    """Return the names of the layers in a file of Keras 2's `save_weights`; none in another."""
+    if "layer_names" not in file.attrs:
+        return []
+    attribute = h5py.h5a.open(file.id, b"layer_names")
+    if len(attribute.shape) != 1 or attribute.get_storage_size() > _LONGEST_CONFIG:
+        raise RefusedError(f"layer_names has shape {attribute.shape}; accepted: a list of names")
+    names = [
+        name.decode() if isinstance(name, bytes) else name for name in file.attrs["layer_names"]
+    ]
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise RefusedError("layer_names: accepted: texts, each once")
+    return names
 
 
 def _limit_this_process(file_size: int) -> None:

@@ -1,17 +1,21 @@
 """Make a `Network` from the JSON of a saved Keras model, without building the model.
 
-The model must be a `Sequential` whose layers and settings `Network` can express: see `keras_layer`.
+The model must be a `Sequential`, or a Functional model that is the same as one (`keras_graph`),
+whose layers and settings `Network` can express (`keras_layer`). See `keras_training` for what is
+taken of its training.
 """
 
 import json
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from cnn_experiment.errors import UserError, one_sentence, shortened
+from cnn_experiment.formats.keras_graph import must_be_a_chain
 from cnn_experiment.formats.keras_layer import KerasLayer, with_article
+from cnn_experiment.formats.keras_training import Training, training_of
 from cnn_experiment.settings.network import Convolution, Hidden, Network, Output
 
 _ACTIVATIONS = {
@@ -20,22 +24,43 @@ _ACTIVATIONS = {
 }
 
 
+class Description(NamedTuple):
+    """What a file says of a model besides its weights."""
+
+    network: Network
+    names: list[str]
+    """The names in the file of the layers with weights, in order."""
+    training: Training
+
+
 class _Model(BaseModel):
     class_name: str
     config: dict[str, Any]
+    compile_config: dict[str, Any] | None = None
+    """What `compile` was given, in a `.keras` archive."""
 
 
 class _Layers(BaseModel):
     layers: list[KerasLayer]
 
 
-def read_config(text: str | bytes) -> tuple[Network, list[str]]:
-    """Return the network, and the names in the file of its layers with weights, in order.
+class _Compiled(BaseModel):
+    optimizer_config: dict[str, Any]
+    loss: Any = None
+
+
+def read_config(text: str | bytes, compiled: str | None = None) -> Description:
+    """Return the description of a saved model; `compiled` is an HDF5 file's `training_config`.
 
     The file does not hold `Output.crossentropy_of`, which gets its default. Raises `UserError` for
     a model that `Network` cannot express; the message names the layer, the setting and its value.
     """
-    layers = _sequential_layers(text)
+    try:
+        model = _Model.model_validate_json(text)
+        training = None if compiled is None else _Compiled.model_validate_json(compiled)
+    except ValidationError as error:
+        raise _refusal(error, _Model) from error
+    layers = _layers_in_order(model)
     for layer in layers:
         layer.must_be_accepted()
     for layer in layers:
@@ -48,20 +73,30 @@ def read_config(text: str | bytes) -> tuple[Network, list[str]]:
     names = [layer.config.get("name") for layer in rest if layer.class_name in ("Conv2D", "Dense")]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise UserError(f"layers are named {shortened(names)}; accepted: a different name for each")
-    return _network(layers[0], rest), [str(name) for name in names]
+    settings = model.compile_config if training is None else training.model_dump()
+    return Description(
+        _network(layers[0], rest), [str(name) for name in names], training_of(rest, settings)
+    )
 
 
-def _sequential_layers(text: str | bytes) -> list[KerasLayer]:
-    try:
-        model = _Model.model_validate_json(text)
-        if model.class_name != "Sequential":
-            class_name = with_article(shortened(model.class_name, quoted=False))
-            raise UserError(f"the model is {class_name}; accepted: a Sequential")
-        return _Layers.model_validate(model.config).layers
-    except ValidationError as error:
+def _layers_in_order(model: _Model) -> list[KerasLayer]:
+    if model.class_name not in ("Sequential", "Functional", "Model"):
+        class_name = with_article(shortened(model.class_name, quoted=False))
         raise UserError(
-            f"the model's configuration: {one_sentence(error, _Model, 'a config.json of Keras')}"
-        ) from error
+            f"the model is {class_name}; accepted: a Sequential, or a Functional that is a chain"
+        )
+    try:
+        layers = _Layers.model_validate(model.config).layers
+    except ValidationError as error:
+        raise _refusal(error, _Model) from error
+    if model.class_name != "Sequential":
+        must_be_a_chain(layers, model.config)
+    return layers
+
+
+def _refusal(error: ValidationError, model: type[BaseModel]) -> UserError:
+    reason = one_sentence(error, model, "a config.json of Keras")
+    return UserError(f"the model's configuration: {reason}")
 
 
 def _merge_activations(layers: Sequence[KerasLayer]) -> list[KerasLayer]:

@@ -1,16 +1,18 @@
-"""Read Keras' three formats of model files without Keras and without running code from them.
+"""Read Keras' formats of model files without Keras and without running code from them.
 
 - `cnn.h5`: the whole model in HDF5, from `model.save('cnn.h5')`;
 - `cnn.keras`: a zip file with JSON and HDF5, from `model.save('cnn.keras')`;
 - `cnn.weights.h5`: only weights, from `model.save_weights('cnn.weights.h5')`. This format can also
-  be written.
+  be written;
+- only weights as Keras 2 wrote them, from `model.save_weights('cnn.h5')`.
 
 Sources: keras/src/legacy/saving/legacy_h5_format.py and keras/src/saving/saving_lib.py.
 """
 
 import io
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -18,37 +20,59 @@ from cnn_experiment.errors import UserError, shortened
 from cnn_experiment.formats import keras_archive
 from cnn_experiment.formats.hdf5_process import must_have_h5py, read_hdf5
 from cnn_experiment.formats.keras_config import read_config
+from cnn_experiment.formats.keras_training import Training
 from cnn_experiment.settings.network import Network
 from cnn_experiment.variables import Variables
 
 Arrays = dict[str, NDArray[Any]]
+_LAYERS_OF_KERAS_2 = "layer_weights"  # so `hdf5_reader` names them
 
 
-def read_keras_archive(path: Path | str) -> tuple[Network, Arrays]:
-    """Return network and weights of a `.keras` file; raises `UserError` if it cannot be used.
+class KerasFile(NamedTuple):
+    """What a file of Keras holds; network and training are None in a file of weights alone."""
+
+    network: Network | None
+    weights: Arrays
+    training: Training | None = None
+
+
+def read_keras_archive(path: Path | str) -> KerasFile:
+    """Return the content of a `.keras` file; raises `UserError` if it cannot be used.
 
     A weight has its neutral name if it is at the path of a layer of the network, otherwise that
     path. Here and below the caller checks that all weights are there.
     """
     with keras_archive.opened(path) as (config, weights):
-        network, _ = read_config(config)
+        network, _, training = read_config(config)
         _, arrays = read_hdf5(weights)
-    return network, _renamed(arrays, _names_by_path(network))
+    return KerasFile(network, _renamed(arrays, _names_by_path(network)), training)
 
 
-def read_keras_hdf5(path: Path | str, network: Network | None) -> tuple[Network | None, Arrays]:
-    """Return network and weights of an HDF5 file that Keras wrote.
+def read_keras_hdf5(path: Path | str, network: Network | None) -> KerasFile:
+    """Return the content of an HDF5 file that Keras wrote.
 
-    If the file holds only weights, `network` is needed to name them, and the returned network is
-    None. Raises `UserError` if the file cannot be used.
+    If the file holds only weights, `network` is needed to name them. Raises `UserError` if the file
+    cannot be used.
     """
-    config, arrays = read_hdf5(path)
-    if config is not None:
-        own, names = read_config(config)
-        return own, _of_whole_model(arrays, own, names)
+    attributes, arrays = read_hdf5(path)
+    if "model_config" in attributes:
+        own, names, training = read_config(
+            attributes["model_config"], attributes.get("training_config")
+        )
+        return KerasFile(own, _of_named_layers(arrays, own, names, "model_weights"), training)
     if network is None:
         raise UserError("it holds only weights; accepted: together with an experiment")
-    return None, _renamed(arrays, _names_by_path(network))
+    if "layer_names" not in attributes:
+        return KerasFile(None, _renamed(arrays, _names_by_path(network)))
+
+    with_weights = {path.split("/")[1] for path in arrays}
+    names = [name for name in json.loads(attributes["layer_names"]) if name in with_weights]
+    wanted = sum(bool(layer.kernel_shape) for layer in network.layers())
+    if len(names) != wanted:
+        raise UserError(
+            f"it has {len(names)} layers with weights, {shortened(names)}; accepted: {wanted}"
+        )
+    return KerasFile(None, _of_named_layers(arrays, network, names, _LAYERS_OF_KERAS_2))
 
 
 def keras_weights_file(weights: Variables) -> bytes:
@@ -89,17 +113,17 @@ def _renamed(arrays: Arrays, names_by_path: dict[str, str]) -> Arrays:
     return {names_by_path.get(path, path): array for path, array in arrays.items()}
 
 
-def _of_whole_model(arrays: Arrays, network: Network, names: list[str]) -> Arrays:
-    """Return the weights of a whole model under their neutral names.
+def _of_named_layers(arrays: Arrays, network: Network, names: list[str], part: str) -> Arrays:
+    """Return the weights in a part of a file under their neutral names.
 
-    The paths are `model_weights/NAME/.../kernel`, or `kernel:0` from Keras 2. `names` are the names
-    in the file of the layers with weights, in order.
+    The paths are `PART/NAME/.../kernel`, or `kernel:0` from Keras 2. `names` are the names in the
+    file of the layers with weights, in order.
     """
     layers = [layer.name for layer in network.layers() if layer.kernel_shape]
     names_by_path = {}
     for layer, name in zip(layers, names, strict=True):
         for variable in ("kernel", "bias"):
-            group = f"model_weights/{name}/"
+            group = f"{part}/{name}/"
             paths = [
                 path
                 for path in arrays

@@ -53,6 +53,8 @@ class KerasLayer(BaseModel):
     module: str | None = None
     registered_name: str | None = None
     config: dict[str, Any]
+    inbound_nodes: list[Any] = []
+    """Where its inputs come from; in a Functional model alone."""
 
     @property
     def title(self) -> str:

@@ -4,9 +4,9 @@ The kind is recognised by the content; no code in a file is run. Only weights ar
 optimizer's state and the position in a run are lost.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,12 @@ from cnn_experiment.errors import UserError, shortened
 from cnn_experiment.formats import keras_archive
 from cnn_experiment.formats.keras_files import (
     Arrays,
+    KerasFile,
     keras_weights_file,
     read_keras_archive,
     read_keras_hdf5,
 )
+from cnn_experiment.formats.keras_training import Training
 from cnn_experiment.formats.torch_layout import to_neutral_layout, to_torch_layout, torch_name
 from cnn_experiment.runs.checkpoint import Checkpoint, read_checkpoint
 from cnn_experiment.safetensors_file import read_arrays, read_index
@@ -37,42 +39,68 @@ _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ONLY_WEIGHTS = "it holds only weights; accepted: together with an experiment"
 
 
+class ModelFile(NamedTuple):
+    """What a model file holds."""
+
+    experiment: Experiment
+    weights: dict[str, NDArray[Any]]
+    training: Training | None = None
+    """What a file of a Keras model says of its training; see `keras_training`."""
+
+
 def read_weights(
     path: Path | str, experiment: Experiment | None = None
 ) -> tuple[Experiment, dict[str, NDArray[Any]]]:
-    """Return the experiment to which a model file belongs, and the weights in the file.
+    """Return the experiment to which a model file belongs, and the weights in it.
+
+    See `read_model_file`, which also tells what else is in the file.
+    """
+    return read_model_file(path, experiment)[:2]
+
+
+def read_model_file(
+    path: Path | str,
+    experiment: Experiment | None = None,
+    names: Mapping[str, str] | None = None,
+) -> ModelFile:
+    """Return the experiment to which a model file belongs, the weights, and what else it says.
 
     The file is one of: a checkpoint or a `weights.safetensors` of a run, the `state_dict` of a
-    `torch_cnn` model as safetensors, Keras' `.keras`, `.h5` (whole model) or `.weights.h5`. The
-    weights have neutral names (`conv2d_1/kernel`) and Keras' layout: kernels
-    (height, width, in, out) or (in, out), biases (out,). They are float32 or float64 as in the
-    file; the returned experiment has that dtype.
+    `torch_cnn` model as safetensors, Keras' `.keras`, `.h5` (whole model, or weights as Keras 2
+    wrote them) or `.weights.h5`. `names` are for a `state_dict` of another module: the neutral name
+    of each of its arrays. The weights have neutral names (`conv2d_1/kernel`) and Keras' layout:
+    kernels (height, width, in, out) or (in, out), biases (out,). They are float32 or float64 as in
+    the file; the returned experiment has that dtype.
 
     If the file describes its network, it must be the network of `experiment`. If `experiment` is
-    None, a checkpoint gives its own experiment, and a Keras model is given the training settings of
-    the preset `article-2`; a file with only weights is refused.
+    None, a checkpoint gives its own experiment; a Keras model gives its training settings as far as
+    an experiment can have them, and gets the others from the preset `article-2`; a file with only
+    weights is refused.
 
     Raises `UserError`, in one sentence, for every file that cannot be used.
     """
     path = Path(path)
     try:
         _must_be_a_file(path)
-        experiment, weights = _read(path, experiment)
+        experiment, weights, training = _read(path, experiment, names)
         experiment = experiment.with_changes(dtype=_dtype(weights))
         _must_be_named(weights, experiment.network.variable_shapes())
         must_match(weights, _placeholders(experiment))
         must_be_finite(weights)
     except UserError as error:
         raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    return experiment, weights
+    return ModelFile(experiment, weights, training)
 
 
-def weights_as(kind: str, experiment: Experiment, weights: Variables) -> bytes:
+def weights_as(
+    kind: str, experiment: Experiment, weights: Variables, names: Mapping[str, str] | None = None
+) -> bytes:
     """Return the content of a file of this kind; `weights` are in the neutral form.
 
     `checkpoint`: iteration 0 of the experiment, with the initial optimizer state. `torch`: a
-    `state_dict` of `torch_cnn.build_model` as safetensors. `keras`: a `.weights.h5`. Raises
-    `UserError` for another kind, and if the weights do not fit the experiment's network.
+    `state_dict` of `torch_cnn.build_model` as safetensors, or with `names` that of a module whose
+    arrays have these neutral names. `keras`: a `.weights.h5`. Raises `UserError` for another kind,
+    and if the weights do not fit the experiment's network.
     """
     must_match(weights, _placeholders(experiment))
     must_be_finite(weights)
@@ -81,12 +109,11 @@ def weights_as(kind: str, experiment: Experiment, weights: Variables) -> bytes:
             state = experiment.initial_optimizer_state()
             return Checkpoint(experiment, weights, state).to_bytes()
         case "torch":
-            return save(
-                {
-                    torch_name(name): np.ascontiguousarray(to_torch_layout(array))
-                    for name, array in weights.items()
-                }
-            )
+            arrays = {
+                theirs: np.ascontiguousarray(to_torch_layout(weights[name]))
+                for theirs, name in _neutral_names(experiment, names).items()
+            }
+            return save(arrays)
         case "keras":
             return keras_weights_file(weights)
     raise UserError(f"to = {kind!r}: {accepted(KINDS)}")
@@ -99,22 +126,28 @@ def _must_be_a_file(path: Path) -> None:
         raise UserError(f"it has {path.stat().st_size} bytes; accepted: at most {_LARGEST}")
 
 
-def _read(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
+def _read(path: Path, experiment: Experiment | None, names: Mapping[str, str] | None) -> ModelFile:
     with path.open("rb") as file:
         beginning = file.read(9)
 
     if beginning.startswith(keras_archive.MAGIC):
-        network, weights = read_keras_archive(path)
-        return _experiment_of(network, experiment), weights
+        return _of_keras(read_keras_archive(path), experiment)
     if beginning.startswith(_HDF5_MAGIC):
-        own, weights = read_keras_hdf5(path, experiment.network if experiment else None)
-        return _experiment_of(own, experiment), weights
+        network = experiment.network if experiment else None
+        return _of_keras(read_keras_hdf5(path, network), experiment)
     # Safetensors: the header's length in 8 bytes, then the header, which is a JSON object.
     if beginning.endswith(b"{") and len(beginning) == 9:
-        return _read_safetensors(path, experiment)
+        return ModelFile(*_read_safetensors(path, experiment, names))
     raise UserError(
         f"it begins with {shortened(beginning)}; accepted: safetensors, HDF5 or a .keras archive"
     )
+
+
+def _of_keras(file: KerasFile, given: Experiment | None) -> ModelFile:
+    experiment = _experiment_of(file.network, given)
+    if given is None and file.training is not None:
+        experiment = experiment.with_changes(**file.training.taken)
+    return ModelFile(experiment, file.weights, file.training)
 
 
 def _experiment_of(network: Network | None, experiment: Experiment | None) -> Experiment:
@@ -145,7 +178,9 @@ def _short(value: object) -> str:
     return shortened(value, limit=200)
 
 
-def _read_safetensors(path: Path, experiment: Experiment | None) -> tuple[Experiment, Arrays]:
+def _read_safetensors(
+    path: Path, experiment: Experiment | None, names: Mapping[str, str] | None
+) -> tuple[Experiment, Arrays]:
     metadata, index = read_index(path)
     if "twin_cnn" in metadata:
         checkpoint = read_checkpoint(path)
@@ -159,13 +194,30 @@ def _read_safetensors(path: Path, experiment: Experiment | None) -> tuple[Experi
         if dtype not in ("float32", "float64"):
             raise UserError(f"{shortened(name)} is of dtype {dtype}; accepted: float32, float64")
     arrays = read_arrays(path)
-    if any("/" in name for name in arrays):
+    if names is None and any("/" in name for name in arrays):
         return experiment, arrays
-    return experiment, _from_torch(arrays, experiment)
+    return experiment, _from_torch(arrays, experiment, _neutral_names(experiment, names))
 
 
-def _from_torch(state_dict: Variables, experiment: Experiment) -> Arrays:
-    neutral = {torch_name(name): name for name in experiment.network.variable_shapes()}
+def _neutral_names(experiment: Experiment, names: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return the neutral name of each array of a `state_dict`, `torch_cnn`'s if none are given."""
+    variables = experiment.network.variable_shapes()
+    if names is None:
+        return {torch_name(name): name for name in variables}
+    given = list(names.values())
+    doubled = [name for name in given if given.count(name) > 1]
+    if doubled:
+        raise UserError(f"names: {shortened(doubled[0])} is there twice; accepted: each once")
+    try:
+        _must_be_named(given, variables)
+    except UserError as error:
+        raise UserError(f"names: {error}") from error
+    return names
+
+
+def _from_torch(
+    state_dict: Variables, experiment: Experiment, neutral: Mapping[str, str]
+) -> Arrays:
     _must_be_named(state_dict, neutral)
     for name, array in state_dict.items():
         wanted = len(experiment.network.variable_shapes()[neutral[name]])
