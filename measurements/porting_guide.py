@@ -50,7 +50,13 @@ def read_sizes(file: Path) -> dict[str, str]:
     sizes: dict[str, list[str]] = {}
     with file.open(newline="") as opened:
         for line in csv.DictReader(opened):
-            sizes.setdefault(line["known difference"], []).append(line["relative"])
+            size = line["relative"]
+            text = (
+                f"{float(size):.2g}"
+                if size[0].isdigit()
+                else f"{size}: shapes differ, or a value is not finite"
+            )
+            sizes.setdefault(line["known difference"], []).append(text)
     return {name: "; ".join(each) for name, each in sizes.items()}
 
 

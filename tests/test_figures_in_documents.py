@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from measurements.accuracy import published
 from measurements.accuracy.analysis import analysis
@@ -68,10 +69,12 @@ def of_the_addendum_s_losses() -> list[str]:
     loss = verdict["difference"]
     earlier = comparisons(EARLIER, "article-3-addendum")[0]
     ahead, lower = earlier["difference"], earlier["val_loss_difference"]
+    error = lower["deviation"] / lower["size"] ** 0.5
+    p = 2 * stats.t.sf(abs(lower["mean"]) / error, lower["size"] - 1)
     return [
         f"In {ahead['size']} earlier pairs",
         f"{interval(ahead)[:-1]}; p {earlier['differs_p']:.2f})",
-        f"by {-lower['mean']:.4f} ({-lower['high']:.4f} to {-lower['low']:.4f};",
+        f"by {-lower['mean']:.4f} ({-lower['high']:.4f} to {-lower['low']:.4f}; p {p:.3f})",
         f"differ by {loss['mean']:+.4f} ({loss['low']:+.4f} to {loss['high']:+.4f};"
         f" p {verdict['differs_p']:.2f})",
     ]

@@ -146,11 +146,11 @@ def test_every_planted_fault_is_named_with_its_rung(text: str) -> None:
 def test_it_says_how_to_repeat_each_run_and_with_what_it_was_made(text: str) -> None:
     repeat = section(text, "repeat")
     for command in (
-        "parity.py --preset article-2 --dtype float64 --steps 3 --out in-float64",
-        "parity.py --preset article-2 --dtype float32 --steps 3 --twins 3 --out in-float32",
+        "twin-cnn parity --preset article-2 --dtype float64 --steps 3 --out in-float64",
+        "twin-cnn parity --preset article-2 --dtype float32 --steps 3 --twins 3 --out in-float32",
         "--mutant 'backward twice' --out parted",
-        "train.py --backend keras --experiment by-keras/experiment.json --out by-keras",
-        "report.py in-float64 in-float32 parted by-keras by-torch --out report.html",
+        "twin-cnn train --backend keras --experiment by-keras/experiment.json --out by-keras",
+        "twin-cnn report in-float64 in-float32 parted by-keras by-torch --out report.html",
     ):
         assert escape(command).replace("&#x27;", "&#39;") in repeat
     assert "torch 2.14.1, keras 3.15.1" in repeat
@@ -236,7 +236,7 @@ def test_the_same_runs_give_the_same_bytes(runs: list[Path], text: str, tmp_path
 def test_what_was_not_given_is_left_out_with_the_command_for_it(runs: list[Path]) -> None:
     parity, training = page(read_runs(runs[:1])).decode(), page(read_runs(runs[3:4])).decode()
     for name, command in (("verdict", "parity"), ("ladder", "parity"), ("trajectory", "parity")):
-        assert f"python scripts/{command}.py" in section(training, name)
+        assert f"twin-cnn {command}" in section(training, name)
         assert "<table" not in section(training, name)
     assert "twin-cnn parity --dtype float32" in section(parity, "envelope")
     assert "twin-cnn train" in section(parity, "curves")

@@ -17,7 +17,7 @@ ROUNDING = 0.051  # the file has two digits
 
 @pytest.mark.parametrize(
     ("planted", "size"),
-    zip(PLANTED, SIZES, strict=True),
+    list(zip(PLANTED, SIZES, strict=True)),
     ids=lambda each: each.entry if isinstance(each, Planted) else "",
 )
 def test_a_planted_difference_is_found_by_name_rung_and_size(
