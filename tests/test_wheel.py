@@ -66,8 +66,6 @@ def test_its_commands_run_from_an_empty_folder(environment: Path, tmp_path: Path
     for name in ("train", "parity", "convert", "predict", "activations", "doubtful", "report"):
         assert f"twin-cnn {name}" in done([command, name, "--help"], tmp_path)
     assert "conv2d_1" in done([command, "summary"], tmp_path)
-    climb = ["parity", "--preset", "article-2", "--steps", "2", "--random-digits"]
-    assert "every rung holds" in done([command, *climb], tmp_path)
 
 
 def test_the_readme_s_port_climbs_from_an_empty_folder(environment: Path, tmp_path: Path) -> None:
@@ -78,6 +76,13 @@ def test_the_readme_s_port_climbs_from_an_empty_folder(environment: Path, tmp_pa
     assert "cause: PyTorch's epsilon in Adam" in printed
 
 
+@pytest.mark.slow
+def test_the_experiment_climbs_from_an_empty_folder(environment: Path, tmp_path: Path) -> None:
+    climb = ["parity", "--preset", "article-2", "--steps", "2", "--random-digits"]
+    assert "every rung holds" in done([environment / "twin-cnn", *climb], tmp_path)
+
+
+@pytest.mark.slow
 def test_an_example_climbs_from_a_copy(environment: Path, tmp_path: Path) -> None:
     copy = tmp_path / "two_inputs"
     shutil.copytree(ROOT / "examples" / "two_inputs", copy)
