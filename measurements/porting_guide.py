@@ -45,19 +45,16 @@ def guide(root: Path) -> dict[str, str]:
     return pages
 
 
-def read_sizes(file: Path) -> dict[str, str]:
-    """Return each difference's size as text, by its name; that of each case, if it has several."""
+def read_sizes(file: Path) -> dict[str, list[str]]:
+    """Return the size in each case as text, by the name of the difference."""
     sizes: dict[str, list[str]] = {}
     with file.open(newline="") as opened:
         for line in csv.DictReader(opened):
             size = line["relative"]
-            text = (
-                f"{float(size):.2g}"
-                if size[0].isdigit()
-                else f"{size}: shapes differ, or a value is not finite"
-            )
+            is_number = size[0].isdigit()
+            text = f"{float(size):.2g}" if is_number else "shapes differ, or not finite"
             sizes.setdefault(line["known difference"], []).append(text)
-    return {name: "; ".join(each) for name, each in sizes.items()}
+    return sizes
 
 
 def cases(root: Path) -> dict[str, list[Case]]:
@@ -114,19 +111,22 @@ def _source(text: str, node: ast.AST) -> str:
     return "\n".join(line[indent:] for line in lines).rstrip(",")
 
 
+_BEGINNING = f"""# Porting guide
+
+What Keras and PyTorch do differently: {len(CATALOGUE)} known differences, each with what to write
+instead. The ladder compares a port with its Keras model, one quantity after the other, and names
+them as causes; each such comparison is a rung. The suite plants each in a port that holds without
+it (`tests/known_differences/test_planted.py`).
+
+The size of a difference is that in the suite's small model, on the first rung that it shows on,
+within three steps: its largest element over the largest magnitude that Keras has there
+(`python scripts/known_differences.py --out results/known_differences.csv`). In another model it has
+another size. Where the suite has several cases, each has its own.
+"""
+
+
 def _overview() -> str:
-    lines = [
-        "# Porting guide",
-        "",
-        f"What Keras and PyTorch do differently: {len(CATALOGUE)} known differences, each",
-        "with what to write instead. The ladder names them as causes. The suite plants each in a",
-        "port that holds without it (`tests/known_differences/test_planted.py`).",
-        "",
-        "The size of a difference is that in the suite's small model, on the first rung that it",
-        "shows on, within three steps: its largest element over the largest magnitude that Keras",
-        "has there (`python scripts/known_differences.py --out results/known_differences.csv`).",
-        "In another model it has another size.",
-    ]
+    lines = [_BEGINNING.rstrip()]
     for area, title in _AREAS.items():
         lines += ["", f"## {title}", ""]
         lines += [
@@ -137,7 +137,7 @@ def _overview() -> str:
     return "\n".join([*lines, ""])
 
 
-def _chapter(entry: Entry, size: str, planted: Iterable[Case]) -> str:
+def _chapter(entry: Entry, sizes: Iterable[str], planted: Iterable[Case]) -> str:
     head, _, rest = entry.sentence.partition(". ")
     lines = [
         f"## {entry.name} {{#{_anchor(entry)}}}",
@@ -145,12 +145,12 @@ def _chapter(entry: Entry, size: str, planted: Iterable[Case]) -> str:
         f"**{head}.** {rest}" if rest else f"**{entry.sentence}**",
         "",
         f"- Shows first on: *{entry.rung}*",
-        f"- Size in the suite's small model: {size}",
         f"- Source: {entry.source}",
         "",
     ]
-    for case in planted:
-        lines += [f'??? example "The case in `{case.file.as_posix()}`, which the suite runs"', ""]
+    for size, case in zip(sizes, planted, strict=True):
+        title = f"Size {size} in the case of `{case.file.as_posix()}`, which the suite runs"
+        lines += [f'??? example "{title}"', ""]
         block = ["```python", *case.code.splitlines(), "```"]
         lines += [f"    {line}".rstrip() for line in block]
         lines.append("")

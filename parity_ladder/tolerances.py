@@ -2,8 +2,8 @@
 
 Two sound implementations differ by rounding. How much is in the column "worst" that
 
-    python scripts/parity.py --preset article-3-addendum --dtype float64 --steps 938
-    python scripts/parity.py --preset article-3-addendum --dtype float32 --steps 150
+    twin-cnn parity --preset article-3-addendum --dtype float64 --steps 938
+    twin-cnn parity --preset article-3-addendum --dtype float32 --steps 150
 
 print for each rung: the largest difference of an element, divided by the largest magnitude in its
 array.

@@ -64,12 +64,12 @@ def test_every_preset_and_script_is_named() -> None:
 
 def test_pictures_and_links_are_there() -> None:
     made = {"guide.md"}  # by the site
-    assert {f"docs/{name}.md" for name in PAGES} - set(re.findall(r"\]\(([^)#]+)\)", README)) == {
+    assert {f"docs/{name}.md" for name in PAGES} - set(re.findall(r"\]\(([^)#]+)", README)) == {
         "docs/index.md",
         "docs/reference.md",
     }
     for folder, page in [(ROOT, README), *((ROOT / "docs", page) for page in PAGES.values())]:
-        linked = [path for path in re.findall(r"\]\(([^)#]+)\)", page) if "://" not in path]
+        linked = [path for path in re.findall(r"\]\(([^)#]+)", page) if "://" not in path]
         lost = [path for path in linked if not (folder / path).exists()]
         assert {Path(path).name for path in lost} <= made
 

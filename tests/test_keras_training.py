@@ -110,6 +110,12 @@ LEFT: dict[str, tuple[Callable[[], keras.Model], Any, str]] = {
     "loss: it is 'mean_squared_error'; accepted: categorical_crossentropy": (
         cnn, optimizers.RMSprop, "mean_squared_error",
     ),
+    "loss: it is 'SparseCategoricalCrossentropy, ignore_class = 3'; accepted": (
+        cnn, optimizers.RMSprop, keras.losses.SparseCategoricalCrossentropy(ignore_class=3),
+    ),
+    "loss: it is 'CategoricalCrossentropy, from_logits = True'; accepted": (
+        cnn, optimizers.RMSprop, keras.losses.CategoricalCrossentropy(from_logits=True),
+    ),
     "regularizer: it is .*'L1L2'.*; accepted: L1 or L2": (
         lambda: cnn(kernel_regularizer=regularizers.L1L2(0.1, 0.2)),
         optimizers.RMSprop,
@@ -141,7 +147,9 @@ def test_what_it_cannot_have_is_named(tmp_path: Path, ending: str, sentence: str
     pattern = re.compile(f"not taken from the file: {sentence}")
     assert any(pattern.match(line) for line in left), run.stdout
     if sentence.startswith("optimizer"):
-        assert read_checkpoint(target).experiment.optimizer == EXPERIMENT.optimizer
+        trained = read_checkpoint(target).experiment
+        assert (trained.optimizer, trained.schedule) == (EXPERIMENT.optimizer, EXPERIMENT.schedule)
+        assert any(line.startswith("not taken from the file: schedule: 0.0") for line in left)
 
 
 def test_a_penalty_of_one_layer_of_a_group_is_named(tmp_path: Path) -> None:
@@ -169,6 +177,30 @@ def test_a_given_experiment_wins_and_the_message_says_so(tmp_path: Path) -> None
     assert read_checkpoint(target).experiment.optimizer == Nadam()
 
 
+def with_training(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Save article II's network, and change what the file says of its training."""
+    model = cnn()
+    model.compile("rmsprop", keras.losses.categorical_crossentropy)
+    saved(model, path.parent, "h5").rename(path)
+    with h5py.File(path, "r+") as file:
+        compiled = json.loads(file.attrs["training_config"])
+        change(compiled)
+        file.attrs["training_config"] = json.dumps(compiled)
+    return path
+
+
+def notes_of(path: Path) -> list[str]:
+    file = read_model_file(path)
+    assert file.experiment.network == EXPERIMENT.network
+    assert file.training is not None
+    assert not any("\n" in note for note in file.training.left)
+    return list(file.training.left)
+
+
+def test_a_loss_that_is_a_function_of_keras_is_known(tmp_path: Path) -> None:
+    assert notes_of(with_training(tmp_path / "cnn.h5", lambda _: None)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -177,23 +209,73 @@ def test_a_given_experiment_wins_and_the_message_says_so(tmp_path: Path) -> None
         ({"learning_rate": [1]}, "schedule: 'the rate': initial_learning_rate"),
         ({"new": 1}, "optimizer: RMSprop with 'new', which is not known"),
         ({"weight_decay": {"a": 1}}, "optimizer: RMSprop with weight_decay = "),
+        ({"decay": 1e-3}, "optimizer: RMSprop with decay = 0.001"),
+        (
+            {"learning_rate": {"class_name": "ExponentialDecay", "config": {}}},
+            "schedule: ExponentialDecay without decay_rate, decay_steps, initial_learning_rate",
+        ),
+        (
+            {"learning_rate": {"class_name": "ExponentialDecay", "module": "mine", "config": {}}},
+            "schedule: it is 'ExponentialDecay' of 'mine'",
+        ),
     ],
 )
-def test_damaged_settings_are_named_and_not_taken(
+def test_settings_that_are_damaged_or_not_keras_own_are_named_and_not_taken(
     change: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
-    model = cnn()
+    path = with_training(
+        tmp_path / "cnn.h5", lambda compiled: compiled["optimizer_config"]["config"].update(change)
+    )
+    notes = notes_of(path)
+    assert notes[0].startswith(said)
+    assert len(notes) == (2 if said.startswith("optimizer") else 1)
+    schedule = read_weights(path)[0].schedule
+    assert schedule == EXPERIMENT.schedule
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"loss_weights": [2.0]}, "loss_weights = [2.0]"),
+        ({"loss": {"class_name": "L", "registered_name": "my>L"}}, "loss: it is 'my>L' of None"),
+        ({"optimizer_config": {"class_name": "Nadam", "config": {"decay": 0.0}}},
+         "optimizer: Nadam of Keras 2, whose momentum grows by another schedule"),
+        ({"optimizer_config": {"class_name": "Nadam", "config": {"schedule_decay": 0.004}}},
+         "optimizer: Nadam of Keras 2, whose momentum grows by another schedule"),
+        ({"optimizer_config": {"class_name": "RMSprop", "registered_name": "my>RMSprop"}},
+         "optimizer: it is 'my>RMSprop' of None"),
+    ],
+)  # fmt: skip
+def test_what_is_another_computation_is_named(
+    change: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    path = with_training(tmp_path / "cnn.h5", lambda compiled: compiled.update(change))
+    assert notes_of(path)[0] == said
+    assert read_weights(path)[0].optimizer == EXPERIMENT.optimizer
+
+
+@pytest.mark.parametrize("text", ["null", "{}", "[1]", "no JSON", '{"optimizer_config": null}'])
+def test_a_damaged_training_config_does_not_cost_the_weights(text: str, tmp_path: Path) -> None:
+    path = with_training(tmp_path / "cnn.h5", lambda _: None)
+    with h5py.File(path, "r+") as file:
+        file.attrs["training_config"] = text
+    assert len(notes_of(path)) == (text in ("[1]", "no JSON"))
+
+
+def test_a_sigmoid_output_of_keras_2_is_named(tmp_path: Path) -> None:
+    parts = [layers.Flatten(), layers.Dense(10, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *parts])
     model.compile("rmsprop", "categorical_crossentropy")
     path = saved(model, tmp_path, "h5")
     with h5py.File(path, "r+") as file:
         compiled = json.loads(file.attrs["training_config"])
-        compiled["optimizer_config"]["config"].update(change)
+        compiled["optimizer_config"]["config"]["decay"] = 0.0
         file.attrs["training_config"] = json.dumps(compiled)
-    file = read_model_file(path)
-    assert file.training is not None
-    (note,) = file.training.left
-    assert note.startswith(said)
-    assert "\n" not in note
+    training = read_model_file(path).training
+    assert training is not None
+    assert training.left == (
+        "loss: Keras 2 computes that of a sigmoid output from its probabilities",
+    )
 
 
 def test_rmsprop_of_keras_2_has_its_epsilon_outside(tmp_path: Path) -> None:
@@ -203,7 +285,7 @@ def test_rmsprop_of_keras_2_has_its_epsilon_outside(tmp_path: Path) -> None:
     old = {"name": "RMSprop", "learning_rate": 0.002, "decay": 0.0, "rho": 0.9, "momentum": 0.0}
     old |= {"epsilon": 1e-7, "centered": False}
     with h5py.File(path, "r+") as file:
-        described = {"optimizer_config": {"class_name": "RMSprop", "config": old}, "loss": "x"}
+        described = {"optimizer_config": {"class_name": "RMSprop", "config": old}}
         file.attrs["training_config"] = json.dumps(described)
     experiment = read_weights(path)[0]
     assert experiment.optimizer == RMSprop(epsilon_outside=True)
@@ -290,7 +372,9 @@ def test_weights_that_keras_2_saved_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layer_names", "said"),
     [
-        ([b"z", b"z"], "layer_names: accepted: texts, each once"),
+        ([b"z", b"z"], "layer_names: accepted: names of layers, each once"),
+        ([b"z", b".."], "layer_names: accepted: names of layers, each once"),
+        ([b"z", b"z/z"], "layer_names: accepted: texts without a slash"),
         ([b"z", b"y"], "it has 2 layers with weights, .*; accepted: 5"),
         (7, r"layer_names has shape \(\); accepted: a list of names"),
     ],
@@ -300,6 +384,22 @@ def test_wrong_names_of_layers_are_refused(layer_names: Any, said: str, tmp_path
     weights_of_keras_2(path, layer_names=layer_names)
     with pytest.raises(UserError, match=said):
         read_weights(path, EXPERIMENT)
+
+
+def test_the_mirrored_kernels_of_theano_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.h5"
+    weights_of_keras_2(path, backend=b"theano")
+    with pytest.raises(UserError, match="backend = 'theano'; accepted: tensorflow, jax, torch"):
+        read_weights(path, EXPERIMENT)
+
+
+def test_a_sequential_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    path = saved(cnn(), tmp_path, "h5")
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"]) | {"registered_name": "my>Sequential"}
+        file.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(UserError, match="the model is a my>Sequential; accepted: a Sequential"):
+        read_weights(path)
 
 
 def names_of_my_module(experiment: Experiment) -> dict[str, str]:
@@ -319,10 +419,12 @@ def test_names_of_an_own_module_go_both_ways(tmp_path: Path) -> None:
     save_file(dict(weights), tmp_path / "neutral.safetensors")
     given: list[str | Path] = ["--preset", "article-2", "--names", names]
     run = run_script("convert", tmp_path / "neutral.safetensors", theirs, "--to", "torch", *given)
-    assert run.returncode == 1  # the source has no such names
-    assert "is unknown; accepted: body.0.w" in run.stderr
-    theirs.write_bytes(weights_as("torch", EXPERIMENT, weights, mine))
+    assert run.returncode == 0, run.stderr
+    assert "dense_1/kernel has Keras' order of rows" in run.stdout
     assert load_file(theirs).keys() == mine.keys()
+    assert theirs.read_bytes() == weights_as("torch", EXPERIMENT, weights, mine)
+    refused = run_script("convert", ours, back, "--to", "checkpoint", *given)
+    assert " is unknown; accepted: body.0.w" in refused.stderr
     run = run_script("convert", theirs, back, "--to", "checkpoint", *given)
     assert run.returncode == 0, run.stderr
     found = read_checkpoint(back).weights
@@ -341,13 +443,15 @@ def test_names_of_an_own_module_go_both_ways(tmp_path: Path) -> None:
         ('{"a": 1}', "accepted: a JSON object such as"),
         ('{"a": "conv2d_1/kernel"}', "names: 'conv2d_1/bias' is missing; accepted: conv2d_1/ker"),
         ('{"a": "b/c"}', "names: 'b/c' is unknown; accepted: conv2d_1/kernel"),
-        ('{"a": "b/c", "d": "b/c"}', "names: 'b/c' is there twice; accepted: each once"),
+        ('{"a": "b/c", "d": "b/c"}', "names: 'b/c' is there 2 times; accepted: each once"),
     ],
 )
 def test_wrong_names_are_one_sentence(content: str, said: str, tmp_path: Path) -> None:
     names, source = tmp_path / "names.json", tmp_path / "in.safetensors"
     names.write_text(content)
-    save_file(dict(initial_weights(EXPERIMENT.network, 4, "float32")), source)
+    source.write_bytes(
+        weights_as("torch", EXPERIMENT, initial_weights(EXPERIMENT.network, 4, "float32"))
+    )
     target = tmp_path / "out.safetensors"
     given: list[str | Path] = ["--preset", "article-2", "--names", names, "--to", "torch"]
     run = run_script("convert", source, target, *given)

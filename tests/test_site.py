@@ -69,8 +69,10 @@ def test_the_guide_has_every_known_difference_with_its_case() -> None:
         text = pages[f"guide/{entry.area}.md"]
         assert f"## {entry.name} " in text
         assert f"Source: {entry.source}" in text
-        assert found[entry.name], entry.name
-        for case in found[entry.name]:
+        assert len(found[entry.name]) == len(sizes[entry.name]) > 0, entry.name
+        for size, case in zip(sizes[entry.name], found[entry.name], strict=True):
             assert entry.name in case.code
-            assert case.code.splitlines()[-1] in text
+            block = "\n".join(f"    {line}".rstrip() for line in case.code.splitlines())
+            assert f'example "Size {size} in the case' in text
+            assert block in text
         assert f"[{entry.name}](guide/{entry.area}.md#" in pages["guide.md"]

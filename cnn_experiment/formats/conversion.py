@@ -57,7 +57,9 @@ def read_names(file: Path | str) -> dict[str, str]:
     """
     file = Path(file)
     with file.open("rb") as opened:
-        text = opened.read(_LONGEST_NAMES)
+        text = opened.read(_LONGEST_NAMES + 1)
+    if len(text) > _LONGEST_NAMES:
+        raise UserError(f"names = {file}: accepted: at most {_LONGEST_NAMES} bytes")
     try:
         return TypeAdapter(dict[str, str]).validate_json(text)
     except ValidationError as error:
@@ -91,6 +93,11 @@ def convert(
         if is_used and training is not None and training.taken:
             whose = f"the file's or, where it has none, {SETTINGS_OF}'s"
         message.append(f"it begins at iteration 0, to be trained with {whose} settings")
+    if names is not None and own.network.convolutions:
+        message.append(
+            "dense_1/kernel has Keras' order of rows, by height, width, channels; a module that"
+            " flattens channels first has another"
+        )
     if training is not None:
         message += _told(training, is_used=is_used)
     return "\n".join(message)

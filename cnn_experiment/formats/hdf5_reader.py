@@ -27,6 +27,7 @@ from safetensors.numpy import save
 REFUSED = 3
 PARTS = ("layers", "model_weights")
 LAYERS_OF_KERAS_2 = "layer_weights"
+_BACKENDS = ("tensorflow", "jax", "torch")
 _MOST_OBJECTS = 10_000
 _DEEPEST = 8
 _MOST_AXES = 4
@@ -45,6 +46,7 @@ def read(path: str) -> bytes:
     """Return the arrays and the configuration of a file as safetensors; raises `RefusedError`."""
     arrays: dict[str, NDArray[Any]] = {}
     with h5py.File(path, "r") as file:
+        _must_have_kernels_of_today(file)
         walk = _Walk(Path(path).stat().st_size)
         for part in PARTS:
             if file.id.links.exists(part.encode()):  # checks the name, follows no link
@@ -163,9 +165,19 @@ def _layer_names(file: h5py.File) -> list[str]:
     names = [
         name.decode() if isinstance(name, bytes) else name for name in file.attrs["layer_names"]
     ]
-    if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
-        raise RefusedError("layer_names: accepted: texts, each once")
+    # With a slash it would be a path, which could lead through a link into another file.
+    if not all(isinstance(name, str) and name and "/" not in name for name in names):
+        raise RefusedError("layer_names: accepted: texts without a slash")
+    if len(set(names)) < len(names) or {".", ".."} & set(names):
+        raise RefusedError("layer_names: accepted: names of layers, each once")
     return names
+
+
+def _must_have_kernels_of_today(file: h5py.File) -> None:
+    """Raise `RefusedError` for a backend of Keras 2 that keeps the kernels mirrored, as Theano."""
+    backend = _text(file, "backend")
+    if backend not in (None, *_BACKENDS):
+        raise RefusedError(f"backend = {backend[:80]!r}; accepted: {', '.join(_BACKENDS)}")
 
 
 def _limit_this_process(file_size: int) -> None:

@@ -11,10 +11,11 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from cnn_experiment.errors import UserError, one_sentence, shortened
 from cnn_experiment.formats.keras_graph import must_be_a_chain
-from cnn_experiment.formats.keras_layer import KerasLayer, with_article
+from cnn_experiment.formats.keras_layer import KerasLayer, is_keras_own, with_article
 from cnn_experiment.formats.keras_training import Training, training_of
 from cnn_experiment.settings.network import Convolution, Hidden, Network, Output
 
@@ -35,18 +36,15 @@ class Description(NamedTuple):
 
 class _Model(BaseModel):
     class_name: str
+    module: str | None = None
+    registered_name: str | None = None
     config: dict[str, Any]
-    compile_config: dict[str, Any] | None = None
+    compile_config: Any = None
     """What `compile` was given, in a `.keras` archive."""
 
 
 class _Layers(BaseModel):
     layers: list[KerasLayer]
-
-
-class _Compiled(BaseModel):
-    optimizer_config: dict[str, Any]
-    loss: Any = None
 
 
 def read_config(text: str | bytes, compiled: str | None = None) -> Description:
@@ -57,9 +55,8 @@ def read_config(text: str | bytes, compiled: str | None = None) -> Description:
     """
     try:
         model = _Model.model_validate_json(text)
-        training = None if compiled is None else _Compiled.model_validate_json(compiled)
     except ValidationError as error:
-        raise _refusal(error, _Model) from error
+        raise _refusal(error) from error
     layers = _layers_in_order(model)
     for layer in layers:
         layer.must_be_accepted()
@@ -73,29 +70,39 @@ def read_config(text: str | bytes, compiled: str | None = None) -> Description:
     names = [layer.config.get("name") for layer in rest if layer.class_name in ("Conv2D", "Dense")]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise UserError(f"layers are named {shortened(names)}; accepted: a different name for each")
-    settings = model.compile_config if training is None else training.model_dump()
+    given = model.compile_config if compiled is None else _parsed(compiled)
     return Description(
-        _network(layers[0], rest), [str(name) for name in names], training_of(rest, settings)
+        _network(layers[0], rest), [str(name) for name in names], training_of(rest, given)
     )
 
 
+def _parsed(text: str) -> Any:
+    """Return the value of a JSON text, or the text itself if it is damaged."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return text
+
+
 def _layers_in_order(model: _Model) -> list[KerasLayer]:
-    if model.class_name not in ("Sequential", "Functional", "Model"):
-        class_name = with_article(shortened(model.class_name, quoted=False))
+    is_own = is_keras_own(model.module) and model.registered_name in (None, model.class_name)
+    if not is_own or model.class_name not in ("Sequential", "Functional", "Model"):
+        whose = model.registered_name or model.class_name
+        class_name = with_article(shortened(whose, quoted=False))
         raise UserError(
             f"the model is {class_name}; accepted: a Sequential, or a Functional that is a chain"
         )
     try:
         layers = _Layers.model_validate(model.config).layers
     except ValidationError as error:
-        raise _refusal(error, _Model) from error
+        raise _refusal(error) from error
     if model.class_name != "Sequential":
         must_be_a_chain(layers, model.config)
     return layers
 
 
-def _refusal(error: ValidationError, model: type[BaseModel]) -> UserError:
-    reason = one_sentence(error, model, "a config.json of Keras")
+def _refusal(error: ValidationError) -> UserError:
+    reason = one_sentence(error, _Model, "a config.json of Keras")
     return UserError(f"the model's configuration: {reason}")
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from cnn_experiment.errors import one_sentence, shortened
-from cnn_experiment.formats.keras_layer import KerasLayer
-from cnn_experiment.settings.optimizers import OPTIMIZERS, RMSprop
+from cnn_experiment.formats.keras_layer import KerasLayer, is_keras_own
+from cnn_experiment.settings.optimizers import OPTIMIZERS, Nadam, RMSprop
 from cnn_experiment.settings.regularizers import L1, L2
 from cnn_experiment.settings.schedules import ConstantRate, ExponentialDecay, InverseTimeDecay
 
@@ -31,7 +31,6 @@ _NEUTRAL: Mapping[str, tuple[float, ...]] = {
     "gradient_accumulation_steps": (1,),
     "centered": (False,),
     "decay": (0,),
-    "schedule_decay": (0.004,),
 }
 """Settings of an optimizer that an experiment lacks, and their values without any effect, to which
 null always belongs."""
@@ -43,6 +42,14 @@ _LOSSES = {
     "categorical_crossentropy", "CategoricalCrossentropy",
     "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy",
 }  # fmt: skip
+_OF_A_LOSS: Mapping[str, tuple[Any, ...]] = {
+    "from_logits": (False,),
+    "label_smoothing": (0,),
+    "axis": (-1,),
+    "ignore_class": (None,),
+    "reduction": ("sum_over_batch_size", "auto"),
+}
+"""Settings of these losses, and the values that an experiment's loss has."""
 
 
 class Training(NamedTuple):
@@ -58,8 +65,8 @@ class _NotTaken(Exception):  # noqa: N818 - no error: it is told
     """The message says what the file has, and why an experiment cannot have it."""
 
 
-def training_of(layers: Sequence[KerasLayer], compiled: Mapping[str, Any] | None) -> Training:
-    """Return what layers and the configuration given to `compile` say; None: not compiled."""
+def training_of(layers: Sequence[KerasLayer], compiled: Any) -> Training:
+    """Return what layers say, and what `compile` was given; None: the model was not compiled."""
     taken: dict[str, BaseModel] = {}
     left = [note for layer in layers for note in _notes_of(layer)]
 
@@ -72,11 +79,18 @@ def training_of(layers: Sequence[KerasLayer], compiled: Mapping[str, Any] | None
             taken.update({} if value is None else {name: value})
 
     take("regularizer", lambda: _regularizer(layers))
-    described = compiled.get("optimizer", compiled.get("optimizer_config")) if compiled else None
-    if compiled and described is not None:
+    if not compiled:
+        return Training(taken, tuple(left))
+    if not isinstance(compiled, dict):
+        return Training(taken, (*left, f"what compile was given: {shortened(compiled)}"))
+
+    described = compiled.get("optimizer", compiled.get("optimizer_config"))
+    if described is not None:
         take("optimizer", lambda: _optimizer(described))
-        take("schedule", lambda: _schedule(_config_of(described).get("learning_rate")))
-        left += _notes_of_loss(compiled.get("loss"))
+        take("schedule", lambda: _schedule(described, is_of_taken="optimizer" in taken))
+    left += _notes_of_loss(compiled)
+    if "decay" in _config_of(described) and layers[-1].config.get("activation") == "sigmoid":
+        left.append("loss: Keras 2 computes that of a sigmoid output from its probabilities")
     return Training(taken, tuple(left))
 
 
@@ -86,7 +100,19 @@ def _config_of(described: Any) -> dict[str, Any]:
 
 
 def _class_of(described: Any) -> str:
-    return str(described.get("class_name")) if isinstance(described, dict) else str(described)
+    """Return the name of a class of Keras' own, or of a function.
+
+    Raises `_NotTaken` for a class of somebody else, which may have the same name.
+    """
+    if not isinstance(described, dict):
+        return str(described)
+    name = described.get("class_name")
+    if name == "function":
+        return str(described.get("config"))
+    module, registered = described.get("module"), described.get("registered_name")
+    if not is_keras_own(module) or registered not in (None, name):
+        raise _NotTaken(f"it is {shortened(registered or name)} of {shortened(module)}")
+    return str(name)
 
 
 def _optimizer(described: Any) -> BaseModel:
@@ -95,6 +121,8 @@ def _optimizer(described: Any) -> BaseModel:
     kind = OPTIMIZERS.get(class_name.lower())
     if kind is None:
         raise _NotTaken(f"it is {shortened(class_name)}; accepted: RMSprop, Nadam, Adamax")
+    if kind is Nadam and config.keys() & {"decay", "schedule_decay"}:
+        raise _NotTaken("Nadam of Keras 2, whose momentum grows by another schedule")
     settings = {}
     for name, value in config.items():
         if name in kind.model_fields and name not in ("kind", "epsilon_outside"):
@@ -109,7 +137,11 @@ def _optimizer(described: Any) -> BaseModel:
     return _validated(kind, settings, class_name)
 
 
-def _schedule(described: Any) -> BaseModel:
+def _schedule(optimizer: Any, *, is_of_taken: bool) -> BaseModel:
+    """Return the learning rate, constant or decaying, of an optimizer that is taken, too."""
+    described = _config_of(optimizer).get("learning_rate")
+    if not is_of_taken:
+        raise _NotTaken(f"{shortened(described)}, since the optimizer is not taken")
     if not isinstance(described, dict):
         return _validated(ConstantRate, {"initial_learning_rate": _shortest(described)}, "the rate")
     class_name = _class_of(described)
@@ -117,6 +149,9 @@ def _schedule(described: Any) -> BaseModel:
     if kind is None:
         raise _NotTaken(f"it is {shortened(class_name)}; accepted: {', '.join(_SCHEDULES)}")
     settings = {name: value for name, value in _config_of(described).items() if name != "name"}
+    missing = {"initial_learning_rate", "decay_steps", "decay_rate"} - settings.keys()
+    if missing:
+        raise _NotTaken(f"{class_name} without {', '.join(sorted(missing))}")
     return _validated(kind, settings, class_name)
 
 
@@ -158,8 +193,9 @@ def _penalty(described: Any) -> tuple[str, float] | None:
         for name in ("l1", "l2")
         if isinstance(config.get(name), int | float) and config[name]
     }
-    is_known = _class_of(described).lower() in ("l1", "l2", "l1l2")
-    if not is_known or len(numbers) != 1 or config.keys() - {"l1", "l2"}:
+    can_have = {"l1": {"l1"}, "l2": {"l2"}, "l1l2": {"l1", "l2"}}
+    known = can_have.get(_class_of(described).lower(), set())
+    if len(numbers) != 1 or config.keys() - known:
         raise _NotTaken(f"it is {shortened(described)}; accepted: L1 or L2")
     ((name, strength),) = numbers.items()
     return name, strength
@@ -179,16 +215,25 @@ def _notes_of(layer: KerasLayer) -> list[str]:
     return notes
 
 
-def _notes_of_loss(described: Any) -> list[str]:
-    config = _config_of(described)
-    ordinary: dict[str, tuple[Any, ...]] = {"from_logits": (False,), "label_smoothing": (0,)}
-    ordinary |= {"axis": (-1,), "reduction": ("sum_over_batch_size", "auto")}
-    changed = {name: config.get(name) for name, usual in ordinary.items() if name in config}
-    changed = {name: value for name, value in changed.items() if value not in ordinary[name]}
-    if described is None or (_class_of(described) in _LOSSES and not changed):
-        return []
-    text = _class_of(described) + "".join(f", {name} = {value}" for name, value in changed.items())
-    return [f"loss: it is {shortened(text)}; accepted: categorical_crossentropy"]
+def _notes_of_loss(compiled: Mapping[str, Any]) -> list[str]:
+    """Return what differs from the cross-entropy of an experiment; no loss is no difference."""
+    notes = []
+    if compiled.get("loss_weights") is not None:
+        notes.append(f"loss_weights = {shortened(compiled['loss_weights'])}")
+    described = compiled.get("loss")
+    try:
+        name = _class_of(described)
+    except _NotTaken as reason:
+        return [*notes, f"loss: {reason}"]
+    changed = [
+        f"{setting} = {value}"
+        for setting, value in _config_of(described).items()
+        if setting not in ("name", "dtype", "fn") and value not in _OF_A_LOSS.get(setting, ())
+    ]
+    if described is not None and (name not in _LOSSES or changed):
+        text = ", ".join([name, *changed])
+        notes.append(f"loss: it is {shortened(text)}; accepted: categorical_crossentropy")
+    return notes
 
 
 def _validated(kind: type[BaseModel], settings: Mapping[str, Any], what: str) -> BaseModel:

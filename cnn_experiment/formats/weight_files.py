@@ -4,6 +4,7 @@ The kind is recognised by the content; no code in a file is run. Only weights ar
 optimizer's state and the position in a run are lost.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,7 +195,8 @@ def _read_safetensors(
         if dtype not in ("float32", "float64"):
             raise UserError(f"{shortened(name)} is of dtype {dtype}; accepted: float32, float64")
     arrays = read_arrays(path)
-    if names is None and any("/" in name for name in arrays):
+    is_neutral = arrays.keys() == experiment.network.variable_shapes().keys()
+    if is_neutral or (names is None and any("/" in name for name in arrays)):
         return experiment, arrays
     return experiment, _from_torch(arrays, experiment, _neutral_names(experiment, names))
 
@@ -204,12 +206,11 @@ def _neutral_names(experiment: Experiment, names: Mapping[str, str] | None) -> M
     variables = experiment.network.variable_shapes()
     if names is None:
         return {torch_name(name): name for name in variables}
-    given = list(names.values())
-    doubled = [name for name in given if given.count(name) > 1]
-    if doubled:
-        raise UserError(f"names: {shortened(doubled[0])} is there twice; accepted: each once")
+    most, times = Counter(names.values()).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise UserError(f"names: {shortened(most)} is there {times} times; accepted: each once")
     try:
-        _must_be_named(given, variables)
+        _must_be_named(set(names.values()), variables)
     except UserError as error:
         raise UserError(f"names: {error}") from error
     return names

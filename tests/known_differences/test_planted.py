@@ -33,7 +33,7 @@ def test_a_planted_difference_is_found_by_name_rung_and_size(
     if worst is None:
         assert size["relative"] == NO_NUMBER
     else:
-        assert worst == pytest.approx(float(size["relative"]), rel=ROUNDING)
+        assert worst == pytest.approx(float(size["relative"]), rel=ROUNDING, abs=1e-10)
 
 
 def sound() -> list[Any]:
