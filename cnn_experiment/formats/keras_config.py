@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from cnn_experiment.errors import UserError, one_sentence, shortened
 from cnn_experiment.formats.keras_graph import must_be_a_chain
 from cnn_experiment.formats.keras_layer import KerasLayer, with_article
+from cnn_experiment.formats.keras_object import is_keras_own
 from cnn_experiment.formats.keras_training import Training, training_of
 from cnn_experiment.settings.network import Convolution, Hidden, Network, Output
 
@@ -35,6 +36,8 @@ class Description(NamedTuple):
 
 class _Model(BaseModel):
     class_name: str
+    module: str | None = None
+    registered_name: str | None = None
     config: dict[str, Any]
     compile_config: dict[str, Any] | None = None
     """What `compile` was given, in a `.keras` archive."""
@@ -45,8 +48,11 @@ class _Layers(BaseModel):
 
 
 class _Compiled(BaseModel):
-    optimizer_config: dict[str, Any]
+    """What `compile` was given, in an HDF5 file."""
+
+    optimizer_config: Any = None
     loss: Any = None
+    loss_weights: Any = None
 
 
 def read_config(text: str | bytes, compiled: str | None = None) -> Description:
@@ -70,20 +76,31 @@ def read_config(text: str | bytes, compiled: str | None = None) -> Description:
 
     rest = _merge_activations(layers[1:])
     _must_be_in_order(rest)
-    names = [layer.config.get("name") for layer in rest if layer.class_name in ("Conv2D", "Dense")]
+    names = _names(layers)
+    settings = model.compile_config if training is None else training.model_dump()
+    return Description(_network(layers[0], rest), names, training_of(layers, settings))
+
+
+def _names(layers: Sequence[KerasLayer]) -> list[str]:
+    """Return the names of the layers with weights; raises `UserError` if two layers share one."""
+    names = [layer.config.get("name") for layer in layers]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise UserError(f"layers are named {shortened(names)}; accepted: a different name for each")
-    settings = model.compile_config if training is None else training.model_dump()
-    return Description(
-        _network(layers[0], rest), [str(name) for name in names], training_of(rest, settings)
-    )
+    return [
+        str(name)
+        for name, layer in zip(names, layers, strict=True)
+        if layer.class_name in ("Conv2D", "Dense")
+    ]
 
 
 def _layers_in_order(model: _Model) -> list[KerasLayer]:
-    if model.class_name not in ("Sequential", "Functional", "Model"):
+    is_keras = is_keras_own(model.class_name, model.module, model.registered_name)
+    if not is_keras or model.class_name not in ("Sequential", "Functional", "Model"):
         class_name = with_article(shortened(model.class_name, quoted=False))
+        origin = "" if is_keras else f" of {shortened(model.module)}"
         raise UserError(
-            f"the model is {class_name}; accepted: a Sequential, or a Functional that is a chain"
+            f"the model is {class_name}{origin};"
+            " accepted: Keras' own Sequential, or a Functional that is a chain"
         )
     try:
         layers = _Layers.model_validate(model.config).layers
