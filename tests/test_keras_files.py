@@ -179,9 +179,14 @@ CONFIGURATIONS: dict[str, Change] = {
     "layers are named .*; accepted: a different name for each": with_setting(7, name="zebra"),
     "the model does not begin with an InputLayer": with_layers(slice(1, None)),
     "the model ends, there is nothing in the place of Dense": with_layers(slice(7)),
-    "the model is a Mine; accepted: a Sequential, or a Functional that": with_model(
+    "the model is a Mine; accepted: Keras' own Sequential, or a Functional that": with_model(
         class_name="Mine"
     ),
+    "the model is a Sequential of 'mine'; accepted: Keras' own": with_model(module="mine"),
+    "the model is a Sequential of 'keras'; accepted: Keras' own": with_model(
+        registered_name="mine>Sequential"
+    ),
+    "configuration: compile_config = 3: input should be an object": with_model(compile_config=3),
     "configuration: layers = 3: input should be a valid list": with_model(config={"layers": 3}),
 }
 

@@ -5,12 +5,15 @@
     twin-cnn convert cnn.weights.h5 cnn.safetensors --to torch --preset article-2
 
 IN is recognised by its content: our checkpoint or weights.safetensors, a PyTorch state_dict as
-safetensors, or Keras' cnn.h5 (the whole model), cnn.keras or cnn.weights.h5. If it holds weights
-alone, give the network with --preset or --experiment. If it describes its network, the two must be
-the same. A new checkpoint is at iteration 0; `twin-cnn train --resume` trains from it. It has the
-Keras model's regularizer, optimizer and schedule if an experiment can have them; what is not taken
-is named. The dtype is kept. For the state_dict of your own module, --names is a JSON file with our
-names by yours: {"features.0.weight": "conv2d_1/kernel", ...}.
+safetensors, or Keras' cnn.h5, cnn.keras or cnn.weights.h5. If it holds weights alone, give the
+network with --preset or --experiment. If it describes its network, the two must be the same. The
+dtype is kept. A new checkpoint is at iteration 0; `twin-cnn train --resume` trains from it. Without
+--preset and --experiment it has the Keras model's own regularizer, optimizer and schedule, if an
+experiment can have them. The command names what it takes of these and what it does not take.
+
+--names is for a PyTorch module of your own: a JSON file that gives, for each name in its
+state_dict, our name, {"features.0.weight": "conv2d_1/kernel", ...}. The state_dict is OUT with
+--to torch, and otherwise IN.
 """
 
 import argparse
@@ -23,12 +26,8 @@ from cnn_experiment.command_line import (
     experiment_of,
     parser_of,
 )
-from cnn_experiment.formats.conversion import (
-    KERAS_ENDING,
-    convert,
-    kind_of_target,
-    read_names,
-)
+from cnn_experiment.formats.conversion import KERAS_ENDING, convert, kind_of_target
+from cnn_experiment.formats.state_dict_names import read_names
 from cnn_experiment.formats.weight_files import KINDS
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.errors import UserError
@@ -15,7 +15,6 @@ from cnn_experiment.settings.presets import preset
 
 KERAS_ENDING = ".weights.h5"
 """Keras loads weights only from a file whose name ends with this."""
-_LONGEST_NAMES = 2**20
 
 
 def kind_of_target(target: Path | str, kind: str | None, *, overwrite: bool = False) -> str:
@@ -50,25 +49,6 @@ def kind_of_target(target: Path | str, kind: str | None, *, overwrite: bool = Fa
     return wanted
 
 
-def read_names(file: Path | str) -> dict[str, str]:
-    """Return the neutral names by the names in a `state_dict`, from a JSON object in a file.
-
-    Raises `UserError` for another content. A name that is there twice counts as its last one.
-    """
-    file = Path(file)
-    with file.open("rb") as opened:
-        text = opened.read(_LONGEST_NAMES + 1)
-    if len(text) > _LONGEST_NAMES:
-        raise UserError(f"names = {file}: accepted: at most {_LONGEST_NAMES} bytes")
-    try:
-        return TypeAdapter(dict[str, str]).validate_json(text)
-    except ValidationError as error:
-        raise UserError(
-            f'names = {file}: accepted: a JSON object such as {{"features.0.weight":'
-            ' "conv2d_1/kernel"}'
-        ) from error
-
-
 def convert(
     source: Path | str,
     target: Path | str,
@@ -78,12 +58,14 @@ def convert(
 ) -> str:
     """Read and check all of `source`, then write `target`; return a message about the result.
 
-    As in `read_model_file`, `experiment` is needed if the source holds only weights, and `names`
-    are for the `state_dict` of another module, as source or as target.
+    As in `read_model_file`, `experiment` is needed if the source holds only weights. `names` are
+    the neutral names by those in the `state_dict` of another module: it is the target if `kind` is
+    `torch`, otherwise the source.
     """
     target = Path(target)
-    own, weights, training = read_model_file(source, experiment, names)
-    write_atomically(target, weights_as(kind, own, weights, names))
+    is_torch = kind == "torch"
+    own, weights, training = read_model_file(source, experiment, None if is_torch else names)
+    write_atomically(target, weights_as(kind, own, weights, names if is_torch else None))
     count = sum(array.size for array in weights.values())
     message = [f"wrote {target}: {kind}, {count:,} parameters in {own.dtype}"]
     is_used = kind == "checkpoint" and experiment is None
@@ -99,24 +81,37 @@ def convert(
             " flattens channels first has another"
         )
     if training is not None:
-        message += _told(training, is_used=is_used)
+        message += _taken(training) if is_used else _replaced(training, kind, own)
+        message += [f"not taken from the file: {note}" for note in training.left]
     return "\n".join(message)
 
 
-def _told(training: Training, *, is_used: bool) -> list[str]:
-    """Return lines that say what of a Keras model's training is taken, and what is not."""
+def _taken(training: Training) -> list[str]:
+    """Return a line for each setting that the new checkpoint has from the file."""
+    return [f"taken from the file: {name} {_in_words(v)}" for name, v in training.taken.items()]
+
+
+def _replaced(training: Training, kind: str, given: Experiment) -> list[str]:
+    """Return a line for each setting of the file that the written file does not have."""
     lines = []
-    if training.taken:
-        does = "taken" if is_used else "not taken"
-        lines = [
-            f"{does} from the file: {name} {_in_words(value)}"
-            for name, value in training.taken.items()
-        ]
-    return [*lines, *(f"not taken from the file: {note}" for note in training.left)]
+    for name, value in training.taken.items():
+        ours = getattr(given, name)
+        if kind != "checkpoint":
+            lines.append(f"not taken from the file: {name} {_in_words(value)}")
+        elif ours != value:
+            instead = "none" if ours is None else _in_words(ours)
+            lines.append(
+                f"not taken from the file: {name} {_in_words(value)}; the experiment has {instead}"
+            )
+    return lines
 
 
 def _in_words(value: BaseModel) -> str:
-    """Return `rmsprop, rho 0.9, momentum 0.0` and so on."""
+    """Return `l2, strength 0.01, layers hidden and output` and so on."""
     fields = dict(value)
     kind = fields.pop("kind")
-    return ", ".join([kind, *(f"{name} {each}" for name, each in fields.items())])
+    return ", ".join([kind, *(f"{name} {_as_text(each)}" for name, each in fields.items())])
+
+
+def _as_text(value: object) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, tuple) else str(value)

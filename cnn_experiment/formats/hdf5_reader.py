@@ -5,8 +5,9 @@
 It writes to stdout, which is a pipe, in safetensors format: the float arrays below `layers` and
 `model_weights`, named by their paths, and the attributes `model_config` and `training_config` as
 metadata. A file of Keras 2's `save_weights` has a group for each layer, and the attribute
-`layer_names`: its arrays then begin with `layer_weights`, and the names are metadata, as JSON. If
-it refuses the file, it writes one sentence to stderr and ends with status 3.
+`layer_names`: its arrays then begin with `layer_weights`, and the names are metadata, as JSON. The
+optimizer's state is not read; `optimizer_state` in the metadata says where it is, if it is there.
+If it refuses the file, it writes one sentence to stderr and ends with status 3.
 
 A file can make the HDF5 library crash, hang or use up all memory. So the library runs only in this
 process, which has limits, and never in the parent process (`hdf5_process`). This module imports
@@ -27,7 +28,7 @@ from safetensors.numpy import save
 REFUSED = 3
 PARTS = ("layers", "model_weights")
 LAYERS_OF_KERAS_2 = "layer_weights"
-_BACKENDS = ("tensorflow", "jax", "torch")
+OPTIMIZERS = ("optimizer", "optimizer_weights")
 _MOST_OBJECTS = 10_000
 _DEEPEST = 8
 _MOST_AXES = 4
@@ -58,10 +59,13 @@ def read(path: str) -> bytes:
         }
         if not arrays and not attributes:
             names = _layer_names(file)
-            for name in names:
-                if file.id.links.exists(name.encode()):
+            for name in file:  # by the file's own links: a name could lead through a link elsewhere
+                if name in names:
                     walk.into(file, name, f"{LAYERS_OF_KERAS_2}/{name}", arrays)
             attributes = {"layer_names": json.dumps(names)} if names else {}
+        for name in OPTIMIZERS:
+            if file.id.links.exists(name.encode()):
+                attributes["optimizer_state"] = name
     if not arrays and "model_config" not in attributes:
         raise RefusedError(
             "it holds neither a model_config nor layers; accepted: what Keras writes by"
@@ -160,7 +164,11 @@ def _layer_names(file: h5py.File) -> list[str]:
     if "layer_names" not in file.attrs:
         return []
     attribute = h5py.h5a.open(file.id, b"layer_names")
-    if len(attribute.shape) != 1 or attribute.get_storage_size() > _LONGEST_CONFIG:
+    if (
+        attribute.shape is None
+        or len(attribute.shape) != 1
+        or attribute.get_storage_size() > _LONGEST_CONFIG
+    ):
         raise RefusedError(f"layer_names has shape {attribute.shape}; accepted: a list of names")
     names = [
         name.decode() if isinstance(name, bytes) else name for name in file.attrs["layer_names"]

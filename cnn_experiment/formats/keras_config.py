@@ -15,7 +15,8 @@ from pydantic_core import from_json
 
 from cnn_experiment.errors import UserError, one_sentence, shortened
 from cnn_experiment.formats.keras_graph import must_be_a_chain
-from cnn_experiment.formats.keras_layer import KerasLayer, is_keras_own, with_article
+from cnn_experiment.formats.keras_layer import KerasLayer, with_article
+from cnn_experiment.formats.keras_object import is_keras_own
 from cnn_experiment.formats.keras_training import Training, training_of
 from cnn_experiment.settings.network import Convolution, Hidden, Network, Output
 
@@ -47,6 +48,14 @@ class _Layers(BaseModel):
     layers: list[KerasLayer]
 
 
+class _Compiled(BaseModel):
+    """What `compile` was given, in an HDF5 file."""
+
+    optimizer_config: Any = None
+    loss: Any = None
+    loss_weights: Any = None
+
+
 def read_config(text: str | bytes, compiled: str | None = None) -> Description:
     """Return the description of a saved model; `compiled` is an HDF5 file's `training_config`.
 
@@ -67,13 +76,21 @@ def read_config(text: str | bytes, compiled: str | None = None) -> Description:
 
     rest = _merge_activations(layers[1:])
     _must_be_in_order(rest)
-    names = [layer.config.get("name") for layer in rest if layer.class_name in ("Conv2D", "Dense")]
+    names = _names(layers)
+    settings = model.compile_config if training is None else training.model_dump()
+    return Description(_network(layers[0], rest), names, training_of(layers, settings))
+
+
+def _names(layers: Sequence[KerasLayer]) -> list[str]:
+    """Return the names of the layers with weights; raises `UserError` if two layers share one."""
+    names = [layer.config.get("name") for layer in layers]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise UserError(f"layers are named {shortened(names)}; accepted: a different name for each")
-    given = model.compile_config if compiled is None else _parsed(compiled)
-    return Description(
-        _network(layers[0], rest), [str(name) for name in names], training_of(rest, given)
-    )
+    return [
+        str(name)
+        for name, layer in zip(names, layers, strict=True)
+        if layer.class_name in ("Conv2D", "Dense")
+    ]
 
 
 def _parsed(text: str) -> Any:
@@ -85,12 +102,13 @@ def _parsed(text: str) -> Any:
 
 
 def _layers_in_order(model: _Model) -> list[KerasLayer]:
-    is_own = is_keras_own(model.module) and model.registered_name in (None, model.class_name)
-    if not is_own or model.class_name not in ("Sequential", "Functional", "Model"):
-        whose = model.registered_name or model.class_name
-        class_name = with_article(shortened(whose, quoted=False))
+    is_keras = is_keras_own(model.class_name, model.module, model.registered_name)
+    if not is_keras or model.class_name not in ("Sequential", "Functional", "Model"):
+        class_name = with_article(shortened(model.class_name, quoted=False))
+        origin = "" if is_keras else f" of {shortened(model.module)}"
         raise UserError(
-            f"the model is {class_name}; accepted: a Sequential, or a Functional that is a chain"
+            f"the model is {class_name}{origin};"
+            " accepted: Keras' own Sequential, or a Functional that is a chain"
         )
     try:
         layers = _Layers.model_validate(model.config).layers

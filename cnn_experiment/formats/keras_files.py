@@ -11,6 +11,7 @@ Sources: keras/src/legacy/saving/legacy_h5_format.py and keras/src/saving/saving
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +30,11 @@ _LAYERS_OF_KERAS_2 = "layer_weights"  # so `hdf5_reader` names them
 
 
 class KerasFile(NamedTuple):
-    """What a file of Keras holds; network and training are None in a file of weights alone."""
+    """What a file of Keras holds; a file of weights alone has no network."""
 
     network: Network | None
     weights: Arrays
-    training: Training | None = None
+    training: Training
 
 
 def read_keras_archive(path: Path | str) -> KerasFile:
@@ -44,8 +45,9 @@ def read_keras_archive(path: Path | str) -> KerasFile:
     """
     with keras_archive.opened(path) as (config, weights):
         network, _, training = read_config(config)
-        _, arrays = read_hdf5(weights)
-    return KerasFile(network, _renamed(arrays, _names_by_path(network)), training)
+        attributes, arrays = read_hdf5(weights)
+    renamed = _renamed(arrays, _names_by_path(network))
+    return KerasFile(network, renamed, _and_state(training, attributes))
 
 
 def read_keras_hdf5(path: Path | str, network: Network | None) -> KerasFile:
@@ -59,11 +61,13 @@ def read_keras_hdf5(path: Path | str, network: Network | None) -> KerasFile:
         own, names, training = read_config(
             attributes["model_config"], attributes.get("training_config")
         )
-        return KerasFile(own, _of_named_layers(arrays, own, names, "model_weights"), training)
+        of_layers = _of_named_layers(arrays, own, names, "model_weights")
+        return KerasFile(own, of_layers, _and_state(training, attributes))
+    training = _and_state(Training({}, ()), attributes)
     if network is None:
         raise UserError("it holds only weights; accepted: together with an experiment")
     if "layer_names" not in attributes:
-        return KerasFile(None, _renamed(arrays, _names_by_path(network)))
+        return KerasFile(None, _renamed(arrays, _names_by_path(network)), training)
 
     with_weights = {path.split("/")[1] for path in arrays}
     names = [name for name in json.loads(attributes["layer_names"]) if name in with_weights]
@@ -72,7 +76,8 @@ def read_keras_hdf5(path: Path | str, network: Network | None) -> KerasFile:
         raise UserError(
             f"it has {len(names)} layers with weights, {shortened(names)}; accepted: {wanted}"
         )
-    return KerasFile(None, _of_named_layers(arrays, network, names, _LAYERS_OF_KERAS_2))
+    of_layers = _of_named_layers(arrays, network, names, _LAYERS_OF_KERAS_2)
+    return KerasFile(None, of_layers, training)
 
 
 def keras_weights_file(weights: Variables) -> bytes:
@@ -89,6 +94,13 @@ def keras_weights_file(weights: Variables) -> bytes:
         for name, array in weights.items():
             file.create_dataset(_path(name), data=array)
     return content.getvalue()
+
+
+def _and_state(training: Training, attributes: Mapping[str, str]) -> Training:
+    """Return the same, with a note on the optimizer's state if the file has one."""
+    return (
+        training.and_left("the optimizer's state") if "optimizer_state" in attributes else training
+    )
 
 
 def _names_by_path(network: Network) -> dict[str, str]:

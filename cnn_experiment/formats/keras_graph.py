@@ -18,6 +18,11 @@ def must_be_a_chain(layers: Sequence[KerasLayer], config: dict[str, Any]) -> Non
 
     `config` is the model's. Its input must be the first layer, and its output the last one.
     """
+    if layers and layers[0].inbound_nodes:
+        raise UserError(
+            f"{layers[0].title} takes its input from another layer; accepted: from none, as the"
+            " model's input"
+        )
     for before, layer in pairwise(layers):
         wanted = [before.config.get("name"), 0, 0]
         found = _inputs(layer.inbound_nodes)
@@ -46,7 +51,7 @@ def _inputs(nodes: Sequence[Any]) -> list[Any]:
     for node in nodes:
         match node:
             case {"args": [*arguments], "kwargs": dict() as others} if not _given(others):
-                found += [_history(argument) for argument in arguments]
+                found += [_history(tensor) for each in arguments for tensor in _tensors(each)]
             case [*calls] if calls:
                 found += [
                     call[:3] if isinstance(call, list) and call[3:] in ([], [{}]) else call
@@ -55,6 +60,11 @@ def _inputs(nodes: Sequence[Any]) -> list[Any]:
             case _:
                 found.append(node)
     return found
+
+
+def _tensors(argument: Any) -> list[Any]:
+    """Return the tensors that an argument joins in a list, or the argument itself."""
+    return argument if isinstance(argument, list) and len(argument) > 1 else [argument]
 
 
 def _given(arguments: dict[str, Any]) -> bool:

@@ -68,7 +68,7 @@ class KerasLayer(BaseModel):
             self.class_name,
         )
         if self.class_name not in _FIXED or not is_keras_own:
-            origin = "" if is_keras_own else f" of {self.module}"
+            origin = "" if is_keras_own else f" of {shortened(self.module, quoted=False)}"
             class_name = with_article(shortened(self.class_name, quoted=False))
             raise UserError(
                 f"{self.title} is {class_name}{origin};"
@@ -84,7 +84,9 @@ class KerasLayer(BaseModel):
             if setting in _WITHOUT_EFFECT or setting in _READ.get(self.class_name, ()):
                 continue
             if setting == "dtype":
-                self._must_have_one_dtype(value)
+                # Another policy computes in another dtype than that of the weights.
+                if self.dtype not in (None, "float32", "float64"):
+                    raise self.refusal("dtype", self.dtype, "float32, float64")
                 continue
             # For an unknown setting this is None: its value may only be null.
             wanted = _FIXED[self.class_name].get(setting)
@@ -95,15 +97,14 @@ class KerasLayer(BaseModel):
         if self.class_name == "MaxPooling2D" and strides not in (None, pool_size):
             raise self.refusal("strides", strides, f"its pool_size, {shortened(pool_size)}")
 
-    def _must_have_one_dtype(self, value: Any) -> None:
-        """Raise `UserError` for a policy that computes in another dtype than that of the weights.
-
-        `value` is the name of a policy or, from a `.keras` archive, its class and configuration.
-        """
-        if isinstance(value, dict) and value.get("class_name") == "DTypePolicy":
-            value = value["config"].get("name") if isinstance(value.get("config"), dict) else None
-        if value not in (None, "float32", "float64"):
-            raise self.refusal("dtype", value, "float32, float64")
+    @property
+    def dtype(self) -> Any:
+        """The name of the layer's dtype policy; None if the JSON has none."""
+        match self.config.get("dtype"):
+            case {"class_name": "DTypePolicy", "config": dict(config)}:
+                return config.get("name")
+            case other:
+                return other
 
     def refusal(self, setting: str, value: Any, wanted: str) -> UserError:
         """Return the error for a value of a setting that is not accepted."""

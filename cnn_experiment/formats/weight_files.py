@@ -4,8 +4,7 @@ The kind is recognised by the content; no code in a file is run. Only weights ar
 optimizer's state and the position in a run are lost.
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,8 @@ from cnn_experiment.formats.keras_files import (
     read_keras_hdf5,
 )
 from cnn_experiment.formats.keras_training import Training
-from cnn_experiment.formats.torch_layout import to_neutral_layout, to_torch_layout, torch_name
+from cnn_experiment.formats.state_dict_names import must_be_named, neutral_names
+from cnn_experiment.formats.torch_layout import to_neutral_layout, to_torch_layout
 from cnn_experiment.runs.checkpoint import Checkpoint, read_checkpoint
 from cnn_experiment.safetensors_file import read_arrays, read_index
 from cnn_experiment.settings.experiment import Experiment
@@ -38,6 +38,7 @@ KINDS = ("checkpoint", "torch", "keras")
 _LARGEST = 4 * 2**30
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ONLY_WEIGHTS = "it holds only weights; accepted: together with an experiment"
+_NO_NAMES = "its arrays have names of their own; accepted: without --names"
 
 
 class ModelFile(NamedTuple):
@@ -68,10 +69,10 @@ def read_model_file(
 
     The file is one of: a checkpoint or a `weights.safetensors` of a run, the `state_dict` of a
     `torch_cnn` model as safetensors, Keras' `.keras`, `.h5` (whole model, or weights as Keras 2
-    wrote them) or `.weights.h5`. `names` are for a `state_dict` of another module: the neutral name
-    of each of its arrays. The weights have neutral names (`conv2d_1/kernel`) and Keras' layout:
-    kernels (height, width, in, out) or (in, out), biases (out,). They are float32 or float64 as in
-    the file; the returned experiment has that dtype.
+    wrote them) or `.weights.h5`. `names` are only for the `state_dict` of another module: the
+    neutral name of each of its arrays. The weights have neutral names (`conv2d_1/kernel`) and
+    Keras' layout: kernels (height, width, in, out) or (in, out), biases (out,). They are float32 or
+    float64 as in the file; the returned experiment has that dtype.
 
     If the file describes its network, it must be the network of `experiment`. If `experiment` is
     None, a checkpoint gives its own experiment; a Keras model gives its training settings as far as
@@ -85,7 +86,7 @@ def read_model_file(
         _must_be_a_file(path)
         experiment, weights, training = _read(path, experiment, names)
         experiment = experiment.with_changes(dtype=_dtype(weights))
-        _must_be_named(weights, experiment.network.variable_shapes())
+        must_be_named(weights, experiment.network.variable_shapes())
         must_match(weights, _placeholders(experiment))
         must_be_finite(weights)
     except UserError as error:
@@ -112,7 +113,7 @@ def weights_as(
         case "torch":
             arrays = {
                 theirs: np.ascontiguousarray(to_torch_layout(weights[name]))
-                for theirs, name in _neutral_names(experiment, names).items()
+                for theirs, name in neutral_names(experiment.network, names).items()
             }
             return save(arrays)
         case "keras":
@@ -130,14 +131,17 @@ def _must_be_a_file(path: Path) -> None:
 def _read(path: Path, experiment: Experiment | None, names: Mapping[str, str] | None) -> ModelFile:
     with path.open("rb") as file:
         beginning = file.read(9)
+    # Safetensors: the header's length in 8 bytes, then the header, which is a JSON object.
+    is_safetensors = beginning.endswith(b"{") and len(beginning) == 9
 
+    if names is not None and not is_safetensors:
+        raise UserError(_NO_NAMES)
     if beginning.startswith(keras_archive.MAGIC):
         return _of_keras(read_keras_archive(path), experiment)
     if beginning.startswith(_HDF5_MAGIC):
         network = experiment.network if experiment else None
         return _of_keras(read_keras_hdf5(path, network), experiment)
-    # Safetensors: the header's length in 8 bytes, then the header, which is a JSON object.
-    if beginning.endswith(b"{") and len(beginning) == 9:
+    if is_safetensors:
         return ModelFile(*_read_safetensors(path, experiment, names))
     raise UserError(
         f"it begins with {shortened(beginning)}; accepted: safetensors, HDF5 or a .keras archive"
@@ -146,7 +150,7 @@ def _read(path: Path, experiment: Experiment | None, names: Mapping[str, str] | 
 
 def _of_keras(file: KerasFile, given: Experiment | None) -> ModelFile:
     experiment = _experiment_of(file.network, given)
-    if given is None and file.training is not None:
+    if given is None:
         experiment = experiment.with_changes(**file.training.taken)
     return ModelFile(experiment, file.weights, file.training)
 
@@ -184,6 +188,8 @@ def _read_safetensors(
 ) -> tuple[Experiment, Arrays]:
     metadata, index = read_index(path)
     if "twin_cnn" in metadata:
+        if names is not None:
+            raise UserError(_NO_NAMES)
         checkpoint = read_checkpoint(path)
         own = checkpoint.experiment
         if experiment is None:
@@ -198,28 +204,13 @@ def _read_safetensors(
     is_neutral = arrays.keys() == experiment.network.variable_shapes().keys()
     if is_neutral or (names is None and any("/" in name for name in arrays)):
         return experiment, arrays
-    return experiment, _from_torch(arrays, experiment, _neutral_names(experiment, names))
-
-
-def _neutral_names(experiment: Experiment, names: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return the neutral name of each array of a `state_dict`, `torch_cnn`'s if none are given."""
-    variables = experiment.network.variable_shapes()
-    if names is None:
-        return {torch_name(name): name for name in variables}
-    most, times = Counter(names.values()).most_common(1)[0] if names else ("", 0)
-    if times > 1:
-        raise UserError(f"names: {shortened(most)} is there {times} times; accepted: each once")
-    try:
-        _must_be_named(set(names.values()), variables)
-    except UserError as error:
-        raise UserError(f"names: {error}") from error
-    return names
+    return experiment, _from_torch(arrays, experiment, neutral_names(experiment.network, names))
 
 
 def _from_torch(
     state_dict: Variables, experiment: Experiment, neutral: Mapping[str, str]
 ) -> Arrays:
-    _must_be_named(state_dict, neutral)
+    must_be_named(state_dict, neutral)
     for name, array in state_dict.items():
         wanted = len(experiment.network.variable_shapes()[neutral[name]])
         if array.ndim != wanted:
@@ -228,14 +219,6 @@ def _from_torch(
         neutral[name]: np.ascontiguousarray(to_neutral_layout(array))
         for name, array in state_dict.items()
     }
-
-
-def _must_be_named(arrays: Collection[str], names: Collection[str]) -> None:
-    """Raise `UserError` unless the arrays have exactly these names, in any order."""
-    for name in [*arrays, *names]:
-        if (name in arrays) != (name in names):
-            state = "is unknown" if name in arrays else "is missing"
-            raise UserError(f"{shortened(name)} {state}; {accepted([*names])}")
 
 
 def _dtype(weights: Variables) -> str:

@@ -75,7 +75,11 @@ def open_and_look(path: Path) -> None:
             assert type(experiment).from_json(experiment.to_json()) == experiment
         case "latest.safetensors":
             read_checkpoint(path).to_bytes()  # this reads every number
-        case "torch.safetensors" | "model.keras" | "model.h5" | "model.weights.h5":
+        case "model.keras" | "model.h5" | "functional.h5":
+            experiment, weights = read_weights(path)  # of the file's own network and training
+            must_be_valid(experiment, weights)
+            assert type(experiment).from_json(experiment.to_json()) == experiment
+        case "torch.safetensors" | "keras2.h5" | "model.weights.h5":
             must_be_valid(*read_weights(path, experiment_of_the_files()))
         case "digit.png" | "digit.jpg":
             from cnn_experiment.look.own_digit import as_mnist  # loads SciPy

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+
 from cnn_experiment import (
     Checkpoint,
     Convolution,
@@ -20,6 +22,7 @@ from cnn_experiment import (
 )
 from cnn_experiment.data.mnist_files import FILES, data_root, read_mnist_files
 from cnn_experiment.formats.weight_files import weights_as
+from cnn_experiment.variables import Variables
 
 BY_KERAS = """
 import sys
@@ -31,6 +34,13 @@ model = keras_ref.build_model(experiment)
 model.save(folder + "/model.keras")
 model.save(folder + "/model.h5")
 model.save_weights(folder + "/model.weights.h5")
+import keras
+features = images = keras.Input(experiment.network.input_shape)
+for layer in model.layers:
+    features = layer(features)
+functional = keras.Model(images, features)
+functional.compile("nadam", "categorical_crossentropy")
+functional.save(folder + "/functional.h5")
 """
 
 
@@ -79,17 +89,35 @@ def sound_files(folder: Path) -> dict[str, bytes]:
     (folder / "experiment.json").write_text(experiment.to_json())
     command = [sys.executable, "-c", BY_KERAS, str(folder)]
     subprocess.run(command, check=True, capture_output=True)
-    by_keras = ("experiment.json", "model.keras", "model.h5", "model.weights.h5")
+    by_keras = (
+        "experiment.json",
+        "model.keras",
+        "model.h5",
+        "functional.h5",
+        "model.weights.h5",
+    )
     labels = FILES[3].name
     read_mnist_files()  # downloads what is missing
     return {
         "digit.png": drawn_digit("PNG"),
         "digit.jpg": drawn_digit("JPEG"),
         **{name: (folder / name).read_bytes() for name in by_keras},
+        "keras2.h5": weights_of_keras_2(weights),
         "latest.safetensors": checkpoint.to_bytes(),
         "torch.safetensors": weights_as("torch", experiment, weights),
         labels: (data_root() / "MNIST" / "raw" / labels).read_bytes(),
     }
+
+
+def weights_of_keras_2(weights: Variables) -> bytes:
+    """Return what Keras 2's `save_weights('x.h5')` writes of a model with our layers' names."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        layers = dict.fromkeys(name.partition("/")[0] for name in weights)
+        file.attrs["layer_names"] = [layer.encode() for layer in layers]
+        for name, array in weights.items():
+            file[f"{name.partition('/')[0]}/{name}:0"] = array
+    return content.getvalue()
 
 
 def drawn_digit(form: str) -> bytes:
