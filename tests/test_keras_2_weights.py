@@ -100,3 +100,10 @@ def test_a_name_leads_into_no_other_file(name: str, tmp_path: Path) -> None:
             read_hdf5(path)
     else:
         assert not [array for array in read_hdf5(path)[1] if "out" in array]
+
+
+def test_the_mirrored_kernels_of_theano_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.h5"
+    weights_of_keras_2(path, backend=b"theano")
+    with pytest.raises(UserError, match="backend = 'theano'; accepted: tensorflow, jax, torch"):
+        read_weights(path, EXPERIMENT)

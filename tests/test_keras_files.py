@@ -186,7 +186,6 @@ CONFIGURATIONS: dict[str, Change] = {
     "the model is a Sequential of 'keras'; accepted: Keras' own": with_model(
         registered_name="mine>Sequential"
     ),
-    "configuration: compile_config = 3: input should be an object": with_model(compile_config=3),
     "configuration: layers = 3: input should be a valid list": with_model(config={"layers": 3}),
 }
 

@@ -1,10 +1,12 @@
 """What a Keras file says of its training is taken exactly, or it is named."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -302,7 +304,7 @@ def compiled_h5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compiled(compiled_h5: Path, tmp_path: Path) -> Path:
     """A compiled model with nothing that is not taken, but the optimizer's state."""
-    return Path((tmp_path / "cnn.h5").write_bytes(compiled_h5.read_bytes()) and tmp_path / "cnn.h5")
+    return Path(shutil.copy(compiled_h5, tmp_path / "cnn.h5"))
 
 
 @pytest.mark.parametrize("said", DAMAGED)
@@ -316,7 +318,7 @@ def test_damaged_settings_are_named_and_not_taken(compiled: Path, said: str) -> 
 
 
 RATE = {"learning_rate": 0.0020000000949949026}
-OF_KERAS_2 = {
+OF_KERAS_2: dict[str, dict[str, Any]] = {
     "2.2": {"lr": RATE["learning_rate"], "rho": 0.8999999761581421, "decay": 0.0, "epsilon": 1e-7},
     "2.3": {**RATE, "rho": 0.8999999761581421, "decay": 0.0, "epsilon": 1e-7},
     "tf.keras": {
@@ -389,3 +391,30 @@ def test_a_damaged_penalty_is_named(compiled: Path, penalty: Any, said: str) -> 
     assert file.experiment.regularizer is None
     assert file.training is not None
     assert file.training.left[0].startswith(f"regularizer: {said}")
+
+
+@pytest.mark.parametrize("text", ["null", "{}", "[1]", "no JSON", '{"optimizer_config": null}'])
+def test_a_damaged_training_config_does_not_cost_the_weights(compiled: Path, text: str) -> None:
+    with h5py.File(compiled, "r+") as file:
+        file.attrs["training_config"] = text
+    experiment, weights, training = read_model_file(compiled)
+    assert experiment == EXPERIMENT
+    assert len(weights) == 10
+    assert training is not None
+    is_told = any(note.startswith("what compile was given: ") for note in training.left)
+    assert is_told == (text in ("[1]", "no JSON"))
+
+
+def test_a_sigmoid_output_of_keras_2_is_named(tmp_path: Path) -> None:
+    parts = [layers.Flatten(), layers.Dense(10, activation="sigmoid")]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *parts])
+    model.compile("rmsprop", "categorical_crossentropy")
+    path = saved(model, tmp_path, "h5")
+    said = "loss: Keras 2 computes that of a sigmoid output from its probabilities"
+    training = read_model_file(path).training
+    assert training is not None
+    assert said not in training.left
+    change_json(path, "training_config", rmsprop(decay=0.0))
+    training = read_model_file(path).training
+    assert training is not None
+    assert said in training.left

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
 from parity_ladder.known_differences import CATALOGUE
@@ -27,6 +28,7 @@ def test_the_snippet_for_an_own_model_names_the_mistake_and_holds_once_it_is_men
 ) -> None:
     """In this process, which takes less time; `test_wheel.py` has it in one of its own."""
     monkeypatch.chdir(tmp_path)
+    keras.backend.clear_session()  # Keras numbers the layers of a process
     with eagerly():
         exec(MODELS + TEN_LINES, {"__name__": "__main__"})  # noqa: S102 - our own
     printed = " ".join(capsys.readouterr().out.split())

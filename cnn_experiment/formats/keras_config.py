@@ -48,14 +48,6 @@ class _Layers(BaseModel):
     layers: list[KerasLayer]
 
 
-class _Compiled(BaseModel):
-    """What `compile` was given, in an HDF5 file."""
-
-    optimizer_config: Any = None
-    loss: Any = None
-    loss_weights: Any = None
-
-
 def read_config(text: str | bytes, compiled: str | None = None) -> Description:
     """Return the description of a saved model; `compiled` is an HDF5 file's `training_config`.
 
@@ -77,8 +69,8 @@ def read_config(text: str | bytes, compiled: str | None = None) -> Description:
     rest = _merge_activations(layers[1:])
     _must_be_in_order(rest)
     names = _names(layers)
-    settings = model.compile_config if training is None else training.model_dump()
-    return Description(_network(layers[0], rest), names, training_of(layers, settings))
+    given = model.compile_config if compiled is None else _parsed(compiled)
+    return Description(_network(layers[0], rest), names, training_of(layers, given))
 
 
 def _names(layers: Sequence[KerasLayer]) -> list[str]:

@@ -111,11 +111,6 @@ class KerasLayer(BaseModel):
         return UserError(f"{self.title}: {setting} = {shortened(value)}; accepted: {wanted}")
 
 
-def is_keras_own(module: object) -> bool:
-    """Return whether a class from this module is Keras' own; Keras 2 names no module."""
-    return module is None or module == "keras" or str(module).startswith("keras.")
-
-
 def with_article(noun: str) -> str:
     """Return the noun after `a` or `an`, chosen by its first letter: `an Embedding`."""
     return f"an {noun}" if noun[:1].lower() in set("aeiou") else f"a {noun}"

@@ -90,6 +90,12 @@ def schedule_of(described: Any, dtype: str) -> BaseModel:
     return validated(kind, own, class_name)
 
 
+def is_of_keras_2(described: Any) -> bool:
+    """Return whether the JSON of an optimizer has a setting that only Keras 2 writes."""
+    config = described.get("config") if isinstance(described, dict) else None
+    return isinstance(config, dict) and any(name in config for name in _DECAYS)
+
+
 def rate_of(described: Any) -> Any:
     """Return the number or the schedule in the JSON of any optimizer; None if it has none."""
     config = described.get("config") if isinstance(described, dict) else None

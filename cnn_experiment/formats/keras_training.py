@@ -12,7 +12,12 @@ from pydantic import BaseModel
 from cnn_experiment.errors import shortened
 from cnn_experiment.formats.keras_layer import KerasLayer
 from cnn_experiment.formats.keras_object import NotTaken, in_words, keras_object
-from cnn_experiment.formats.keras_optimizer import optimizer_of, rate_of, schedule_of
+from cnn_experiment.formats.keras_optimizer import (
+    is_of_keras_2,
+    optimizer_of,
+    rate_of,
+    schedule_of,
+)
 from cnn_experiment.formats.keras_penalty import penalty_of
 
 _LOSSES = {
@@ -57,6 +62,8 @@ def training_of(layers: Sequence[KerasLayer], compiled: Any) -> Training:
             taken.update({} if value is None else {name: value})
 
     take("regularizer", lambda: penalty_of(layers))
+    if not isinstance(compiled, dict | None):
+        return Training(taken, (*left, f"what compile was given: {shortened(compiled)}"))
     compiled = compiled or {}
     described = compiled.get("optimizer", compiled.get("optimizer_config"))
     if described is not None:
@@ -65,7 +72,10 @@ def training_of(layers: Sequence[KerasLayer], compiled: Any) -> Training:
             take("schedule", lambda: schedule_of(described, dtype))
         else:
             left.append(f"schedule: {in_words(rate_of(described))}, of an optimizer not taken")
-    return Training(taken, (*left, *_notes_of_loss(compiled)))
+    left += _notes_of_loss(compiled)
+    if is_of_keras_2(described) and layers[-1].config.get("activation") == "sigmoid":
+        left.append("loss: Keras 2 computes that of a sigmoid output from its probabilities")
+    return Training(taken, tuple(left))
 
 
 def _notes_of(layer: KerasLayer) -> list[str]:

@@ -201,8 +201,7 @@ def _read_safetensors(
         if dtype not in ("float32", "float64"):
             raise UserError(f"{shortened(name)} is of dtype {dtype}; accepted: float32, float64")
     arrays = read_arrays(path)
-    is_neutral = arrays.keys() == experiment.network.variable_shapes().keys()
-    if is_neutral or (names is None and any("/" in name for name in arrays)):
+    if names is None and any("/" in name for name in arrays):
         return experiment, arrays
     return experiment, _from_torch(arrays, experiment, neutral_names(experiment.network, names))
 
