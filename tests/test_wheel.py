@@ -30,7 +30,7 @@ def done(command: list[str | Path], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of what git knows, as a person would build it."""
+    """The wheel, built from the clone as a person would build it."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     done([*build, "--quiet", "--wheel-dir", folder, ROOT], folder)
