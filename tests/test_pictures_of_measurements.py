@@ -16,7 +16,10 @@ def test_every_part_of_the_step_is_found_by_its_name() -> None:
     with settings_of_torch_as_they_were():
         rows = step_profile(experiment.with_changes(data=data), 3)
     *parts, whole = rows
-    assert [row["part"] for row in rows if row["ms_a_step"] <= 0] == []
+    # "all else" is what three steps by the clock took less the parts of three others; where the
+    # second three were disturbed by other work, it can be below 0.
+    *named, _ = parts
+    assert [row["part"] for row in (*named, whole) if row["ms_a_step"] <= 0] == []
     assert sum(row["share"] for row in parts) == pytest.approx(1, abs=0.0006 * len(parts))
     assert whole["share"] == 1
 
