@@ -122,14 +122,24 @@ def session_of(options: argparse.Namespace) -> Iterator[Session]:
     else:
         must_be_a_folder(options.out)
         backend_name: BackendName = options.backend or "torch"
-        experiment = with_settings(experiment_of(options), options)
-        default_out = Path("runs") / f"{name_of(options)}-{backend_name}-seed{experiment.seed}"
-        run_folder = RunFolder(options.out or default_out)
         session = new_session(
-            experiment, run_folder, backend_name, training, overwrite=options.overwrite
+            with_settings(experiment_of(options), options),
+            RunFolder(folder_of(options)),
+            backend_name,
+            training,
+            overwrite=options.overwrite,
         )
     with session as ready:
         yield ready
+
+
+def folder_of(options: argparse.Namespace) -> Path:
+    """Return the run's folder: that of --resume, of --out, or the default one."""
+    if options.resume is not None or options.out is not None:
+        given: Path = options.resume or options.out
+        return given
+    seed = with_settings(experiment_of(options), options).seed
+    return Path("runs") / f"{name_of(options)}-{options.backend or 'torch'}-seed{seed}"
 
 
 def command_to_go_on(options: argparse.Namespace, path: Path) -> str:

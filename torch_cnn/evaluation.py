@@ -10,13 +10,24 @@ from torch import Tensor
 from cnn_experiment import Evaluation
 from torch_cnn.model import CNN
 from torch_cnn.process import shares_on
+from torch_cnn.ranks import ALONE, Ranks
 from torch_cnn.step import count_hits
 
 _EVALUATION_BATCH = 100
 
 
-def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Evaluation:
-    """Return loss and accuracy; `images_nhwc` is (count, height, width, channels)."""
+def evaluate(
+    model: CNN,
+    images_nhwc: NDArray[Any],
+    labels: NDArray[np.int64],
+    *,
+    ranks: Ranks = ALONE,
+) -> Evaluation:
+    """Return loss and accuracy; `images_nhwc` is (count, height, width, channels).
+
+    With `ranks`, each evaluates a part, and all return the same: to the last bit what one alone
+    would, since the losses are added up in the same order.
+    """
     images = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
     on_device = torch.from_numpy(labels.astype(np.int64)).to(model.device)
     parts = torch.split(on_device, _EVALUATION_BATCH)
@@ -27,8 +38,13 @@ def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -
         loss = model.data_loss(logits, batch[1], reduction="sum")
         return loss, count_hits(model, logits, batch[1])
 
-    results = shares_on(model.device).map(evaluated, list(zip(images, parts, strict=True)))
-    losses, hits = (torch.stack(column) for column in zip(*results, strict=True))
+    batches = list(zip(images, parts, strict=True))
+    own = ranks.part(len(batches))
+    results = shares_on(model.device).map(evaluated, batches[own])
+    of_batches = torch.zeros(len(batches), 2, dtype=model.dtype, device=model.device)
+    for index, (loss, hit_count) in zip(range(len(batches))[own], results, strict=True):
+        of_batches[index, 0], of_batches[index, 1] = loss, hit_count
+    losses, hits = ranks.begin_total(of_batches)().unbind(1)  # to each its own rank adds, and zeros
     return Evaluation(
         loss=sum(losses.tolist()) / len(labels) + model.penalty().item(),
         accuracy=hits.sum().item() / len(labels),

@@ -5,6 +5,7 @@ import ctypes
 import os
 
 import torch
+import torch.distributed as dist
 from joblib import cpu_count
 
 from cnn_experiment.errors import UserError
@@ -59,7 +60,8 @@ def set_threads(count: int) -> None:
     """Let training and evaluation on a CPU compute with `count` threads; it is never too late.
 
     Each of up to four threads computes a share of a batch (`torch_cnn.shares`). With more threads
-    than shares, each share has several for each operation: 6 threads are 3 shares with 2 each.
+    than shares, each share has several for each operation: 6 threads are 3 shares with 2 each. A
+    rank (`torch_cnn.ranks`) has one share.
     PyTorch's own number, `torch.get_num_threads()`, becomes that of one share, for everything else
     in the process, too. Another number of threads adds gradients in another order, and so rounds
     them otherwise. Raises `UserError` for a count below 1.
@@ -67,7 +69,8 @@ def set_threads(count: int) -> None:
     global _shares, _threads
     if count < 1:
         raise UserError(f"threads = {count}: accepted: 1 or more")
-    number = max(share for share in range(1, _MOST_SHARES + 1) if count % share == 0)
+    most = 1 if dist.is_initialized() else _MOST_SHARES
+    number = max(share for share in range(1, most + 1) if count % share == 0)
     torch.set_num_threads(count // number)
     _shares, _threads = Shares(number), count
 

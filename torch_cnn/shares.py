@@ -35,7 +35,8 @@ class Shares:
         when they are asked for.
         """
         length = max(1, -(-len(items) // self.count))
-        own, *runs = [items[begin : begin + length] for begin in range(0, len(items), length)]
+        begins = range(0, len(items), length) or [0]
+        own, *runs = [items[begin : begin + length] for begin in begins]
 
         def results(run: Sequence[Item]) -> list[Result]:
             return [function(item) for item in run]

@@ -22,6 +22,7 @@ from cnn_experiment import (
 )
 from torch_cnn.evaluation import evaluate, images_on_device
 from torch_cnn.model import CNN, build_model
+from torch_cnn.ranks import ended_ranks_as_errors, ranks_of
 from torch_cnn.schedule import keras_schedule
 from torch_cnn.step import build_optimizer, train_step
 from torch_cnn.weights import (
@@ -67,10 +68,14 @@ def train(
     results, bit for bit, as if it had never been stopped. `keeper` gets a checkpoint after every
     epoch and whenever its `is_due` asks for one.
 
+    In a program in which `torch.distributed` is initialised, each process trains on its part of
+    every batch (`torch_cnn.ranks`), and all make the same updates as one process would, but for the
+    rounding of sums. All must call this function with the same experiment, digits and start.
+
     `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`; use it on
     CUDA only, because it is slower on the CPU. Raises `UserError` for a device that is not
-    available and for digits or a checkpoint that do not fit the experiment, and `Diverged` for a
-    loss that is not finite.
+    available and for digits or a checkpoint that do not fit the experiment, `Diverged` for a loss
+    that is not finite, and `RankLost` if another process has ended.
 
     This function changes no setting of the process. Call `torch_cnn.prepare_process()` once before
     it to make training on a CPU up to twice as fast; see there what else that changes.
@@ -79,11 +84,12 @@ def train(
     if start is not None:
         start.must_belong_to(experiment)
     target = pick_device(device)
-    run = _Run(experiment, digits, target, watchers, keeper, start)
-    if compiled:
-        run.model.logits = torch.compile(run.model.logits)  # type: ignore[method-assign]
-    while run.epoch < experiment.epochs:
-        run.finish_epoch()
+    with ended_ranks_as_errors():
+        run = _Run(experiment, digits, target, watchers, keeper, start)
+        if compiled:
+            run.model.logits = torch.compile(run.model.logits)  # type: ignore[method-assign]
+        while run.epoch < experiment.epochs:
+            run.finish_epoch()
     if compiled:
         del run.model.logits  # the class's own again, so that the model can be copied and saved
     return run.model, run.history
@@ -120,14 +126,21 @@ class _Run:
         )
         self.images_nchw = images_on_device(digits.train_images_nhwc, self.model)
         self.labels = torch.from_numpy(digits.train_labels).to(device)
+        self.ranks = ranks_of(self.model)
+        if self.ranks.count > 1:
+            self.ranks.must_agree("the state to start from", self._state().to_bytes())
+            self.ranks.must_agree("train_labels", digits.train_labels.tobytes())
 
     def finish_epoch(self) -> None:
         """Train on the remaining batches of the epoch, evaluate, report and save."""
         begin = time.perf_counter()
         experiment, images = self.experiment, len(self.labels)
+        whole = epoch_batches(experiment.seed, self.epoch, images, experiment.batch_size)
         batches = [
-            torch.from_numpy(batch).to(self.labels.device, non_blocking=True)
-            for batch in epoch_batches(experiment.seed, self.epoch, images, experiment.batch_size)
+            torch.from_numpy(batch[self.ranks.part(len(batch))]).to(
+                self.labels.device, non_blocking=True
+            )
+            for batch in whole
         ]
         report_every = max(1, len(batches) // _REPORTS_PER_EPOCH)
 
@@ -136,14 +149,21 @@ class _Run:
         results: list[tuple[Tensor, Tensor, int]] = []
         while self.batch < len(batches):
             batch = batches[self.batch]
+            size = len(whole[self.batch])
             loss, hits = train_step(
-                self.model, self.optimizer, self.images_nchw[batch], self.labels[batch]
+                self.model,
+                self.optimizer,
+                self.images_nchw[batch],
+                self.labels[batch],
+                ranks=self.ranks,
+                batch_size=size,
             )
             self.schedule.step()
             self.batch += 1
-            results.append((loss, hits, len(batch)))
+            results.append((loss, hits, size))
 
             is_due = self.keeper is not None and self.keeper.is_due(self.schedule.last_epoch)
+            is_due = self.ranks.any(is_due)
             if is_due or self.batch % report_every == 0 or self.batch == len(batches):
                 self._count(results, time.perf_counter() - begin)
                 begin = time.perf_counter()
@@ -174,7 +194,8 @@ class _Run:
 
     def _close_epoch(self, begin: float) -> None:
         """Evaluate, add the epoch's record, inform the watchers and save the state."""
-        test = evaluate(self.model, self.digits.test_images_nhwc, self.digits.test_labels)
+        digits = self.digits
+        test = evaluate(self.model, digits.test_images_nhwc, digits.test_labels, ranks=self.ranks)
         loss, accuracy = self.tally.averages()
         if not math.isfinite(test.loss):
             what = f"the validation loss is {test.loss}"

@@ -7,12 +7,17 @@ Writes experiment.json, history.csv, curves.png and checkpoints into the run's f
 latest.safetensors, and best.safetensors after the epoch with the best validation accuracy. At the
 end it writes weights.safetensors (neutral names, Keras' layout). A run that was stopped or killed
 continues with --resume, in either backend. Ctrl-C and SIGTERM finish the step and save the state; a
-second one ends the process at once.
+second one ends the process at once. Processes that PyTorch's `torchrun` has started train one run
+together:
+
+    torchrun --nproc-per-node 2 -m twin_cnn train --preset article-2 --out runs/article-2
 """
 
 import argparse
 import logging
+import os
 import sys
+from functools import partial
 
 from cnn_experiment import LiveCurves, ProgressBar, Stopped, UserError, accuracy_line
 from cnn_experiment.command_line import errors_as_one_sentence
@@ -35,10 +40,14 @@ def main() -> None:
             options = parsed(parser)
             if options.plot == "curves":
                 import cnn_experiment.look.pictures  # noqa: F401 - raises `UserError` without matplotlib
+            if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun has started this process
+                from twin_cnn.torchrun import train_together
+
+                train_together(options, partial(train, options))
+                return
             with session_of(options) as session:
                 train(options, session)
     except Stopped as stop:
-        print(f"{stop}; go on with: {command_to_go_on(options, stop.folder)}", file=sys.stderr)
         sys.exit(128 + stop.number)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -50,7 +59,13 @@ def train(options: argparse.Namespace, session: Session) -> None:
     session.backend.prepare_process()
     curves = curves_of(options, session)
     print(f"{name_of(options)} on {session}", flush=True)
-    last = session.train((ProgressBar(session.start.experiment, session.start), *curves))
+    bar = ProgressBar(session.start.experiment, session.start)
+    try:
+        last = session.train((bar, *curves))
+    except Stopped as stop:
+        command = command_to_go_on(options, session.folder.path)
+        print(f"{stop}; go on with: {command}", file=sys.stderr)
+        raise
     print(f"test accuracy {last.val_accuracy:.4f}, loss {last.val_loss:.4f}")
     rate = session.start.experiment.data.train_images / last.seconds
     print(f"{rate:,.0f} images a second in the last epoch, evaluation included")

@@ -33,47 +33,37 @@ class Diverged(UserError):  # noqa: N818 - named for what happened, as Stopped
         )
 
 
+class RankLost(UserError):  # noqa: N818 - named for what happened, as Stopped
+    """Another process that took part in the training has ended, so that it cannot continue."""
+
+
 class Stopped(Exception):  # noqa: N818 - no error
-    """A signal of this `number` stopped the run, whose state has been saved in `folder`."""
+    """A signal of this `number` stopped the run, whose state has been saved."""
 
-    def __init__(self, number: int, checkpoint: Checkpoint, folder: RunFolder) -> None:
+    def __init__(self, number: int, checkpoint: Checkpoint) -> None:
         super().__init__(f"{signal.Signals(number).name}: stopped after {checkpoint}")
-        self.number, self.folder = number, folder.path
+        self.number = number
 
 
-class FolderKeeper:
-    """Saves the latest and the best state in a run's folder: see `RunFolder.keep`.
+class SignalKeeper:
+    """Stops the training at a signal, and saves nothing: another process of the run does.
 
-    It saves after every epoch and, unless `every` is None, after every `every` updates. As a
-    context manager it handles SIGINT and SIGTERM: the training finishes its step, the state is
-    saved, and `Stopped` is raised. A second signal ends the process as usual.
+    As a context manager it handles SIGINT and SIGTERM: the training finishes its step, and
+    `Stopped` is raised. A second signal ends the process as usual.
     """
 
-    def __init__(self, folder: RunFolder, every: int | None = None) -> None:
-        if every is not None and every < 1:
-            raise UserError(f"checkpoint_every = {every}: accepted: 1 or more steps")
-        self._folder = folder
-        self._every = every
+    def __init__(self) -> None:
         self._signal: int | None = None
         self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
-    def is_due(self, iteration: int) -> bool:
-        """Whether `iteration` is a multiple of `every`, or a signal has arrived."""
-        by_count = self._every is not None and iteration % self._every == 0
-        return by_count or self._signal is not None
+    def is_due(self, iteration: int) -> bool:  # noqa: ARG002
+        """Whether a signal has arrived."""
+        return self._signal is not None
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Save the state, then raise `Stopped` if a signal has arrived.
-
-        Raises `Diverged` for a state that is not finite; the files then keep the state before it.
-        """
-        try:
-            self._folder.keep(checkpoint)
-        except UserError as error:
-            at = (checkpoint.epoch, checkpoint.batch)
-            raise Diverged(str(error), checkpoint.experiment, *at) from error
+        """Raise `Stopped` if a signal has arrived."""
         if self._signal is not None:
-            raise Stopped(self._signal, checkpoint, self._folder)
+            raise Stopped(self._signal, checkpoint)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python: no other may
@@ -98,3 +88,35 @@ class FolderKeeper:
         while self._handlers:
             number, handler = self._handlers.popitem()
             signal.signal(number, handler)
+
+
+class FolderKeeper(SignalKeeper):
+    """Saves the latest and the best state in a run's folder: see `RunFolder.keep`.
+
+    It saves after every epoch and, unless `every` is None, after every `every` updates, and when a
+    signal has arrived.
+    """
+
+    def __init__(self, folder: RunFolder, every: int | None = None) -> None:
+        super().__init__()
+        if every is not None and every < 1:
+            raise UserError(f"checkpoint_every = {every}: accepted: 1 or more steps")
+        self._folder = folder
+        self._every = every
+
+    def is_due(self, iteration: int) -> bool:
+        """Whether `iteration` is a multiple of `every`, or a signal has arrived."""
+        by_count = self._every is not None and iteration % self._every == 0
+        return by_count or super().is_due(iteration)
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Save the state, then raise `Stopped` if a signal has arrived.
+
+        Raises `Diverged` for a state that is not finite; the files then keep the state before it.
+        """
+        try:
+            self._folder.keep(checkpoint)
+        except UserError as error:
+            at = (checkpoint.epoch, checkpoint.batch)
+            raise Diverged(str(error), checkpoint.experiment, *at) from error
+        super().keep(checkpoint)

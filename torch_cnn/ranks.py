@@ -1,0 +1,125 @@
+"""Processes that train one network together, each on its part of every batch.
+
+PyTorch calls such a process a rank, and numbers them from 0. They add up their gradients, so that
+each makes the same update, that of the whole batch. A program in which `torch.distributed` is
+initialised is one of them; in any other, there is one rank alone.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cnn_experiment import UserError
+from cnn_experiment.runs.keeper import RankLost
+from torch_cnn.model import CNN
+
+
+def _of_none(images_nchw: Tensor) -> Tensor:
+    raise NotImplementedError("one rank alone calls the model itself")
+
+
+class _Logits(nn.Module):
+    """The model with `logits` as its `forward`, which is what `DistributedDataParallel` calls."""
+
+    def __init__(self, model: CNN) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images_nchw: Tensor) -> Tensor:
+        return self.model.logits(images_nchw)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The ranks that train a model together, as one of them sees it; by default, one alone.
+
+    All ranks must call each of its methods, but `part`, in the same order.
+    """
+
+    count: int = 1
+    rank: int = 0
+    logits: Callable[[Tensor], Tensor] = _of_none
+    """The same as the model's `logits` for this rank's images.
+
+    `backward` through it gives the mean of the ranks' gradients, whatever the sizes of their parts.
+    """
+
+    def part(self, length: int) -> slice:
+        """Return which of a batch's images are this rank's: in the order of the ranks.
+
+        The parts are much alike in size, and some are empty where there are more ranks than images.
+        """
+        return slice(*(length * rank // self.count for rank in (self.rank, self.rank + 1)))
+
+    def begin_total(self, numbers: Tensor) -> Callable[[], Tensor]:
+        """Begin to add up the ranks' numbers; what is returned waits for the sums."""
+        adding = dist.all_reduce(numbers, async_op=True) if self.count > 1 else None
+
+        def total() -> Tensor:
+            if adding is not None:
+                adding.wait()
+            return numbers
+
+        return total
+
+    def any(self, value: bool) -> bool:
+        """Return whether it is true for any rank."""
+        if self.count == 1:
+            return value
+        flag = torch.tensor(int(value))  # on the CPU: nothing waits for a GPU's work
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag)
+
+    def must_agree(self, what: str, content: bytes) -> None:
+        """Raise `UserError` on all ranks unless `content` is the same on all."""
+        if self.count == 1:
+            return
+        digest = int.from_bytes(hashlib.sha256(content).digest()[:7], "big")
+        extremes = torch.tensor([digest, -digest])
+        dist.all_reduce(extremes, dist.ReduceOp.MAX)
+        if extremes[0] != -extremes[1]:
+            raise UserError(f"{what}: it is not the same in all processes that train together")
+
+
+ALONE = Ranks()
+
+
+def ranks_of(model: CNN) -> Ranks:
+    """Return the ranks of this program, to train `model`, which must be the same in all."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return ALONE
+    # A kernel with one input channel has two layouts that are the same memory. PyTorch takes them
+    # for different ones, and warns that a copy costs time.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+    logits = DistributedDataParallel(_Logits(model), init_sync=False)
+    return Ranks(dist.get_world_size(), dist.get_rank(), logits)
+
+
+@contextmanager
+def ended_ranks_as_errors() -> Iterator[None]:
+    """Raise `RankLost` where the exchange with another rank fails, as it has ended."""
+    try:
+        yield
+    except RuntimeError as error:
+        of_gloo = "gloo" in str(error) or "onnection closed by peer" in str(error)
+        if not (of_gloo or isinstance(error, dist.DistError)):
+            raise
+        raise RankLost("another process of this run has ended") from error
+
+
+def bytes_of_rank_0(content: bytes = b"") -> bytes:
+    """Send rank 0's `content` to all ranks; return it in each."""
+    length = torch.tensor(len(content))
+    dist.broadcast(length, src=0)
+    data = torch.zeros(int(length), dtype=torch.uint8)
+    if dist.get_rank() == 0 and content:
+        data = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    dist.broadcast(data, src=0)
+    return data.numpy().tobytes()
