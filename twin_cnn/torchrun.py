@@ -14,20 +14,20 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
-from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch.distributed import Store  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 import torch_cnn
 from cnn_experiment import UserError, load_mnist, read_checkpoint
 from cnn_experiment.atomic_file import write_atomically
-from cnn_experiment.runs.keeper import SignalKeeper
+from cnn_experiment.runs.keeper import RankLost, SignalKeeper
 from cnn_experiment.runs.run_folder import RunFolder
 from cnn_experiment.session import Session
 from cnn_experiment.train_options import folder_of, session_of
@@ -36,7 +36,8 @@ from torch_cnn.ranks import bytes_of_rank_0, ended_ranks_as_errors
 _STARTED_BY = ".started_by"
 """The file in the run's folder that says which torchrun has started it."""
 _SPOKEN = "spoken"
-_MOMENT = timedelta(seconds=3)
+_MOMENT = 3.0
+"""Seconds for which rank 0 may be silent."""
 
 
 def train_together(options: argparse.Namespace, train: Callable[[Session], None]) -> None:
@@ -54,7 +55,9 @@ def train_together(options: argparse.Namespace, train: Callable[[Session], None]
 @contextmanager
 def _joined(options: argparse.Namespace) -> Iterator[int]:
     """Join the other ranks; yield this one's number."""
-    store, rank, count = next(rendezvous("env://"))
+    shared, rank, count = next(rendezvous("env://"))
+    # After a start anew the store still holds the addresses of the processes that have ended.
+    store = PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", shared)
     with _one_voice(store, rank):
         is_cuda = torch_cnn.pick_device(options.device).type == "cuda"
         if is_cuda:
@@ -82,10 +85,10 @@ def _one_voice(store: Store, rank: int) -> Iterator[None]:
 
 def _speaks(store: Store, rank: int) -> bool:
     """Return whether no other rank speaks; one that is not 0 waits for a moment first."""
+    until = time.monotonic() + (_MOMENT if rank > 0 else 0)
     try:
-        if rank > 0:
-            with suppress(dist.DistStoreError):
-                store.wait([_SPOKEN], _MOMENT)
+        while not store.check([_SPOKEN]) and time.monotonic() < until:
+            time.sleep(_MOMENT / 100)
         return bool(store.add(_SPOKEN, 1) == 1)
     except RuntimeError:  # the store has ended with the process that held it
         return True
@@ -121,15 +124,18 @@ def _follow(options: argparse.Namespace) -> None:
         torch_cnn.set_threads(options.threads)
     torch_cnn.prepare_process()
     digits = load_mnist(start.experiment, options.data_dir)
-    with SignalKeeper() as keeper:
-        torch_cnn.train(
-            start.experiment,
-            digits,
-            device=options.device,
-            keeper=keeper,
-            start=start,
-            compiled=options.compile,
-        )
+    try:
+        with SignalKeeper() as keeper:
+            torch_cnn.train(
+                start.experiment,
+                digits,
+                device=options.device,
+                keeper=keeper,
+                start=start,
+                compiled=options.compile,
+            )
+    except RankLost as error:
+        raise UserError(f"{error}; the run's folder holds its latest state") from error
 
 
 def _launch() -> str:
