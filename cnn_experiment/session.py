@@ -23,8 +23,9 @@ class TrainingOptions:
 
     `checkpoint_every` is the number of steps between checkpoints; None writes one after each epoch
     only. `compiled` is for the torch backend only. See `load_mnist` for `data_dir`. `threads` is
-    the number of threads on the CPU; None leaves it to the backend. With another number, sums are
-    rounded in another way. Raises `UserError` for more threads than there are cores.
+    the number of threads on the CPU; None leaves it to the backend. `ranks` is the number of
+    processes that train together. With another number of either, sums are rounded in another way.
+    Raises `UserError` for more threads than there are cores.
     """
 
     device: str = "auto"
@@ -32,6 +33,7 @@ class TrainingOptions:
     checkpoint_every: int | None = None
     data_dir: Path | str | None = None
     threads: int | None = None
+    ranks: int = 1
 
     def __post_init__(self) -> None:
         if self.threads is None:
@@ -60,12 +62,21 @@ class Session:
     def __str__(self) -> str:
         experiment = self.start.experiment
         parameters = sum(layer.parameters for layer in experiment.network.layers())
+        ranks, before = self.options.ranks, self.start.ranks
+        together = f", {ranks} processes" if ranks > 1 else ""
         text = (
-            f"{self.backend_name} ({self.backend.pick_device(self.options.device)}):"
+            f"{self.backend_name} ({self.backend.pick_device(self.options.device)}{together}):"
             f" {parameters:,} parameters, epochs: {experiment.epochs},"
             f" batches in each: {experiment.steps_per_epoch}"
         )
-        return text + (f"; going on after {self.start}" if self.start.iteration else "")
+        if self.start.iteration:
+            text += f"; going on after {self.start}"
+            if ranks != before:
+                text += (
+                    f", of {before} process{'es' * (before > 1)}: with {ranks} the sums are rounded"
+                    " otherwise, so the result is not to the last bit that of a run left alone"
+                )
+        return text
 
     def train(self, watchers: Sequence[Watcher] = ()) -> EpochRecord:
         """Train to the end and write the final weights; return the last epoch's record.

@@ -1,6 +1,7 @@
 """The command-line options of `twin-cnn train`, and the session that they ask for."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,11 @@ def train_parser(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def is_a_rank() -> bool:
+    """Whether PyTorch's `torchrun` has started this process, as one of several of a run."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line; raise `UserError` for an option that --resume does not allow."""
     options = parser.parse_args()
@@ -111,6 +117,7 @@ def session_of(options: argparse.Namespace) -> Iterator[Session]:
         options.checkpoint_every,
         options.data_dir,
         options.threads,
+        int(os.environ["WORLD_SIZE"]) if is_a_rank() else 1,
     )
     if options.resume is not None:
         session = resumed_session(

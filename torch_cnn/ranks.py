@@ -99,6 +99,12 @@ def ranks_of(model: CNN) -> Ranks:
     # for different ones, and warns that a copy costs time.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     logits = DistributedDataParallel(_Logits(model), init_sync=False)
+    # After its first pass it puts the gradients in the order in which they came, which decides how
+    # their sums are rounded. With a pass of no images before the first step, all steps have that
+    # order, and a resumed run is the run that stayed.
+    height, width, channels = model.experiment.network.input_shape
+    none = torch.zeros(0, channels, height, width, dtype=model.dtype, device=model.device)
+    logits(none).sum().backward()
     return Ranks(dist.get_world_size(), dist.get_rank(), logits)
 
 

@@ -228,4 +228,5 @@ class _Run:
             self.tally,
             tuple(self.history),
             "torch",
+            self.ranks.count,
         )

@@ -15,7 +15,6 @@ together:
 
 import argparse
 import logging
-import os
 import sys
 from functools import partial
 
@@ -24,6 +23,7 @@ from cnn_experiment.command_line import errors_as_one_sentence
 from cnn_experiment.session import Session
 from cnn_experiment.train_options import (
     command_to_go_on,
+    is_a_rank,
     name_of,
     parsed,
     session_of,
@@ -40,8 +40,8 @@ def main() -> None:
             options = parsed(parser)
             if options.plot == "curves":
                 import cnn_experiment.look.pictures  # noqa: F401 - raises `UserError` without matplotlib
-            if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun has started this process
-                from twin_cnn.torchrun import train_together
+            if is_a_rank():
+                from twin_cnn.torchrun import train_together  # loads PyTorch
 
                 train_together(options, partial(train, options))
                 return

@@ -48,6 +48,8 @@ class Checkpoint:
     history: tuple[EpochRecord, ...] = ()
     backend: BackendName | None = None
     """The backend that trained it; None before the first step of a converted file."""
+    ranks: Annotated[int, Field(ge=1)] = 1
+    """The number of processes that trained it together."""
     versions: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Versions of Python and the packages that wrote the file; empty unless read from a file."""
 
@@ -104,6 +106,7 @@ _IN_HEADER: dict[str, Any] = {
     "format": (Literal[1], 1),
     "iteration": (StepCount, ...),
     **{name: (_TYPES[name], ...) for name in _BESIDE_ARRAYS},
+    "ranks": (_TYPES["ranks"], 1),  # files of version 0.2.0 do not have it
 }
 _Header = create_model("_Header", __base__=Value, **_IN_HEADER)
 
