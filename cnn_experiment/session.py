@@ -11,7 +11,7 @@ from cnn_experiment.errors import UserError, sentence_of
 from cnn_experiment.machine import Machine
 from cnn_experiment.runs.checkpoint import BackendName, Checkpoint
 from cnn_experiment.runs.history import EpochRecord
-from cnn_experiment.runs.keeper import Diverged, FolderKeeper, RankLost
+from cnn_experiment.runs.keeper import Diverged, FolderKeeper
 from cnn_experiment.runs.progress import Watcher
 from cnn_experiment.runs.run_folder import RunFolder
 from cnn_experiment.settings.experiment import Experiment
@@ -87,18 +87,15 @@ class Session:
         """
         try:
             with self.keeper:
-                try:
-                    model, history = self.backend.train(
-                        self.start.experiment,
-                        self.digits,
-                        device=self.options.device,
-                        watchers=watchers,
-                        keeper=self.keeper,
-                        start=self.start,
-                        compiled=self.options.compiled,
-                    )
-                except RankLost as error:  # no signal of torchrun may end the process before
-                    raise _with_the_kept_state(error, self.folder) from error
+                model, history = self.backend.train(
+                    self.start.experiment,
+                    self.digits,
+                    device=self.options.device,
+                    watchers=watchers,
+                    keeper=self.keeper,
+                    start=self.start,
+                    compiled=self.options.compiled,
+                )
             self.folder.finish(self.backend.neutral_weights(model))
         except (Diverged, OSError) as error:
             raise _with_the_kept_state(error, self.folder) from error
@@ -191,7 +188,7 @@ def _backend(
     return backend
 
 
-def _with_the_kept_state(error: Diverged | RankLost | OSError, folder: RunFolder) -> UserError:
+def _with_the_kept_state(error: Diverged | OSError, folder: RunFolder) -> UserError:
     """Return the error as one sentence that also says what the folder still holds."""
     reason = sentence_of(error) if isinstance(error, OSError) else str(error)
     return UserError(f"{reason}; {folder.latest_file} holds the run after {folder.read()}")

@@ -43,7 +43,7 @@ _MOMENT = 3.0
 def train_together(options: argparse.Namespace, train: Callable[[Session], None]) -> None:
     """Train with the other ranks; `train` is called in rank 0, which has the run's session.
 
-    Of what goes wrong one rank alone tells, in one sentence; all ranks end with status 1.
+    Of what goes wrong one rank alone tells, in one sentence.
     """
     with _joined(options) as rank:
         if rank == 0:
@@ -58,34 +58,44 @@ def _joined(options: argparse.Namespace) -> Iterator[int]:
     shared, rank, count = next(rendezvous("env://"))
     # After a start anew the store still holds the addresses of the processes that have ended.
     store = PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", shared)
-    with _one_voice(store, rank):
+    with _one_voice(store, rank, options):
         is_cuda = torch_cnn.pick_device(options.device).type == "cuda"
-        if is_cuda:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        kinds = "cpu:gloo,cuda:nccl" if is_cuda else "gloo"
-        dist.init_process_group(kinds, store=store, rank=rank, world_size=count)
-        try:
-            with ended_ranks_as_errors():
-                yield rank
-        finally:
-            dist.destroy_process_group()
+    if is_cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    kinds = "cpu:gloo,cuda:nccl" if is_cuda else "gloo"
+    dist.init_process_group(kinds, store=store, rank=rank, world_size=count)
+    try:
+        with _one_voice(store, rank, options), ended_ranks_as_errors():
+            yield rank
+    finally:
+        dist.destroy_process_group()
 
 
 @contextmanager
-def _one_voice(store: Store, rank: int) -> Iterator[None]:
-    """Let one rank tell what has gone wrong: rank 0 or, if it does not, the first of the others."""
+def _one_voice(store: Store, rank: int, options: argparse.Namespace) -> Iterator[None]:
+    """Let one rank tell what has gone wrong, and end each with status 1.
+
+    It is the first that notices the end of another; of anything else, rank 0 if it notices, too.
+    """
+    # Once a rank has ended, torchrun sends SIGTERM to the others, which have something to say.
     try:
         yield
+    except RankLost as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if _speaks(store, within=0):
+            file = RunFolder(folder_of(options)).latest_file
+            sys.stderr.write(f"error: {error}; {file} holds the run's latest state\n")
+        sys.exit(1)
     except UserError as error:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, once the first rank has ended
-        if _speaks(store, rank):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if _speaks(store, within=_MOMENT if rank > 0 else 0):
             sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
 
 
-def _speaks(store: Store, rank: int) -> bool:
-    """Return whether no other rank speaks; one that is not 0 waits for a moment first."""
-    until = time.monotonic() + (_MOMENT if rank > 0 else 0)
+def _speaks(store: Store, within: float) -> bool:
+    """Return whether no other rank has spoken, nor does within so many seconds."""
+    until = time.monotonic() + within
     try:
         while not store.check([_SPOKEN]) and time.monotonic() < until:
             time.sleep(_MOMENT / 100)
@@ -124,18 +134,15 @@ def _follow(options: argparse.Namespace) -> None:
         torch_cnn.set_threads(options.threads)
     torch_cnn.prepare_process()
     digits = load_mnist(start.experiment, options.data_dir)
-    try:
-        with SignalKeeper() as keeper:
-            torch_cnn.train(
-                start.experiment,
-                digits,
-                device=options.device,
-                keeper=keeper,
-                start=start,
-                compiled=options.compile,
-            )
-    except RankLost as error:
-        raise UserError(f"{error}; the run's folder holds its latest state") from error
+    with SignalKeeper() as keeper:
+        torch_cnn.train(
+            start.experiment,
+            digits,
+            device=options.device,
+            keeper=keeper,
+            start=start,
+            compiled=options.compile,
+        )
 
 
 def _launch() -> str:
