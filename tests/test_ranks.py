@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cnn_experiment import Checkpoint, RunFolder, preset
 from tests.running_scripts import run_script
@@ -214,3 +215,17 @@ def test_what_is_wrong_is_said_once_and_never_becomes_a_start_anew(
     assert "it holds an unfinished run" in sentences[0]
     assert [line for line in err.splitlines() if line.startswith("error")] == sentences
     assert run.latest_file.read_bytes() == before
+
+
+@pytest.mark.cuda
+def test_ranks_on_two_gpus_follow_one(experiment_file: Path, tmp_path: Path) -> None:
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    kept = []
+    for count in (1, 2):
+        options = ("--experiment", experiment_file, "--out", tmp_path / f"{count}")
+        with torchrun(count, *options, "--device", "cuda") as process:
+            status, _, err = ended(process)
+        assert status == 0, err
+        kept.append(RunFolder(tmp_path / f"{count}").read())
+    assert furthest(kept[1], kept[0]) < TOLERANCE
