@@ -1,6 +1,7 @@
 """The command-line options of `twin-cnn train`, and the session that they ask for."""
 
 import argparse
+import logging
 import os
 import shlex
 import sys
@@ -17,10 +18,12 @@ from cnn_experiment.command_line import (
     parser_of,
 )
 from cnn_experiment.errors import UserError
+from cnn_experiment.look.live_curves import LiveCurves
 from cnn_experiment.runs.checkpoint import BackendName
 from cnn_experiment.runs.run_folder import RunFolder
 from cnn_experiment.session import Session, TrainingOptions, new_session, resumed_session
 from cnn_experiment.settings.options import add_setting_options, with_settings
+from cnn_experiment.settings.presets import accuracy_line
 
 _PRESET = "article-2"
 _OF_THE_SESSION = ("checkpoint_every", "device", "threads", "data_dir", "compile", "plot")
@@ -147,6 +150,21 @@ def folder_of(options: argparse.Namespace) -> Path:
         return given
     seed = with_settings(experiment_of(options), options).seed
     return Path("runs") / f"{name_of(options)}-{options.backend or 'torch'}-seed{seed}"
+
+
+def curves_of(options: argparse.Namespace, session: Session) -> tuple[LiveCurves, ...]:
+    """Return what draws the curves; nothing for --plot none, or without matplotlib."""
+    if options.plot == "none":
+        return ()
+    experiment, earlier = session.start.experiment, session.start.history
+    file, line = session.folder.curves_file, accuracy_line(experiment)
+    try:
+        return (LiveCurves(experiment.epochs, earlier, file=file, line=line),)
+    except UserError as error:
+        if options.plot is not None:
+            raise
+        logging.info("no curves: %s", error)
+        return ()
 
 
 def command_to_go_on(options: argparse.Namespace, path: Path) -> str:

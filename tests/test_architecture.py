@@ -28,7 +28,7 @@ MAY_IMPORT = {
         "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
         "parity_tests",
     },
-    "twin_cnn": {"parity_ladder", "cnn_experiment", "parity_tests"},
+    "twin_cnn": {"parity_ladder", "cnn_experiment", "torch_cnn", "parity_tests"},
     "scripts": {
         "parity_ladder", "cnn_experiment", "keras_for_torch", "torch_cnn", "keras_ref", "numpy_mlp",
         "parity_tests", "twin_cnn", "measurements", "tests",

@@ -52,6 +52,7 @@ def test_the_header_has_the_fields_of_format_1() -> None:
         "batch",
         "tally",
         "history",
+        "ranks",
         "versions",
     }
     assert (header["format"], header["iteration"], header["batch"]) == (1, 2, 2)
@@ -67,6 +68,14 @@ def test_a_header_that_lacks_a_field_is_refused(field: str, tmp_path: Path) -> N
     path.write_bytes(with_header(lambda header: header.pop(field)))
     with pytest.raises(UserError, match=f": {field}: field required"):
         read_checkpoint(path)
+
+
+def test_a_file_from_before_there_were_ranks_is_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(with_header(lambda header: header.update(ranks=3)))
+    assert read_checkpoint(path).ranks == 3
+    path.write_bytes(with_header(lambda header: header.pop("ranks")))
+    assert read_checkpoint(path).ranks == 1
 
 
 def with_header(change: Callable[[dict[str, Any]], object]) -> bytes:

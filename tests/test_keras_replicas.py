@@ -1,8 +1,8 @@
 """What Keras offers for data-parallel training on TensorFlow, and where it is not in parity.
 
 `tf.distribute.MirroredStrategy` gives each replica a part of every batch, as `torch_cnn.ranks`
-does, but takes the mean of the parts' means, whatever their sizes. So a batch that cannot be divided
-evenly gets another gradient than in one process.
+does, but takes the mean of the parts' means, whatever their sizes. So a batch that cannot be
+divided evenly gets another gradient than in one process.
 """
 
 import json

@@ -18,11 +18,12 @@ import logging
 import sys
 from functools import partial
 
-from cnn_experiment import LiveCurves, ProgressBar, Stopped, UserError, accuracy_line
+from cnn_experiment import ProgressBar, Stopped
 from cnn_experiment.command_line import errors_as_one_sentence
 from cnn_experiment.session import Session
 from cnn_experiment.train_options import (
     command_to_go_on,
+    curves_of,
     is_a_rank,
     name_of,
     parsed,
@@ -41,7 +42,7 @@ def main() -> None:
             if options.plot == "curves":
                 import cnn_experiment.look.pictures  # noqa: F401 - raises `UserError` without matplotlib
             if is_a_rank():
-                from twin_cnn.torchrun import train_together  # loads PyTorch
+                from torch_cnn.torchrun import train_together  # loads PyTorch
 
                 train_together(options, partial(train, options))
                 return
@@ -72,21 +73,6 @@ def train(options: argparse.Namespace, session: Session) -> None:
     folder = session.folder
     written = [*folder.files, *(folder.curves_file for drawn in curves if drawn.is_drawn)]
     print(f"wrote {', '.join(file.name for file in written)} to {folder.path}")
-
-
-def curves_of(options: argparse.Namespace, session: Session) -> tuple[LiveCurves, ...]:
-    """Return what draws the curves; nothing for --plot none, or without matplotlib."""
-    if options.plot == "none":
-        return ()
-    experiment, earlier = session.start.experiment, session.start.history
-    file, line = session.folder.curves_file, accuracy_line(experiment)
-    try:
-        return (LiveCurves(experiment.epochs, earlier, file=file, line=line),)
-    except UserError as error:
-        if options.plot is not None:
-            raise
-        logging.info("no curves: %s", error)
-        return ()
 
 
 if __name__ == "__main__":
