@@ -9,6 +9,7 @@ its latest state.
 """
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -108,7 +109,7 @@ def _lead(options: argparse.Namespace, train: Callable[[Session], None]) -> None
     """Open the run's folder, send the state in it to the other ranks, and train."""
     if _is_started_again(options) and RunFolder(folder_of(options)).weights_file.exists():
         bytes_of_rank_0(b"")
-        print("the run had finished before it was started again")
+        logging.info("the run had finished before it was started again")
         return
     with session_of(_for_this_start(options)) as session:
         if session.backend_name != "torch":
