@@ -81,18 +81,21 @@ def ended(process: Torchrun) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def kill_rank(process: Torchrun, rank: int, folder: Path, *, after: int) -> None:
-    """Kill a rank as soon as a state of so many steps has been saved."""
+def wait_for_step(process: Torchrun, step: int, folder: Path) -> None:
+    """Wait until a state of so many steps has been saved."""
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         run = RunFolder(folder)
-        if run.latest_file.exists() and run.read().iteration >= after:
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            (pid,) = (child for child in children if is_rank(child, rank))
-            os.kill(int(pid), signal.SIGKILL)
+        if run.latest_file.exists() and run.read().iteration >= step:
             return
         time.sleep(0.005)
-    raise AssertionError(f"no state of step {after}", ended(process))
+    raise AssertionError(f"no state of step {step}", ended(process))
+
+
+def kill_rank(process: Torchrun, rank: int) -> None:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    (pid,) = (child for child in children if is_rank(child, rank))
+    os.kill(int(pid), signal.SIGKILL)
 
 
 def is_rank(pid: str, rank: int) -> bool:
@@ -168,7 +171,8 @@ def test_a_killed_rank_ends_the_run_and_another_number_of_ranks_goes_on(
     folder = tmp_path / "run"
     options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
     with torchrun(4, *options) as process:
-        kill_rank(process, 2, folder, after=10)
+        wait_for_step(process, 10, folder)
+        kill_rank(process, 2)
         status, _, err = ended(process)
     assert status != 0
     kept = RunFolder(folder).read()
@@ -192,11 +196,26 @@ def test_torchrun_starts_a_killed_rank_again_and_the_run_ends_as_the_one_left_al
     folder = tmp_path / "run"
     options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
     with torchrun(2, *options, restarts=1) as process:
-        kill_rank(process, 0, folder, after=10)
+        wait_for_step(process, 10, folder)
+        kill_rank(process, 0)
         status, out, err = ended(process)
     assert status == 0, err
     assert re.search(r"going on after 0 epochs and \d\d batches, step \d\d$", out, re.MULTILINE)
     assert state(RunFolder(folder).read()) == state(of_two)
+
+
+def test_sigterm_saves_the_step_under_way(experiment_file: Path, tmp_path: Path) -> None:
+    """`torchrun` hands it on to all ranks, which may be in different steps when they hear it."""
+    folder = tmp_path / "run"
+    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
+    with torchrun(2, *options) as process:
+        wait_for_step(process, 10, folder)
+        process.terminate()
+        _, _, err = ended(process)
+    kept = RunFolder(folder).read()
+    assert 10 <= kept.iteration < STEPS
+    assert err.count(f"SIGTERM: stopped after {kept}; go on with: ") == 1
+    assert "error" not in [line.partition(":")[0] for line in err.splitlines()]
 
 
 def test_what_is_wrong_is_said_once_and_never_becomes_a_start_anew(

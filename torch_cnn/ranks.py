@@ -69,13 +69,13 @@ class Ranks:
 
         return total
 
-    def any(self, value: bool) -> bool:
-        """Return whether it is true for any rank."""
+    def largest(self, number: int) -> int:
+        """Return the largest of the ranks' numbers."""
         if self.count == 1:
-            return value
-        flag = torch.tensor(int(value))  # on the CPU: nothing waits for a GPU's work
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag)
+            return number
+        agreed = torch.tensor(number)  # on the CPU: nothing waits for a GPU's work
+        dist.all_reduce(agreed, dist.ReduceOp.MAX)
+        return int(agreed)
 
     def must_agree(self, what: str, content: bytes) -> None:
         """Raise `UserError` on all ranks unless `content` is the same on all."""

@@ -15,6 +15,7 @@ from cnn_experiment import (
     EpochRecord,
     Experiment,
     Keeper,
+    Stopped,
     Tally,
     UserError,
     Watcher,
@@ -163,15 +164,15 @@ class _Run:
             results.append((loss, hits, size))
 
             is_due = self.keeper is not None and self.keeper.is_due(self.schedule.last_epoch)
-            is_due = self.ranks.any(is_due)
+            is_due = self.ranks.largest(is_due) > 0
             if is_due or self.batch % report_every == 0 or self.batch == len(batches):
                 self._count(results, time.perf_counter() - begin)
                 begin = time.perf_counter()
                 results.clear()
                 for watcher in self.watchers:
                     watcher.batches_done(self.batch, *self.tally.averages())
-            if self.keeper is not None and is_due and self.batch < len(batches):
-                self.keeper.keep(self._state())
+            if is_due and self.batch < len(batches):
+                self._keep()
         self._close_epoch(begin)
 
     def _count(self, results: Sequence[tuple[Tensor, Tensor, int]], seconds: float) -> None:
@@ -215,8 +216,19 @@ class _Run:
         self.epoch, self.batch, self.tally = self.epoch + 1, 0, Tally()
         for watcher in self.watchers:
             watcher.epoch_done(record)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Save the state, and raise `Stopped` in all ranks if a signal has reached one of them."""
+        stop = None
         if self.keeper is not None:
-            self.keeper.keep(self._state())
+            try:
+                self.keeper.keep(self._state())
+            except Stopped as stopped:
+                stop = stopped
+        number = self.ranks.largest(stop.number if stop else 0)
+        if number:
+            raise stop or Stopped(number, self._state())
 
     def _state(self) -> Checkpoint:
         return Checkpoint(
