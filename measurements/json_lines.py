@@ -36,10 +36,15 @@ def read_lines(file: Path, kind: type[V]) -> list[V]:
     return values
 
 
+def locked(file: Path) -> FileLock:
+    """Return the lock under which a line is added; who holds it may add lines."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(file.with_name(f".{file.name}.lock"), is_singleton=True)
+
+
 def add_line(file: Path, value: Value) -> None:
     """Append a line; the file is never left half-written. Other processes may append, too."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f".{file.name}.lock")):
+    with locked(file):
         before = file.read_bytes() if file.exists() else b""
         if before and not before.endswith(b"\n"):
             before += b"\n"

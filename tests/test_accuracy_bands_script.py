@@ -168,7 +168,7 @@ def test_a_run_counts_once_and_a_lost_newline_loses_nothing(tmp_path: Path) -> N
 
 
 def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
-    options = (*SMALL, "--contestants", "torch", "--epochs", "50", *places(tmp_path))
+    options = (*SMALL, "--contestants", "torch", "--epochs", "50", "--jobs", "1", *places(tmp_path))
     run = subprocess.Popen(command("accuracy_bands", *options), stderr=subprocess.PIPE, text=True)
     history = tmp_path / "runs" / "article-2-2000-images-torch-50-seed0" / "history.csv"
     wait_for(history)
