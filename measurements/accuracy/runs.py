@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cnn_experiment import Experiment, UserError, preset
 from cnn_experiment.machine import Machine
 from cnn_experiment.value import Value
-from measurements.json_lines import add_line, locked, read_lines
+from measurements.json_lines import read_lines
 
 Contestant = Literal["keras", "torch", "torch-bfloat16", "torch-stock-rmsprop"]
 """By what a run was trained. The last one is a planted fault: torch.optim.RMSprop."""
@@ -78,13 +78,6 @@ def finished(runs: Iterable[AccuracyRun]) -> list[AccuracyRun]:
 def read_runs(file: Path) -> list[AccuracyRun]:
     """Return the runs in a results file, repetitions once; raises `UserError` as `read_lines`."""
     return list({run.identity: run for run in read_lines(file, AccuracyRun)}.values())
-
-
-def add_run(file: Path, run: AccuracyRun) -> None:
-    """Append a run, unless the file has it already, for which another process may have cared."""
-    with locked(file):
-        if run.identity not in {each.identity for each in read_runs(file)}:
-            add_line(file, run)
 
 
 def chosen_runs(file: Path, preset_name: str | None, seeds: int | None) -> list[AccuracyRun]:

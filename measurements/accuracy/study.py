@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing.process import BaseProcess
+from operator import attrgetter
 
 from tqdm import tqdm
 
@@ -14,7 +15,7 @@ from cnn_experiment import UserError, load_pixels
 from cnn_experiment.backend import load_backend
 from cnn_experiment.command_line import must_be_a_folder
 from measurements.accuracy.job import Job, Trained, train
-from measurements.accuracy.runs import CONTESTANTS, Contestant, add_run, finished, read_runs
+from measurements.accuracy.runs import CONTESTANTS, Contestant, finished, read_runs
 from measurements.child_processes import (
     ends_as_a_child,
     has_finished,
@@ -23,7 +24,7 @@ from measurements.child_processes import (
     stop,
 )
 from measurements.cluster import Workers, results_of
-from measurements.json_lines import must_be_a_file_of_lines
+from measurements.json_lines import add_once, must_be_a_file_of_lines
 
 Ended = Generator[tuple[Job, bool], None, None]
 """Trainings as they end, and whether each has finished."""
@@ -105,7 +106,7 @@ def train_in_a_process(job: Job, threads: int) -> None:
     """Train a run and add its line: the work of a child process."""
     with ends_as_a_child(job.folder.name):
         trained = train(job, threads)
-        add_run(job.places.results, trained.run)
+        add_once(job.places.results, trained.run, attrgetter("identity"))
         if trained.why_diverged is not None:
             raise UserError(trained.why_diverged)
 
@@ -117,7 +118,7 @@ def trained_by(workers: Workers, jobs: Sequence[Job], threads: int) -> Ended:
     with closing(results_of(work, jobs, workers, threads)) as all_done:
         for job, trained, failure in all_done:
             if trained is not None:
-                add_run(job.places.results, trained.run)
+                add_once(job.places.results, trained.run, attrgetter("identity"))
                 failure = trained.why_diverged
             if failure is not None:
                 tqdm.write(f"error: {job.folder.name}: {failure}", file=sys.stderr)
