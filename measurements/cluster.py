@@ -202,6 +202,7 @@ def _local_cluster(jobs: int, threads: int) -> Any:
 
     They inherit that from the thread that starts them, also those that replace a killed one.
     """
+    import dask
     from distributed import LocalCluster
 
     names = ("OMP", "MKL", "OPENBLAS")  # Dask sets these to 1
@@ -209,13 +210,16 @@ def _local_cluster(jobs: int, threads: int) -> Any:
     resource_tracker.ensure_running()  # while it starts, it would let the signal through again
     before = pthread_sigmask(SIG_BLOCK, {SIGINT})
     try:
-        return LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            memory_limit=None,  # trainings keep no data with Dask that it could move to the disk
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            env=variables | {"TF_NUM_INTRAOP_THREADS": str(threads)},
-        )
+        # So no other task waits in a worker that is killed, which would count against it.
+        with dask.config.set({"distributed.scheduler.worker-saturation": 1.0}):
+            return LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                memory_limit=None,  # trainings keep no data with Dask that it could move elsewhere
+                dashboard_address="127.0.0.1:0",  # a free port; None would be 8787, for anyone
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
+                env=variables | {"TF_NUM_INTRAOP_THREADS": str(threads)},
+            )
     finally:
         pthread_sigmask(SIG_SETMASK, before)
