@@ -24,15 +24,21 @@ from measurements.recipe import Recipe
 from tests.running_scripts import command, kept_as_it_was, run_in_a_process, run_script
 from tests.stress import killing
 
-SEEDS = 20
-SMALL = Recipe("mlp", epochs=3, train_images=1000)
-
 
 def children_of(process: int) -> list[int]:
-    """The processes that this one has started, but for Python's own watcher of what they share."""
     lists = Path(f"/proc/{process}/task").glob("*/children")
-    children = [int(child) for each in lists for child in each.read_text().split()]
-    return [c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    return [int(child) for each in lists for child in each.read_text().split()]
+
+
+def command_line(process: int) -> bytes:
+    """How the process was started; empty if it has ended."""
+    file = Path(f"/proc/{process}/cmdline")
+    return file.read_bytes() if file.exists() else b""
+
+
+def workers_of(script: int) -> list[int]:
+    """The processes that the script has started, but for Python's watcher of what they share."""
+    return [child for child in children_of(script) if b"spawn_main" in command_line(child)]
 
 
 def wait_for_lines(file: Path, count: int) -> None:
@@ -42,46 +48,29 @@ def wait_for_lines(file: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-def started(*options: str | Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        command("accuracy_bands", *options),
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def test_a_killed_worker_loses_no_run_and_doubles_none(tmp_path: Path) -> None:
+    results, seeds = tmp_path / "accuracy.jsonl", 20
+    options: list[str | Path] = ["--preset", "mlp", "--epochs", "3", "--train-images", "1000"]
+    options += ["--contestants", "torch", "--seeds", str(seeds), "--jobs", "2"]
+    options += ["--results", results, "--runs", tmp_path / "runs"]
+    line, one_thread = command("accuracy_bands", *options), {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        line, env=os.environ | one_thread, stderr=subprocess.PIPE, text=True
+    ) as run:
+        wait_for_lines(results, 4)
+        worker, _ = workers_of(run.pid)
+        os.kill(worker, signal.SIGKILL)
+        assert len(results.read_bytes().splitlines()) < seeds - 4
+        _, said = run.communicate(timeout=120)
+    assert (run.returncode, said) == (0, "")
 
-
-def test_a_killed_worker_and_ctrl_c_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    results = tmp_path / "accuracy.jsonl"
-    options: list[str | Path] = ["--results", results, "--runs", tmp_path / "runs", "--jobs", "2"]
-    options += ["--preset", "mlp", "--epochs", "3", "--train-images", "1000"]
-    options += ["--contestants", "torch", "--seeds", str(SEEDS)]
-    stopped = started(*options)
-    wait_for_lines(results, 2)
-    workers = children_of(stopped.pid)
-    os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does
-    _, said = stopped.communicate(timeout=60)
-    assert (stopped.returncode, said) == (130, "stopped; the same command continues\n")
-    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
-
-    before = len(results.read_bytes().splitlines())
-    assert before < SEEDS - 6
-    again = started(*options)
-    wait_for_lines(results, before + 3)
-    workers = children_of(again.pid)
-    assert len(workers) == 2
-    os.kill(workers[0], signal.SIGKILL)
-    _, said = again.communicate(timeout=120)
-    assert (again.returncode, said) == (0, "")
-
-    places = Places(tmp_path / "none.jsonl", tmp_path / "alone")
-    with kept_as_it_was():
-        alone = [train(Job(SMALL, "torch", seed, places), 1).run for seed in range(SEEDS)]
     lines = read_lines(results, AccuracyRun)
-    assert sorted(run.seed for run in lines) == list(range(SEEDS))
-    assert sorted(lines, key=attrgetter("seed")) == alone
+    recipe, places = Recipe("mlp", epochs=3, train_images=1000), Places(results, tmp_path / "alone")
+    jobs = [Job(recipe, "torch", seed, places) for seed in range(seeds)]
+    with kept_as_it_was():
+        alone = [train(job, lines[0].threads).run for job in jobs]
+    assert [run.seed for run in alone] == sorted(run.seed for run in lines)
+    assert alone == sorted(lines, key=attrgetter("seed"))
 
 
 def test_a_line_that_is_there_is_not_added_again(tmp_path: Path) -> None:
@@ -208,30 +197,24 @@ def test_help_loads_no_framework_and_no_dask(script: str) -> None:
     assert not loaded & {"torch", "tensorflow", "keras", "distributed", "dask", "hypothesis"}
 
 
-def test_runs_of_the_kill_test_are_done_once_and_end_with_their_worker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_of_the_kill_test_are_done_once_and_end_with_their_worker(tmp_path: Path) -> None:
     results = tmp_path / "killed.jsonl"
-    monkeypatch.setattr(killing, "RUNS_OF_A_BLOCK", 1)
     add_once(results, killing.KilledRun(backend="torch", seed=0, number=0, counts={}), id)
-    run = subprocess.Popen(command("kill_test", "--runs", "2", "--jobs", "2", "--results", results))
+    line = command("kill_test", "--runs", "2", "--jobs", "2", "--results", results)
     begun = time.monotonic()
-    while not (blocks := [b for w in children_of(run.pid) for b in all_children_of(w)]):
-        assert time.monotonic() < begun + 60
-        time.sleep(0.1)
-    (block,) = blocks
-    (worker,) = (w for w in children_of(run.pid) if block in all_children_of(w))
-    os.kill(worker, signal.SIGKILL)
-    while Path(f"/proc/{block}/cmdline").exists() and Path(f"/proc/{block}/cmdline").read_bytes():
-        assert time.monotonic() < begun + 60  # what has ended has no command line
-        time.sleep(0.1)
-    assert run.wait(timeout=120) == 0
+    blocks: dict[int, int] = {}
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as run:
+        while not blocks:
+            assert time.monotonic() < begun + 60
+            time.sleep(0.1)
+            blocks = {block: w for w in workers_of(run.pid) for block in children_of(w)}
+        ((block, worker),) = blocks.items()
+        os.kill(worker, signal.SIGKILL)
+        while command_line(block):
+            assert time.monotonic() < begun + 60
+            time.sleep(0.1)
+    assert run.returncode == 0
     assert [line.number for line in read_lines(results, killing.KilledRun)] == [0, 1]
-
-
-def all_children_of(process: int) -> list[int]:
-    lists = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for each in lists for child in each.read_text().split()]
 
 
 def test_a_random_experiment_that_fails_is_made_small_and_ends_with_status_1(

@@ -138,6 +138,17 @@ def test_the_device_of_a_job_is_where_it_is_trained(
     assert runs[0].loss == pytest.approx(runs[1].loss, rel=1e-5)
 
 
+def test_a_planted_optimizer_is_taken_back_after_its_run(tmp_path: Path) -> None:
+    job = Job(Recipe("mlp", epochs=2, train_images=1000), "torch", 3, Places(tmp_path, tmp_path))
+    again = job._replace(places=Places(tmp_path, tmp_path / "again"))
+    with kept_as_it_was():
+        before = train(job, 1).run
+        planted = train(job._replace(contestant="torch-stock-rmsprop"), 1).run
+        after = train(again, 1).run
+    assert before == after
+    assert before.loss != planted.loss
+
+
 def test_studies_for_a_device_that_is_not_here_are_left_out_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
