@@ -14,7 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from cnn_experiment import UserError
-from measurements import cluster
+from measurements import cluster, dask_tasks
 from measurements.accuracy.job import Job, Places, train
 from measurements.accuracy.runs import AccuracyRun
 from measurements.cluster import Workers, results_of
@@ -96,7 +96,7 @@ def doubled(number: int) -> int:
 FAILURES = {
     1: "no ones",
     2: "two.txt: No such file",
-    3: "1 workers were killed while they did it",
+    3: "its worker was killed, 1 times",
     4: "ZeroDivisionError: a mistake of ours",
 }
 
@@ -150,7 +150,7 @@ def test_a_scheduler_that_is_gone_is_a_sentence() -> None:
 
 
 def test_a_cluster_that_cannot_be_used_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "SECONDS", 1)
+    monkeypatch.setattr(dask_tasks, "SECONDS", 1)
     with some_cluster(0, threads=2) as local:
         workers = Workers(address=local.scheduler_address)
         with pytest.raises(UserError, match=r"it has no workers; accepted: one or more, each sta"):
