@@ -202,17 +202,17 @@ def test_runs_of_the_kill_test_are_done_once_and_end_with_their_worker(tmp_path:
     add_once(results, killing.KilledRun(backend="torch", seed=0, number=0, counts={}), id)
     line = command("kill_test", "--runs", "2", "--jobs", "2", "--results", results)
     begun = time.monotonic()
-    blocks: dict[int, int] = {}
+    found: list[tuple[int, int, int]] = []
     with subprocess.Popen(line, stdout=subprocess.DEVNULL) as run:
-        while not blocks:
+        while not found:  # the first training of all, which is not killed, is under way
             assert time.monotonic() < begun + 60
-            time.sleep(0.1)
-            blocks = {block: w for w in workers_of(run.pid) for block in children_of(w)}
-        ((block, worker),) = blocks.items()
+            time.sleep(0.05)
+            blocks = [(w, block) for w in workers_of(run.pid) for block in children_of(w)]
+            found = [(*above, training) for above in blocks for training in children_of(above[1])]
+        ((worker, block, training),) = found
         os.kill(worker, signal.SIGKILL)
-        while command_line(block):
-            assert time.monotonic() < begun + 60
-            time.sleep(0.1)
+        time.sleep(1)  # what is left to do would take longer
+        assert [command_line(process) for process in (block, training)] == [b"", b""]
     assert run.returncode == 0
     assert [line.number for line in read_lines(results, killing.KilledRun)] == [0, 1]
 
