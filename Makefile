@@ -31,5 +31,5 @@ lint: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("error: PYTHON is " + sys.version.split()[0] + "; accepted: 3.11 to 3.13, which TensorFlow has packages for")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[torch,keras,hdf5,plots,docs,dev]'
+	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[torch,keras,hdf5,plots,cluster,docs,dev]'
 	touch $@

@@ -1,5 +1,6 @@
 """Files of measured results: each line is one value as JSON."""
 
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,10 +39,22 @@ def read_lines(file: Path, kind: type[V]) -> list[V]:
 
 def add_line(file: Path, value: Value) -> None:
     """Append a line; the file is never left half-written. Other processes may append, too."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f".{file.name}.lock")):
+    with _locked(file):
         before = file.read_bytes() if file.exists() else b""
         if before and not before.endswith(b"\n"):
             before += b"\n"
         line = value.model_dump_json(exclude_none=True)
         write_atomically(file, before + f"{line}\n".encode())
+
+
+def add_once(file: Path, value: V, identity: Callable[[V], Hashable]) -> None:
+    """Append a line, unless the file has one of the same identity."""
+    with _locked(file):
+        if identity(value) not in map(identity, read_lines(file, type(value))):
+            add_line(file, value)
+
+
+def _locked(file: Path) -> FileLock:
+    """Return the lock that whoever adds a line must hold; its holder may take it again."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(file.with_name(f".{file.name}.lock"), is_singleton=True)

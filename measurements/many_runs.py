@@ -18,6 +18,7 @@ from measurements.accuracy.runs import Contestant
 from measurements.accuracy.study import train_missing
 from measurements.benchmark import interval
 from measurements.child_processes import cores
+from measurements.cluster import Workers
 from measurements.recipe import Recipe
 
 
@@ -71,7 +72,7 @@ def _seconds_for(recipe: Recipe, contestant: Contestant, count: int, runs: int) 
         jobs = [Job(recipe, contestant, seed, places) for seed in range(runs)]
         begin = time.perf_counter()
         with redirect_stdout(io.StringIO()):  # a line for each run
-            all_have_finished = train_missing(jobs, at_a_time=count)
+            all_have_finished = train_missing(jobs, Workers(count))
         if not all_have_finished:
             raise UserError(f"jobs = {count}: a run has failed; accepted: runs that all finish")
         return time.perf_counter() - begin

@@ -3,9 +3,8 @@ r"""Train a preset with many seeds and contestants, and compare the accuracies t
     python scripts/accuracy_bands.py --preset article-2 --contestants keras,torch --seeds 30
     python scripts/accuracy_bands.py --analyse --json accuracy.json --plot accuracy.png
 
-Runs are paired: a seed gives every contestant one split, initial weights and batches. Each run is a
-process; --jobs of them share the cores. A finished run becomes a line in the results file and is
-not repeated; a stopped one continues (torch-stock-rmsprop, a planted fault, starts again).
+Runs are paired: a seed gives every contestant one split, initial weights and batches. A finished
+run is a line and not repeated; a stopped one continues; torch-stock-rmsprop, a fault, begins anew.
 """
 
 import argparse
@@ -17,12 +16,13 @@ from cnn_experiment.command_line import errors_as_one_sentence, must_be_at_least
 from measurements.accuracy.job import Job, Places
 from measurements.accuracy.runs import CONTESTANTS, DEVICES
 from measurements.accuracy.study import contestants_of, train_missing
-from measurements.child_processes import jobs_of, stopping_as_one_sentence
+from measurements.child_processes import stopping_as_one_sentence
+from measurements.cluster import WHO, add_worker_options, workers_of
 from measurements.recipe import Recipe
 
 PRESET, BOTH, SEEDS = "article-2", "keras,torch", 30
 RESULTS, RUNS = Path("results/accuracy.jsonl"), Path("runs/accuracy")
-FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "device", "jobs", "data_dir")
+FOR_TRAINING = ("epochs", "momentum", "train_images", "contestants", "device", "data_dir", *WHO)
 FOR_ANALYSIS = ("json", "plot", "close")
 
 
@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     add("--contestants", metavar="NAMES", help=f"of {', '.join(CONTESTANTS)}; default {BOTH}")
     add("--seeds", type=int, metavar="N", help=f"0 to N-1; default {SEEDS}; with --analyse: all")
     add("--device", choices=DEVICES, help="where the runs train; default cpu")
-    add("--jobs", metavar="N", help="runs at a time; auto: one a core; default 1")
+    add_worker_options(parser)
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, metavar="FILE", help=f"default {RESULTS}, and the plan's")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
@@ -72,7 +72,7 @@ def main() -> None:
             for seed in range(seeds or SEEDS)
             for contestant in contestants_of(options.contestants or BOTH)
         ]
-        sys.exit(0 if train_missing(jobs, at_a_time=jobs_of(options.jobs or "1")) else 1)
+        sys.exit(0 if train_missing(jobs, workers_of(options)) else 1)
 
 
 if __name__ == "__main__":

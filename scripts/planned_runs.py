@@ -12,10 +12,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from cnn_experiment.command_line import errors_as_one_sentence, must_be_at_least_one, parser_of
+from cnn_experiment.command_line import errors_as_one_sentence, parser_of
 from measurements.accuracy.job import Places
 from measurements.accuracy.plan import FILE, STUDIES, studies_of, train_in_order
-from measurements.child_processes import jobs_of, stopping_as_one_sentence
+from measurements.child_processes import stopping_as_one_sentence
+from measurements.cluster import add_worker_options, workers_of
 
 RESULTS, RUNS = Path("results") / FILE, Path("runs/planned")
 ALL = "".join(dict.fromkeys(study.letter for study in STUDIES))
@@ -26,8 +27,7 @@ def arguments() -> argparse.Namespace:
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("--studies", default=ALL, metavar="LETTERS", help=f"default {ALL}; always in this order")
-    add("--jobs", default="1", metavar="N", help="runs at a time; auto: one a core; default 1")
-    add("--in-turn", type=int, default=1, metavar="N", help="runs of a process; default 1")
+    add_worker_options(parser)
     add("--data-dir", type=Path, metavar="P")
     add("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default {RESULTS}")
     add("--runs", type=Path, default=RUNS, metavar="DIR", help=f"checkpoints; default {RUNS}")
@@ -38,11 +38,9 @@ def main() -> None:
     """Train what is missing; exit with status 1 if a run has failed."""
     options = arguments()
     with errors_as_one_sentence(), stopping_as_one_sentence():
-        must_be_at_least_one(in_turn=options.in_turn)
-        at_a_time = jobs_of(options.jobs)
+        workers = workers_of(options)
         places = Places(options.results, options.runs, options.data_dir)
-        studies = studies_of(options.studies)
-        if not train_in_order(studies, places, at_a_time, options.in_turn):
+        if not train_in_order(studies_of(options.studies), places, workers):
             sys.exit(1)
 
 

@@ -85,10 +85,11 @@ def test_a_run_is_a_line_that_is_not_repeated(left_alone: Path) -> None:
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(left_alone: Path, tmp_path: Path) -> None:
     options = (*SMALL, "--contestants", "torch", *places(tmp_path))
-    run = subprocess.Popen(command("accuracy_bands", *options), stderr=subprocess.PIPE, text=True)
+    line = command("accuracy_bands", *options)
+    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, start_new_session=True)
     history = tmp_path / "runs" / "article-2-2000-images-torch-3-seed0" / "history.csv"
     wait_for(history)
-    run.send_signal(signal.SIGTERM)
+    os.killpg(run.pid, signal.SIGINT)  # Ctrl-C: the worker processes get it, too
     _, said = run.communicate(timeout=60)
     assert (run.returncode, said) == (130, "stopped; the same command continues\n")
     begun = history.with_name("circumstances.json")
@@ -168,7 +169,7 @@ def test_a_run_counts_once_and_a_lost_newline_loses_nothing(tmp_path: Path) -> N
 
 
 def test_a_training_that_was_stopped_is_no_finished_one(tmp_path: Path) -> None:
-    options = (*SMALL, "--contestants", "torch", "--epochs", "50", *places(tmp_path))
+    options = (*SMALL, "--contestants", "torch", "--epochs", "50", "--jobs", "1", *places(tmp_path))
     run = subprocess.Popen(command("accuracy_bands", *options), stderr=subprocess.PIPE, text=True)
     history = tmp_path / "runs" / "article-2-2000-images-torch-50-seed0" / "history.csv"
     wait_for(history)

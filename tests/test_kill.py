@@ -13,7 +13,8 @@ from tests.running_scripts import run_in_a_process
 )
 def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    options = ("--backend", backend, "--runs", str(runs), "--out", out)
+    places = ("--results", tmp_path / "runs.jsonl", "--out", out)
+    options = ("--backend", backend, "--runs", str(runs), *places)
     run = run_in_a_process("kill_test", *options)
     assert run.returncode == 0, run.stdout + run.stderr
     result = json.loads(out.read_bytes())
@@ -24,6 +25,6 @@ def test_a_killed_run_loses_nothing(backend: str, runs: int, tmp_path: Path) -> 
 
 def test_a_place_that_cannot_be_is_refused_before_anything_is_trained() -> None:
     out = Path(__file__) / "below.json"
-    run = run_in_a_process("kill_test", "--out", out, timeout=20)
+    run = run_in_a_process("kill_test", "--results", out, "--out", out, timeout=20)
     sentence = f"error: out = {out}: accepted: a file in a folder that exists\n"
     assert (run.returncode, run.stdout, run.stderr) == (1, "", sentence)

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnn_experiment import Diverged, Evaluation, UserError
+from cnn_experiment import Evaluation, UserError
 from measurements.accuracy.analysis import analysis
 from measurements.accuracy.bands import FILE as EARLIER
 from measurements.accuracy.equivalence import mean_of, paired_differences, power
 from measurements.accuracy.job import Job, Places, train
 from measurements.accuracy.plan import STUDIES, Study, studies_of, train_in_order
 from measurements.accuracy.runs import DEVICES, AccuracyRun, read_runs
+from measurements.accuracy.study import train_missing, trained_by
+from measurements.cluster import Workers
 from measurements.json_lines import read_lines
 from measurements.recipe import Recipe
 from tests.pretend_cuda import pretending_cuda
@@ -98,7 +100,7 @@ def test_missing_runs_are_trained_in_order_with_one_thread(tmp_path: Path) -> No
     pooled = Recipe("article-2", epochs=1, train_images=64, split_seed=7)
     one = Study("A", small, ("torch",), range(5, 7))
     with kept_as_it_was():
-        assert train_in_order([one], places, in_turn=2)
+        assert train_in_order([one], places)
         assert train_in_order([Study("B", pooled, ("torch",), range(2, 3)), one], places)
     runs = read_lines(places.results, AccuracyRun)
     assert [(run.preset, run.seed, run.threads) for run in runs] == [
@@ -126,21 +128,25 @@ def test_the_device_of_a_job_is_where_it_is_trained(
     assert jobs[0].folder != jobs[1].folder
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a pretended one")
     with kept_as_it_was():
-        train(jobs[0], 1)
+        runs = [train(jobs[0], 1).run]
         with pretending_cuda():
-            train(jobs[1], 1)
+            runs.append(train(jobs[1], 1).run)
             monkeypatch.setattr("torch_cnn.training.pick_device", lambda _: torch.device("cpu"))
             with pytest.raises(UserError, match="device = cuda: it was trained on cpu"):
                 train(jobs[1]._replace(seed=4), 1)
-    runs = read_lines(places.results, AccuracyRun)
     assert [(run.device, run.gpu) for run in runs] == [("cpu", None), ("cuda", "a pretended one")]
     assert runs[0].loss == pytest.approx(runs[1].loss, rel=1e-5)
 
 
-def test_a_contestant_that_changes_its_process_has_it_alone(tmp_path: Path) -> None:
-    places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
-    with pytest.raises(UserError, match="in_turn = 2: torch-stock-rmsprop changes its process"):
-        train_in_order(studies_of("B"), places, in_turn=2)
+def test_a_planted_optimizer_is_taken_back_after_its_run(tmp_path: Path) -> None:
+    job = Job(Recipe("mlp", epochs=2, train_images=1000), "torch", 3, Places(tmp_path, tmp_path))
+    again = job._replace(places=Places(tmp_path, tmp_path / "again"))
+    with kept_as_it_was():
+        before = train(job, 1).run
+        planted = train(job._replace(contestant="torch-stock-rmsprop"), 1).run
+        after = train(again, 1).run
+    assert before == after
+    assert before.loss != planted.loss
 
 
 def test_studies_for_a_device_that_is_not_here_are_left_out_and_named(
@@ -157,16 +163,17 @@ def test_studies_for_a_device_that_is_not_here_are_left_out_and_named(
 
 
 def test_a_run_that_diverges_is_a_line_and_is_not_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
     job = Job(Recipe("mlp", epochs=3, train_images=1000), "torch", 3, places)
     results = [Evaluation(loss=1.0, accuracy=0.5), Evaluation(loss=math.nan, accuracy=0.1)]
-    monkeypatch.setattr("torch_cnn.training.evaluate", lambda *_: results.pop(0))
+    monkeypatch.setattr("torch_cnn.training.evaluate", lambda *_, **__: results.pop(0))
     with kept_as_it_was():
-        with pytest.raises(Diverged, match="the validation loss is nan"):
-            train(job, 1)
-        train(job, 1)
+        ended = list(trained_by(Workers(), [job], 1))
+        assert train_missing([job], Workers())
+    assert ended == [(job, False)]
+    assert "the validation loss is nan" in capsys.readouterr().err
     (run,) = read_runs(places.results)
     assert (run.diverged, run.val_loss, run.identity) == (2, (1.0,), job.identity)
     assert analysis([run]) == []

@@ -16,9 +16,8 @@ from cnn_experiment import (
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.backend import load_backend
 from cnn_experiment.runs.checkpoint import BackendName
-from measurements.accuracy.runs import AccuracyRun, Contestant, Device, read_runs
+from measurements.accuracy.runs import AccuracyRun, Contestant, Device
 from measurements.circumstances import Circumstances
-from measurements.json_lines import add_line
 from measurements.recipe import Recipe
 
 
@@ -72,13 +71,22 @@ class Job(NamedTuple):
         return ("keras", "tensorflow") if self.contestant == "keras" else ("torch",)
 
 
-def train(job: Job, threads: int) -> None:
-    """Train from the last saved state, or from the start, and add the line to the results.
+class Trained(NamedTuple):
+    """A training that has ended; one that diverged counts as a run, of the epochs before that."""
 
-    Raises `UserError` for a device that is not there, and for a saved state from other versions,
-    threads or machine: the circumstances in the line would then be wrong.
+    run: AccuracyRun
+    why_diverged: str | None = None
+
+
+def train(job: Job, threads: int) -> Trained:
+    """Train with so many threads, from the last saved state or from the start.
+
+    Several may be trained one after another in a process, with the same number of threads. Raises
+    `UserError` for a device that is not there, and for a saved state from other versions, threads
+    or machine: the circumstances of the run would then be wrong.
     """
     backend = load_backend(job.backend_name)
+    backend.set_threads(threads)
     backend.prepare_process()
     backend.pick_device(job.device)
     gpu = gpu_name(job.backend_name) if job.device == "cuda" else None
@@ -86,13 +94,11 @@ def train(job: Job, threads: int) -> None:
     digits = load_mnist(job.experiment, job.places.data_dir)
     folder = RunFolder(job.folder)
     with folder.taken():
-        if job.identity in {run.identity for run in read_runs(job.places.results)}:
-            return  # another process has trained it in the meantime
         if job.contestant == "torch-stock-rmsprop":
-            from measurements.accuracy.stock_rmsprop import plant_stock_rmsprop
+            from measurements.accuracy.stock_rmsprop import planted_stock_rmsprop
 
-            plant_stock_rmsprop()
-            model, history = backend.train(job.experiment, digits, device=job.device)
+            with planted_stock_rmsprop():
+                model, history = backend.train(job.experiment, digits, device=job.device)
         else:
             begin_or_go_on(job, folder, here)
             with FolderKeeper(folder) as keeper:
@@ -101,14 +107,12 @@ def train(job: Job, threads: int) -> None:
                     model, history = backend.train(
                         job.experiment, digits, device=job.device, keeper=keeper, start=start
                     )
-                except Diverged:
-                    # It counts as a run, of the epochs that it has finished.
+                except Diverged as error:
                     kept = folder.read().history
-                    add_line(job.places.results, run_of(job, kept, here, len(kept) + 1))
-                    raise
+                    return Trained(run_of(job, kept, here, len(kept) + 1), str(error))
         if device_of(model) != job.device:
             raise UserError(f"device = {job.device}: it was trained on {device_of(model)}")
-        add_line(job.places.results, run_of(job, history, here))
+        return Trained(run_of(job, history, here))
 
 
 def gpu_name(backend: BackendName) -> str:

@@ -9,6 +9,7 @@ from cnn_experiment.backend import load_backend
 from measurements.accuracy.job import Job, Places
 from measurements.accuracy.runs import AccuracyRun, Contestant, Device, read_runs
 from measurements.accuracy.study import train_missing
+from measurements.cluster import Workers
 from measurements.recipe import Recipe
 
 FILE = "confirmatory.jsonl"
@@ -68,6 +69,7 @@ def _of_splits(
     )
 
 
+_THIS_PROCESS = Workers()
 _ARTICLE_3 = Recipe("article-3", momentum=0.8)
 _ADDENDUM = Recipe("article-3-addendum", momentum=0.8)
 
@@ -100,23 +102,24 @@ def planned_runs(letters: str, runs: Iterable[AccuracyRun]) -> list[AccuracyRun]
 
 
 def train_in_order(
-    studies: Iterable[Study], places: Places, at_a_time: int = 1, in_turn: int = 1
+    studies: Iterable[Study], places: Places, workers: Workers = _THIS_PROCESS
 ) -> bool:
     """Train the runs that the results do not have yet, each with one thread.
 
     Returns whether all have finished; a run that fails does not keep the next ones from starting.
-    Studies for a device that is not here are left out, and named.
+    Studies for a device that is not here are left out, and named; a cluster's workers may have it.
     """
     given, done = list(studies), read_runs(places.results)
-    jobs = [job for study in given if is_here(study.device) for job in study.jobs(places)]
+    here = [study for study in given if workers.address is not None or is_here(study.device)]
+    jobs = [job for study in here for job in study.jobs(places)]
     left_out = {
         study.letter: None
         for study in given
-        if not is_here(study.device) and len(study.runs(done)) < len(study.jobs(places))
+        if study not in here and len(study.runs(done)) < len(study.jobs(places))
     }
     for letter in left_out:
         sys.stderr.write(f"{letter}: left out, since there is no CUDA device here\n")
-    finished = not jobs or train_missing(jobs, at_a_time=at_a_time, threads=1, in_turn=in_turn)
+    finished = not jobs or train_missing(jobs, workers, threads=1)
     return finished and not left_out
 
 

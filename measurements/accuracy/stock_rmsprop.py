@@ -1,6 +1,7 @@
 """A planted fault for whole trainings: torch.optim.RMSprop instead of Keras' RMSprop."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,6 +22,12 @@ def stock_rmsprop(
     return torch.optim.RMSprop(parameters, alpha=rho, eps=epsilon, momentum=momentum)
 
 
-def plant_stock_rmsprop() -> None:
-    """Make `torch_cnn.train` use it in this process from now on; its state cannot be saved."""
+@contextmanager
+def planted_stock_rmsprop() -> Iterator[None]:
+    """Make `torch_cnn.train` use it in this process for a while; its state cannot be saved."""
+    kerass = optimizers.KerasRMSprop
     optimizers.KerasRMSprop = stock_rmsprop  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        optimizers.KerasRMSprop = kerass  # type: ignore[misc]

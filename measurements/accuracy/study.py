@@ -1,27 +1,33 @@
 """Do the trainings of a study that its results do not have yet, several at a time."""
 
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing.process import BaseProcess
+from operator import attrgetter
 
 from tqdm import tqdm
 
 from cnn_experiment import UserError, load_pixels
 from cnn_experiment.backend import load_backend
 from cnn_experiment.command_line import must_be_a_folder
-from measurements.accuracy.job import Job, train
+from measurements.accuracy.job import Job, Trained, train
 from measurements.accuracy.runs import CONTESTANTS, Contestant, finished, read_runs
 from measurements.child_processes import (
-    STOPPED,
-    ended,
     ends_as_a_child,
     has_finished,
     share_cores,
     start,
     stop,
 )
-from measurements.json_lines import must_be_a_file_of_lines
+from measurements.cluster import Workers, results_of
+from measurements.json_lines import add_once, must_be_a_file_of_lines
+
+Ended = Generator[tuple[Job, bool], None, None]
+"""Trainings as they end, and whether each has finished."""
 
 
 def contestants_of(text: str) -> tuple[Contestant, ...]:
@@ -33,14 +39,12 @@ def contestants_of(text: str) -> tuple[Contestant, ...]:
     return tuple(known[name] for name in names)
 
 
-def train_missing(
-    jobs: Sequence[Job], *, at_a_time: int, threads: int | None = None, in_turn: int = 1
-) -> bool:
+def train_missing(jobs: Sequence[Job], workers: Workers, *, threads: int | None = None) -> bool:
     """Do the trainings that their results do not have, with at most `threads` threads each.
 
-    The jobs have the same places. A process does `in_turn` of them, one after another. Returns
-    whether all trainings have finished. Raises `UserError` for settings that are not valid, before
-    the first training starts.
+    The jobs have the same places. On a cluster each has one thread. Returns whether all trainings
+    have finished. Raises `UserError` for settings that are not valid, before the first training
+    starts.
     """
     for job in jobs:
         _ = job.experiment  # raises `UserError` if it is not valid
@@ -50,17 +54,15 @@ def train_missing(
     must_be_a_folder(places.data_dir, "data_dir")
     done = {run.identity for run in read_runs(places.results)}
     missing = [job for job in jobs if job.identity not in done]
+    if workers.address is not None:  # what is installed there, its workers say
+        return train_all(missing, workers, threads=1)
     for job in missing:
         must_be_installed(job)
-        if in_turn > 1 and job.contestant == "torch-stock-rmsprop":
-            raise UserError(
-                f"in_turn = {in_turn}: {job.contestant} changes its process; accepted: 1"
-            )
     for name in {job.backend_name for job in missing if job.device == "cuda"}:
         load_backend(name).pick_device("cuda")  # raises `UserError` if it is not there
     if missing:
         load_pixels(missing[0].experiment, places.data_dir)  # downloads once, not in each process
-    return train_all(missing, at_a_time, threads, in_turn)
+    return train_all(missing, workers, share_cores(workers.jobs, threads))
 
 
 def must_be_installed(job: Job) -> None:
@@ -73,60 +75,71 @@ def must_be_installed(job: Job) -> None:
             )
 
 
-def train_all(
-    jobs: Sequence[Job], at_a_time: int, threads_at_most: int | None, in_turn: int
-) -> bool:
-    """Train in child processes, `in_turn` jobs in each; print a line for each that has finished.
-
-    Returns whether all have finished.
-    """
-    threads = share_cores(at_a_time, threads_at_most)
-    waiting = [tuple(jobs[begin : begin + in_turn]) for begin in range(0, len(jobs), in_turn)]
-    running: list[BaseProcess] = []
-    jobs_of: dict[BaseProcess, tuple[Job, ...]] = {}
+def train_all(jobs: Sequence[Job], workers: Workers, threads: int) -> bool:
+    """Train, and print a line for each run that has finished; return whether all have."""
+    trained = trained_by(workers, jobs, threads) if workers.need_dask else one_by_one(jobs, threads)
     all_have_finished = True
-    bar = tqdm(total=len(jobs), desc="runs", disable=None)
-    try:
-        while waiting or running:
-            while waiting and len(running) < at_a_time:
-                some = waiting.pop(0)
-                jobs_of[start(running, train_in_a_process, some, threads)] = some
-            for process in ended(running):
-                all_have_finished &= has_finished(process)
-                for line in last_epochs_of(jobs_of[process]):
-                    bar.write(line, file=sys.stdout)
-                sys.stdout.flush()
-                bar.update(len(jobs_of[process]))
-    finally:
-        bar.close()
-        stop(running)
+    with closing(trained), tqdm(total=len(jobs), desc="runs", disable=None) as bar:
+        for job, has_succeeded in trained:
+            all_have_finished &= has_succeeded
+            for line in last_epochs_of(job):
+                bar.write(line, file=sys.stdout)
+            sys.stdout.flush()
+            bar.update()
     return all_have_finished
 
 
-def train_in_a_process(jobs: Sequence[Job], threads: int) -> None:
-    """Train one after another: the work of a child process.
+def one_by_one(jobs: Sequence[Job], threads: int) -> Ended:
+    """Train each run in a child process of its own; yield it, and whether it has finished."""
+    running: list[BaseProcess] = []
+    try:
+        for job in jobs:
+            process = start(running, train_in_a_process, job, threads)
+            process.join()
+            running.remove(process)
+            yield job, has_finished(process)
+    finally:
+        stop(running)
 
-    A run that fails does not keep the next ones from starting; the process then exits with 1.
+
+def train_in_a_process(job: Job, threads: int) -> None:
+    """Train a run and add its line: the work of a child process."""
+    with ends_as_a_child(job.folder.name):
+        trained = train(job, threads)
+        add_once(job.places.results, trained.run, attrgetter("identity"))
+        if trained.why_diverged is not None:
+            raise UserError(trained.why_diverged)
+
+
+def trained_by(workers: Workers, jobs: Sequence[Job], threads: int) -> Ended:
+    """Train on workers of Dask; add the line of each run, and yield it as `one_by_one` does."""
+    by_host = workers.address is not None
+    work = partial(train_on_a_worker, threads=threads, by_host=by_host)
+    with closing(results_of(work, jobs, workers, threads)) as all_done:
+        for job, trained, failure in all_done:
+            if trained is not None:
+                add_once(job.places.results, trained.run, attrgetter("identity"))
+                failure = trained.why_diverged
+            if failure is not None:
+                tqdm.write(f"error: {job.folder.name}: {failure}", file=sys.stderr)
+            yield job, failure is None
+
+
+def train_on_a_worker(job: Job, threads: int, *, by_host: bool) -> Trained:
+    """Train a run, which goes on if another worker of this machine had begun it.
+
+    Machines may share their files: `by_host` keeps what each has begun in a folder of its own.
     """
-    failed = False
-    for job in jobs:
-        try:
-            with ends_as_a_child(job.folder.name):
-                train(job, threads)
-        except SystemExit as end:
-            if end.code == STOPPED:
-                raise
-            sys.stderr.write(f"{end.code}\n")  # the sentence, which Python would print at the end
-            failed = True
-    if failed:
-        sys.exit(1)
+    if by_host:
+        runs = job.places.runs / socket.gethostname()
+        job = job._replace(places=job.places._replace(runs=runs))
+    return train(job, threads)
 
 
-def last_epochs_of(jobs: Sequence[Job]) -> list[str]:
-    """Return the loss and accuracy that each finished run has reached, as lines of text."""
-    names = {job.identity: job.folder.name for job in jobs}
+def last_epochs_of(job: Job) -> list[str]:
+    """Return the loss and accuracy that the run has reached, as text, if it has finished."""
     return [
-        f"{names[run.identity]}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"
-        for run in finished(read_runs(jobs[0].places.results))
-        if run.identity in names
+        f"{job.folder.name}: val_loss {run.val_loss[-1]}, val_accuracy {run.val_accuracy[-1]}"
+        for run in finished(read_runs(job.places.results))
+        if run.identity == job.identity
     ]

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from cnn_experiment import FolderKeeper, atomic_file, load_pixels, preset
 from cnn_experiment.backend import load_backend
 from cnn_experiment.data import mnist
+from measurements.blocks import ends_with
 
 TRAIN_SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 IMAGES, BATCH, EPOCHS, EVERY = 640, 64, 3, 3
@@ -102,10 +103,11 @@ class Trainer:
     def _start(self, name: str, *, slow: bool) -> tuple[int, TextIO]:
         """Fork a process that trains; it writes `step N` and `flush` into the returned file."""
         reading, writing = os.pipe()
-        child = os.fork()
+        parent, child = os.getpid(), os.fork()
         if child == 0:
             status = 1
             try:
+                ends_with(parent)
                 os.close(reading)
                 with (self.scratch / f"{name}.txt").open("wb") as words:
                     self._train(name, words, writing, slow=slow)

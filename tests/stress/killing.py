@@ -5,16 +5,29 @@ import random
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from cnn_experiment import Checkpoint, RunFolder, read_checkpoint
+from cnn_experiment.runs.checkpoint import BackendName
+from measurements.blocks import Line, do_blocks, lines_of
+from measurements.cluster import Workers
+from measurements.json_lines import must_be_a_file_of_lines, read_lines
 from tests.stress.killed_training import EPOCHS, STEPS, Moment, Trainer
 
 MOST_KILLS = 20
 """The largest number of kills in one run."""
+RUNS_OF_A_BLOCK = 10
+"""How many runs share the start of a process, and a run that is not killed."""
+COUNTED = (
+    "kills",
+    "kills in a step",
+    "kills in a save",
+    "kills before the first state",
+    "kills that came too late",
+    "files left unfinished",
+)
 
 
 class State(NamedTuple):
@@ -35,30 +48,86 @@ class FinishedRun(NamedTuple):
     best: State
 
 
-def kill_runs(backend: str, runs: int, seed: int) -> dict[str, object]:
-    """Kill and finish `runs` runs; return counts of the kills, and a sentence for each wrong run.
+class KilledRun(Line):
+    """A run that was killed and resumed until it was done: a line of the results."""
 
-    `seed` decides the moments.
+    backend: BackendName
+    seed: int
+    number: int
+    counts: dict[str, int]
+    wrong: str | None = None
+    """A sentence, if its files are not those of a run that was never killed."""
+
+    @property
+    def identity(self) -> tuple[BackendName, int, int]:
+        """What decides its moments."""
+        return self.backend, self.seed, self.number
+
+
+class KilledRuns(NamedTuple):
+    """The runs of one process."""
+
+    backend: BackendName
+    seed: int
+    numbers: Sequence[int]
+
+    def __str__(self) -> str:
+        return f"runs {', '.join(map(str, self.numbers))}"
+
+
+def kill_missing(
+    backend: BackendName, runs: int, seed: int, results: Path, workers: Workers
+) -> dict[str, object] | None:
+    """Do the runs that the results do not have yet; return the counts of all, or None if some miss.
+
+    Prints why some miss.
     """
-    source = random.Random(seed)  # noqa: S311 - moments, no secrets
-    counts: Counter[str] = Counter()
-    wrong: list[str] = []
+    must_be_a_file_of_lines(results, "results")
+    wanted = [(backend, seed, number) for number in range(runs)]
+    done = {run.identity for run in read_lines(results, KilledRun)}
+    missing = [identity[-1] for identity in wanted if identity not in done]
+    blocks = [
+        KilledRuns(backend, seed, missing[begin : begin + RUNS_OF_A_BLOCK])
+        for begin in range(0, len(missing), RUNS_OF_A_BLOCK)
+    ]
+    if not do_blocks(in_a_process, blocks, results, workers):
+        return None
+    by_identity = {run.identity: run for run in read_lines(results, KilledRun)}
+    return summary([by_identity[identity] for identity in wanted])
+
+
+def summary(runs: Sequence[KilledRun]) -> dict[str, object]:
+    """Return the counts of all these runs, and a sentence for each that is wrong."""
+    counts = {name: sum(run.counts.get(name, 0) for run in runs) for name in COUNTED}
+    wrong = [f"run-{run.number}: {run.wrong}" for run in runs if run.wrong is not None]
+    return {"backend": runs[0].backend, "runs": len(runs), **counts, "wrong": wrong}
+
+
+def in_a_process(block: KilledRuns) -> list[KilledRun]:
+    """Do the runs in a new process, since one with threads, such as a worker, must not fork."""
+    given = block.backend, block.seed, *block.numbers
+    return [KilledRun.from_json(line) for line in lines_of("tests.stress.killing_process", *given)]
+
+
+def kill_runs(block: KilledRuns) -> Iterator[KilledRun]:
+    """Kill and finish each run, in processes that this one forks."""
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(backend, Path(scratch))
+        trainer = Trainer(block.backend, Path(scratch))
         trainer.finish("alone")
         alone = finished_run(Path(scratch) / "alone")
-        for number in tqdm(range(runs), desc="runs", disable=None):
-            name = f"run-{number}"
+        for number in block.numbers:
+            name, counts, wrong = f"run-{number}", Counter[str](), None
+            source = random.Random(f"{block.seed}/{number}")  # noqa: S311 - moments, no secrets
             try:
                 kill_twice_in_an_epoch(trainer, name, source, counts)
                 trainer.finish(name)
                 if finished_run(Path(scratch) / name) != alone:
-                    wrong.append(
-                        f"{name}: its files differ from those of the run that was never killed"
-                    )
+                    wrong = "its files differ from those of the run that was never killed"
             except ValueError as error:  # UserError too: a state that does not load
-                wrong.append(f"{name}: {error}")
-    return {"backend": backend, "runs": runs, **counts, "wrong": wrong}
+                wrong = str(error)
+            yield KilledRun(
+                backend=block.backend, seed=block.seed, number=number, counts=counts, wrong=wrong
+            )
 
 
 def kill_twice_in_an_epoch(
