@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -12,6 +12,9 @@ from cnn_experiment.command_line import must_be_a_folder
 from cnn_experiment.value import Value
 
 V = TypeVar("V", bound=Value)
+
+_read_before: dict[tuple[Path, type[Value]], tuple[bytes, list[Any]]] = {}
+"""The content of each file when it was last read, and the values in it."""
 
 
 def must_be_a_file_of_lines(file: Path, option: str) -> None:
@@ -24,17 +27,22 @@ def must_be_a_file_of_lines(file: Path, option: str) -> None:
 def read_lines(file: Path, kind: type[V]) -> list[V]:
     """Return the values in a file that `add_line` wrote; none if there is no file.
 
-    Raises `UserError`, which names the line, for a file with other content.
+    Lines that this process has read before are not parsed again, so that a study may look at its
+    results after each of thousands of runs. Raises `UserError`, which names the line, for a file
+    with other content.
     """
-    if not file.exists():
-        return []
-    values = []
-    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+    content = file.read_bytes() if file.exists() else b""
+    known, values = _read_before.get((file, kind), (b"", []))
+    if not (known.endswith(b"\n") and content.startswith(known)):
+        known, values = b"", []
+    values = list(values)
+    for number, line in enumerate(content[len(known) :].splitlines(), start=len(values) + 1):
         try:
             values.append(kind.from_json(line))
         except UserError as error:
             raise UserError(f"{file}, line {number}: {error}") from error
-    return values
+    _read_before[file, kind] = content, values
+    return list(values)
 
 
 def add_line(file: Path, value: Value) -> None:

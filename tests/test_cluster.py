@@ -80,6 +80,31 @@ def test_a_line_that_is_there_is_not_added_again(tmp_path: Path) -> None:
     assert [each.seed for each in read_lines(file, Searched)] == [1, 2]
 
 
+def test_lines_are_parsed_once_and_a_file_that_was_changed_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, lines = tmp_path / "lines.jsonl", [Searched(seed=n, experiments=2) for n in range(3)]
+    parsed, from_json = [], Searched.from_json
+
+    def noted(line: bytes) -> Searched:
+        parsed.append(line)
+        return from_json(line)
+
+    monkeypatch.setattr(Searched, "from_json", noted)
+    for count, line in enumerate(lines, start=1):
+        add_once(file, line, attrgetter("identity"))
+        assert read_lines(file, Searched) == lines[:count]
+    assert len(parsed) == len(lines)
+    text = file.read_text()
+    file.write_text(text.replace('"seed":0', '"seed":7'))
+    assert [line.seed for line in read_lines(file, Searched)] == [7, 1, 2]
+    file.write_text(text + '{"seed":')
+    with pytest.raises(UserError, match=r"lines\.jsonl, line 4: "):
+        read_lines(file, Searched)
+    file.write_text(text + text.splitlines()[0].replace('"seed":0', '"seed":8'))
+    assert [line.seed for line in read_lines(file, Searched)] == [0, 1, 2, 8]
+
+
 def doubled(number: int) -> int:
     match number:
         case 1:
