@@ -1,4 +1,4 @@
-"""What a study costs beside its trainings: runs that are ready at once are given out and written."""
+"""What a study costs beside its trainings: runs that are ready at once, given out and written."""
 
 import tempfile
 import time
