@@ -15,6 +15,7 @@ from measurements.accuracy.page_tables import (
     places_of_published_figures,
     stock_rmsprop,
 )
+from measurements.cluster_tables import FILES_OF_CLUSTER, TABLES_OF_CLUSTER
 from measurements.markdown import table
 from measurements.speed_tables import FILES_OF_SPEED, TABLES_OF_SPEED
 
@@ -28,7 +29,7 @@ def with_tables(page: str, results: Path) -> str:
 
     Raises `UserError` for a folder without these files, and for a table that is not known.
     """
-    for name in (*FILES, ENVELOPE, *FILES_OF_SPEED):
+    for name in (*FILES, ENVELOPE, *FILES_OF_SPEED, *FILES_OF_CLUSTER):
         if not (results / name).is_file():
             raise UserError(f"results = {results}: it has no {name}; accepted: the project's")
     for _, name in ANOTHER_TABLE.findall(page):
@@ -76,5 +77,6 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
     "stock_rmsprop": stock_rmsprop,
     "envelope": envelope,
     **TABLES_OF_SPEED,
+    **TABLES_OF_CLUSTER,
 }
 """By the name in the comment above a table: the function that makes it."""

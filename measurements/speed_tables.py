@@ -64,7 +64,7 @@ def load(results: Path) -> str:
 
 def mlp_epochs(results: Path) -> str:
     """Return the times of an epoch of the MLP over that of the fast NumPy code."""
-    lines = _lines(results / MLP)
+    lines = lines_of(results / MLP)
     sizes = list(dict.fromkeys(int(line["batch size"]) for line in lines))
     rows = []
     for name, words in _DETOURS.items():
@@ -83,7 +83,8 @@ def mlp_epochs(results: Path) -> str:
 def step_profile(results: Path) -> str:
     """Return where the time of a step goes."""
     rows = [
-        [line["part"], f"{100 * float(line['share']):.0f} %"] for line in _lines(results / PROFILE)
+        [line["part"], f"{100 * float(line['share']):.0f} %"]
+        for line in lines_of(results / PROFILE)
     ]
     return table(["part of the step, float32, one thread", "of its time"], rows)
 
@@ -121,9 +122,9 @@ def many_runs(results: Path) -> str:
             line["jobs"],
             line["threads"],
             f"{float(line['runs_an_hour']):.0f}",
-            ratio_text(_interval(line, "times_one_job")),
+            ratio_text(interval_in(line, "times_one_job")),
         ]
-        for line in _lines(results / MANY_RUNS)
+        for line in lines_of(results / MANY_RUNS)
     ]
     heads = ["", "jobs", "threads of each", "runs an hour", "over those of one job"]
     return table(heads, rows)
@@ -137,19 +138,21 @@ def growth(results: Path) -> str:
             f"{int(line['value']):,}",
             f"{float(line['ours']):.2f}",
             f"{float(line['keras']):.2f}",
-            ratio_text(_interval(line, "keras_over_ours")),
+            ratio_text(interval_in(line, "keras_over_ours")),
         ]
-        for line in _lines(results / GROWTH)
+        for line in lines_of(results / GROWTH)
     ]
     return table(["setting", "value", "ours", "Keras", "Keras over ours"], rows)
 
 
-def _lines(file: Path) -> list[dict[str, str]]:
+def lines_of(file: Path) -> list[dict[str, str]]:
+    """Return the lines of a table, by the names of its columns."""
     with file.open(newline="") as opened:
         return list(csv.DictReader(opened))
 
 
-def _interval(line: Mapping[str, str], median: str) -> Interval:
+def interval_in(line: Mapping[str, str], median: str) -> Interval:
+    """Return the interval in a line, whose median is in the column of this name."""
     return {"median": float(line[median]), "low": float(line["low"]), "high": float(line["high"])}
 
 
