@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from numpy.typing import NDArray
 
 from cnn_experiment.errors import UserError
@@ -27,8 +28,9 @@ def load_neutral_weights(model: keras.Model, weights: Variables) -> None:
     Raises `UserError` if a name, a shape or a dtype differs from the model's; the model is then
     not changed.
     """
-    must_match(weights, neutral_weights(model))
-    for name, variable in _variables(model).items():
+    variables = _variables(model)
+    must_match(weights, _without_values(variables))
+    for name, variable in variables.items():
         variable.assign(weights[name])
 
 
@@ -37,6 +39,14 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
         f"{layer.name}/{variable.name}": variable
         for layer in model.layers
         for variable in layer.weights
+    }
+
+
+def _without_values(variables: dict[str, keras.Variable]) -> dict[str, NDArray[Any]]:
+    """Return zeros of the variables' shapes and dtypes, which take no memory."""
+    return {
+        name: np.broadcast_to(np.zeros((), variable.dtype), variable.shape)
+        for name, variable in variables.items()
     }
 
 
@@ -58,8 +68,9 @@ def load_neutral_optimizer_state(model: keras.Model, state: Variables, iteration
     `iteration` is the number of updates already made. Raises `UserError` if a name, a shape or a
     dtype differs from the optimizer's; the optimizer is then not changed.
     """
-    must_match(state, neutral_optimizer_state(model))
-    for name, variable in _optimizer_variables(model).items():
+    variables = _optimizer_variables(model)
+    must_match(state, _without_values(variables))
+    for name, variable in variables.items():
         variable.assign(state[name])
     model.optimizer.iterations.assign(iteration)
 

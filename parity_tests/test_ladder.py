@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import keras_ref
 import torch_cnn
-from cnn_experiment import Convolution, Hidden, Network, load_mnist, preset
+from cnn_experiment import Convolution, Data, Hidden, Network, load_mnist, preset
 from cnn_experiment.backend import Backend
 from parity_ladder import RUNGS, Result, State, Step, assert_arrays_close
 from parity_tests.climbing import climb_experiment
@@ -191,7 +191,9 @@ def test_a_side_of_the_ladder_is_what_trains(
     side: type[TorchPort] | type[KerasReference], backend: Backend[Any]
 ) -> None:
     """Step by step through the ladder's eyes, against one call of `train` (for Keras: `fit`)."""
-    experiment = preset("article-3-addendum").with_changes(dtype="float64", epochs=1)
+    experiment = preset("article-3-addendum").with_changes(
+        dtype="float64", epochs=1, data=Data(test_images=100)
+    )
     experiment = short_epoch(experiment, 6)
     model, history = backend.train(experiment, load_mnist(experiment))
     shown = side(experiment)

@@ -43,7 +43,7 @@ def test_the_snippet_that_climbs_prints_what_stands_below_it(
 
 
 def test_the_snippet_for_an_own_port_runs() -> None:
-    run(OWN_PORT)
+    exec(OWN_PORT, {"__name__": "__main__"})  # noqa: S102 - our own
 
 
 def test_the_layout_names_every_folder_that_there_is() -> None:

@@ -173,7 +173,7 @@ def test_a_pair_of_digits(
     run: Path, pixels: Pixels, test_images: NDArray[np.float32], tmp_path: Path
 ) -> None:
     few = ["--pair", "4,9", "--count", "5"]
-    done = run_in_a_process("doubtful", "--run", run, *few, "--out", tmp_path)
+    done = run_script("doubtful", "--run", run, *few, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     found = torch_cnn.predict(network_of(run, torch_cnn), test_images)
     labels = pixels.test_labels
@@ -222,7 +222,7 @@ def test_the_table_and_the_picture_of_what_was_seen(
     files, seen = [tmp_path / "one.png", tmp_path / "other.png"], tmp_path / "seen.png"
     for file, digit in zip(files, pixels.test_images, strict=False):
         large_and_shifted(digit, 10, -10).save(file)
-    done = run_in_a_process("predict", "--run", run, *files, "--show", seen)
+    done = run_script("predict", "--run", run, *files, "--show", seen)
     assert done.returncode == 0, done.stderr
     heads, _, *rows = done.stdout.splitlines()
     assert heads.split() == ["image", "digit", *"0123456789"]
@@ -276,7 +276,7 @@ def test_the_probabilities_of_numbered_images(
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_summary_tells_both_frameworks_shapes(name: str) -> None:
     """They are the real ones."""
-    done = run_in_a_process("summary", "--preset", name)
+    done = run_script("summary", "--preset", name)
     assert done.returncode == 0, done.stderr
     theirs, ours = (side.build_model(preset(name)) for side in (keras_ref, torch_cnn))
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}

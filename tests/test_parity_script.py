@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parity_ladder import RUNGS
-from tests.running_scripts import Run, run_in_a_process, run_script
+from tests.running_scripts import Run, run_script
 
 
 def parity(*options: str | Path) -> Run:
@@ -15,7 +15,7 @@ def parity(*options: str | Path) -> Run:
 
 def test_the_sound_port_exits_with_0_and_every_rung_in_the_report(tmp_path: Path) -> None:
     options = ("--preset", "article-2", "--steps", "3", "--out", tmp_path, "--report")
-    run = run_in_a_process("parity", *options)
+    run = parity(*options)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1] == "every rung holds: 3 steps in float64"
     report = json.loads((tmp_path / "parity.json").read_bytes())

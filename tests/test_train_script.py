@@ -27,7 +27,7 @@ def train(*options: str | Path) -> Run:
 @pytest.mark.parametrize("backend", ["torch", "keras"])
 def test_a_run_prints_its_epochs_and_leaves_its_files(backend: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    run = run_in_a_process("train", "--backend", backend, *FEW, "--seed", "5", "--out", out)
+    run = train("--backend", backend, *FEW, "--seed", "5", "--out", out)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert lines[0].startswith(f"article-2 on {backend}")

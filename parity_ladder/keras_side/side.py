@@ -60,6 +60,8 @@ class KerasSide(Side[Batch]):
         self._twins: tuple[KerasSide, ...] = ()
         self._undropped: KerasSide | None = None
         self._was_called = False
+        self._has_rows = True
+        """Whether a gradient is sparse, as an embedding's is; known once a step was taken."""
         self.variables = variable_names(model)
         """The model's variables by their names, seeds left out."""
         self._names = {id(variable): name for name, variable in self.variables.items()}
@@ -131,6 +133,7 @@ class KerasSide(Side[Batch]):
             shown = self._compiled_step(*(self.tensors(each) for each in (x, y, weights)))
             shown = keras.tree.map_structure(as_array, shown)
             after = self._state()
+        self._has_rows = bool(shown["tokens"])
         gradients = dict(zip(self.trained, shown["gradients"], strict=True))
         clipped = dict(zip(self.trained, shown["clipped"], strict=True))
         still = {n: a for n, a in after.weights.items() if n not in gradients}
@@ -185,15 +188,18 @@ class KerasSide(Side[Batch]):
         The gradient of an embedding is sparse: (occurrences, features), with a row for each
         occurrence of a token in the batch.
         """
-        raw, clipped = self._shown(state, batch)["occurrences"]
+        raw, clipped, _ = self._rows(state, batch)
         return raw, clipped
 
-    def _shown(self, state: State, batch: Batch) -> Any:
-        """Return what a training step of Keras computes on its way."""
+    def _rows(self, state: State, batch: Batch) -> tuple[Arrays, Arrays, Arrays]:
+        """Return the rows of sparse gradients, before and after clipping, and their tokens."""
+        if not self._has_rows:
+            return {}, {}, {}
         parts = keras.utils.unpack_x_y_sample_weight(batch)
         with self.at(state):
             shown = self._compiled_step(*map(self.tensors, parts))
-            return keras.tree.map_structure(as_array, shown)
+            shown = keras.tree.map_structure(as_array, shown)
+        return *shown["occurrences"], shown["tokens"]
 
     @property
     def dropout_rates(self) -> list[float]:
@@ -235,9 +241,8 @@ class KerasSide(Side[Batch]):
         dense = step.clipped_gradients if is_clipped else step.gradients
         if dense is None or any(name not in dense for name in self.trained):
             return ()
-        shown = self._shown(state, batch)
-        rows = shown["occurrences"][1 if is_clipped else 0]
-        tokens, rate = shown["tokens"], step.learning_rate
+        raw, clipped, tokens = self._rows(state, batch)
+        rows, rate = clipped if is_clipped else raw, step.learning_rate
         gradients = [as_sparse(dense[n], rows.get(n), tokens.get(n)) for n in self.trained]
         moved = moved_by_one_ulp(replace(state, weights=dense), seed=1).weights
         moved_gradients = [as_sparse(moved[n], rows.get(n), tokens.get(n)) for n in self.trained]

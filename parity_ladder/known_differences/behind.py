@@ -3,6 +3,7 @@
 A mistake on a low rung makes everything above differ. Only a port without it shows the next one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,18 +48,18 @@ def given_the_references(
     explained: frozenset[str],
     port: "TorchSide",
     reference: "KerasSide",
-    forced: Forced[Any],
+    taken: Sequence[Forced[Any]],
 ) -> tuple["TorchSide", Skipped]:
     """Return the port with the reference's values at a place, and what is not looked at again.
 
     `explained` are the arrays that the cause speaks of: a mistake in the order of layers explains
-    the outputs of several.
+    the outputs of several. `taken` are steps that the reference has taken.
     """
     from parity_ladder.torch_side.given import Given
 
     rung, array = first.rung.name, first.array
     skipped: Skipped = {(rung, None)}
-    given = port.gets or Given(reference)
+    given = port.gets or Given(reference, taken)
     if rung == "layer outputs":
         arrays = explained | {array}
         skipped = {(rung, each) for each in arrays}
@@ -73,7 +74,7 @@ def given_the_references(
     elif rung == "learning rate":
         given = replace(given, rate=True)
     elif rung in UPDATE:
-        skipped = _explained_of_an_update(explained, reference, forced)
+        skipped = _explained_of_an_update(explained, reference, taken[0])
     elif rung == "statistics":  # which are among the weights after the update, too
         skipped = {(rung, array), ("updated weights", array)}
     else:

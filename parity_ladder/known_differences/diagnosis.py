@@ -76,7 +76,7 @@ class Search:
                 repetitions += 1
             entries = [entry] if entry is not None else self._two_at(current)
             self.port, skipped = given_the_references(
-                current, arrays, self.port, self.reference, self.forced[0]
+                current, arrays, self.port, self.reference, self.forced
             )
             self.skipped |= skipped
             following = self._behind(current)
@@ -125,13 +125,17 @@ class Search:
             )
         }
         for entry in entries.values():
-            distances = [
-                left_by(entry, first.array, each, is_first=each is seen[at]) for each in seen
-            ]
-            known = [each for each in distances if each is not None]
-            if known and distances[at] is not None:
-                left[entry.name] = max(distance for distance, _ in known)
-                explained[entry.name] = frozenset().union(*(arrays for _, arrays in known))
+            here = left_by(entry, first.array, seen[at], is_first=True)
+            if here is None or not here[0] <= EXPLAINED:
+                continue  # most entries: what they leave of the other steps is not computed
+            elsewhere = (
+                left_by(entry, first.array, each, is_first=False)
+                for each in seen
+                if each is not seen[at]
+            )
+            known = [here, *(each for each in elsewhere if each is not None)]
+            left[entry.name] = max(distance for distance, _ in known)
+            explained[entry.name] = frozenset().union(*(arrays for _, arrays in known))
         near = {name: distance for name, distance in left.items() if distance <= EXPLAINED}
         if not near:
             return None, frozenset()

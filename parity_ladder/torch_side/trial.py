@@ -41,8 +41,10 @@ def as_trial(side: "TorchSide") -> "TorchSide":
     alone = copy(side)
     alone.dropout = "off"
     if alone._given is not None:
-        undropped = alone._given.reference.without_dropout() or alone._given.reference
-        alone._given = replace(alone._given, reference=undropped)
+        reference = alone._given.reference
+        undropped = reference.without_dropout() or reference
+        taken = alone._given.taken if undropped is reference else ()
+        alone._given = replace(alone._given, reference=undropped, taken=taken)
     return alone
 
 

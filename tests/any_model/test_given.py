@@ -1,13 +1,15 @@
 """What is found behind a first difference, where the port goes on from the reference's values."""
 
+from typing import Any
+
 import keras
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parity_ladder import TorchSide, pair
-from tests.any_model.small_models import L, regression, stepping
+from parity_ladder import KerasSide, TorchSide, pair
+from tests.any_model.small_models import L, regression, sgd_port, stepping
 from tests.any_model.small_models import climbed as climbed_with
 from tests.known_differences import occurrences
 from tests.known_differences.planting import Planted, climbed
@@ -63,3 +65,22 @@ def test_a_cause_in_one_variable_hides_none_in_the_update_of_the_others() -> Non
         "occurrences of a token added up",
         "PyTorch's epsilon in Adam",
     ], str(result)
+
+
+def test_the_search_takes_no_step_of_the_reference_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str | None] = []
+    original = KerasSide._graph_step
+
+    def step(side: KerasSide, *parts: Any) -> Any:
+        taken.append(side._rounding)  # None: it is the reference itself, no twin of it
+        return original(side, *parts)
+
+    monkeypatch.setattr(KerasSide, "_graph_step", step)
+    model = regression(L.Dense(3, activation="relu"))
+    net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    result = climbed_with(model, sgd_port(model, net, rate=0.2))
+    assert [cause.name for cause in result.causes] == [
+        "another activation",
+        "another constant rate",
+    ], str(result)
+    assert taken.count(None) == 3  # as many as are looked at
