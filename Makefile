@@ -2,7 +2,7 @@
 # make test       install, then the whole test suite, on two processes of one thread each
 # make test-cuda  what can run on a GPU, on one; nothing else
 # make lint       format check, lint and types
-# A second call installs and downloads nothing.
+# A second call installs and downloads nothing. --no-compile saves a minute: Python compiles what it imports.
 
 PYTHON ?= python3
 INSTALLED := .venv/.installed
@@ -31,5 +31,5 @@ lint: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("error: PYTHON is " + sys.version.split()[0] + "; accepted: 3.11 to 3.13, which TensorFlow has packages for")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[torch,keras,hdf5,plots,cluster,docs,dev]'
+	.venv/bin/python -m pip install --no-compile --constraint constraints.txt --editable '.[torch,keras,hdf5,plots,cluster,docs,dev]'
 	touch $@

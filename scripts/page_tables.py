@@ -11,7 +11,7 @@ from pathlib import Path
 from cnn_experiment.atomic_file import write_atomically
 from cnn_experiment.command_line import errors_as_one_sentence, parser_of
 
-PAGES = [Path("docs", name) for name in ("results.md", "ladder.md", "speed.md")]
+PAGES = [Path("docs", name) for name in ("results.md", "ladder.md", "speed.md", "cluster.md")]
 
 
 def arguments() -> argparse.Namespace:

@@ -168,7 +168,7 @@ def test_a_run_that_diverges_is_a_line_and_is_not_repeated(
     places = Places(tmp_path / "some.jsonl", tmp_path / "runs")
     job = Job(Recipe("mlp", epochs=3, train_images=1000), "torch", 3, places)
     results = [Evaluation(loss=1.0, accuracy=0.5), Evaluation(loss=math.nan, accuracy=0.1)]
-    monkeypatch.setattr("torch_cnn.training.evaluate", lambda *_, **__: results.pop(0))
+    monkeypatch.setattr("torch_cnn.training.evaluate_by", lambda *_: results.pop(0))
     with kept_as_it_was():
         ended = list(trained_by(Workers(), [job], 1))
         assert train_missing([job], Workers())

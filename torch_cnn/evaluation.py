@@ -16,17 +16,18 @@ from torch_cnn.step import count_hits
 _EVALUATION_BATCH = 100
 
 
-def evaluate(
-    model: CNN,
-    images_nhwc: NDArray[Any],
-    labels: NDArray[np.int64],
-    *,
-    ranks: Ranks = ALONE,
-) -> Evaluation:
-    """Return loss and accuracy; `images_nhwc` is (count, height, width, channels).
+def evaluate(model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]) -> Evaluation:
+    """Return loss and accuracy; `images_nhwc` is (count, height, width, channels)."""
+    return evaluate_by(ALONE, model, images_nhwc, labels)
 
-    With `ranks`, each evaluates a part, and all return the same: to the last bit what one alone
-    would, since the losses are added up in the same order.
+
+def evaluate_by(
+    ranks: Ranks, model: CNN, images_nhwc: NDArray[Any], labels: NDArray[np.int64]
+) -> Evaluation:
+    """Do the same by ranks, of which each evaluates a part.
+
+    All must call it, and get the same: to the last bit what one alone would, since the losses are
+    added up in the same order.
     """
     images = torch.split(images_on_device(images_nhwc, model), _EVALUATION_BATCH)
     on_device = torch.from_numpy(labels.astype(np.int64)).to(model.device)

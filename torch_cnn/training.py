@@ -21,7 +21,7 @@ from cnn_experiment import (
     Watcher,
     epoch_batches,
 )
-from torch_cnn.evaluation import evaluate, images_on_device
+from torch_cnn.evaluation import evaluate_by, images_on_device
 from torch_cnn.model import CNN, build_model
 from torch_cnn.ranks import ended_ranks_as_errors, ranks_of
 from torch_cnn.schedule import keras_schedule
@@ -196,7 +196,7 @@ class _Run:
     def _close_epoch(self, begin: float) -> None:
         """Evaluate, add the epoch's record, inform the watchers and save the state."""
         digits = self.digits
-        test = evaluate(self.model, digits.test_images_nhwc, digits.test_labels, ranks=self.ranks)
+        test = evaluate_by(self.ranks, self.model, digits.test_images_nhwc, digits.test_labels)
         loss, accuracy = self.tally.averages()
         if not math.isfinite(test.loss):
             what = f"the validation loss is {test.loss}"
