@@ -74,7 +74,7 @@ class Session:
             if ranks != before:
                 text += (
                     f", of {before} process{'es' * (before > 1)}: with {ranks} the sums are rounded"
-                    " otherwise, so the result is not to the last bit that of a run left alone"
+                    " otherwise, so that the last bits of the result can differ"
                 )
         return text
 
@@ -175,6 +175,8 @@ def _backend(
 ) -> Backend[object]:
     """Load the backend; raise `UserError` if it cannot train the experiment with these options."""
     if name != "torch":
+        if options.ranks > 1:
+            raise UserError(f"backend = {name!r}: several processes train with torch alone")
         if options.compiled:
             raise UserError(f"compile: accepted by the torch backend, not by {name}")
         if experiment.precision != "full":

@@ -171,6 +171,9 @@ def command_to_go_on(options: argparse.Namespace, path: Path) -> str:
     """Return the command that resumes the run in `path` with the options used until now."""
     called = sys.argv[0]  # the file of a script, or the words `twin-cnn train`
     words = [sys.executable, called] if called.endswith(".py") else called.split()
+    if is_a_rank():
+        words = ["torchrun", "--nproc-per-node", os.environ["LOCAL_WORLD_SIZE"]]
+        words += ["-m", "twin_cnn", "train"]
     words += ["--resume", str(path)]
     for option in _OF_THE_SESSION:
         value = getattr(options, option)

@@ -79,7 +79,8 @@ def results_of(
             raise UserError(f"{workers}: Dask is not installed here; pip install '.[cluster]'")
         from measurements.dask_tasks import client_of, done_by
 
-        with client_of(workers, threads) as client:
+        needed = workers._replace(jobs=min(workers.jobs, len(tasks)))
+        with client_of(needed, threads) as client:
             yield from done_by(client, work, tasks, workers)
 
 

@@ -2,8 +2,8 @@
 
     python scripts/study_simulation.py --runs 10000 --jobs 2 --out results/study_simulation.csv
 
-The runs train nothing and are ready at once. Everything else is as in the accuracy study: each is a
-task of Dask, comes back to this process, and becomes a line of the results.
+The runs train nothing and are ready at once. As in the accuracy study, each is a task of Dask,
+comes back to this process, and becomes a line of the results.
 """
 
 import argparse

@@ -14,7 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from cnn_experiment import UserError
-from measurements import cluster, dask_tasks
+from measurements import cluster
 from measurements.accuracy.job import Job, Places, train
 from measurements.accuracy.runs import AccuracyRun
 from measurements.cluster import Workers, results_of
@@ -175,7 +175,6 @@ def test_a_scheduler_that_is_gone_is_a_sentence() -> None:
 
 
 def test_a_cluster_that_cannot_be_used_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_tasks, "SECONDS", 1)
     with some_cluster(0, threads=2) as local:
         workers = Workers(address=local.scheduler_address)
         with pytest.raises(UserError, match=r"it has no workers; accepted: one or more, each sta"):

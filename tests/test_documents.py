@@ -14,7 +14,7 @@ from tests.running_scripts import run_script
 
 RESULTS = ROOT / "results"
 CLIMB, OWN_PORT = python_in(PAGES["own_model"])
-WITH_TABLES = ("results", "ladder", "speed")
+WITH_TABLES = ("results", "ladder", "speed", "cluster")
 
 
 def test_the_tutorial_is_one_program_that_prints_what_it_quotes(tmp_path: Path) -> None:

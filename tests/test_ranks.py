@@ -6,10 +6,11 @@ The 50 batches of the runs are of 64 images, the last one of 17, which no number
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,11 +57,15 @@ def trained_alone(experiment_file: Path, folder: Path) -> Checkpoint:
 
 @contextmanager
 def torchrun(
-    count: int, *options: str | Path, restarts: int = 0, script: Path | None = None
+    count: int,
+    *options: str | Path,
+    restarts: int = 0,
+    script: Path | None = None,
+    meeting: Sequence[str] = ("--standalone",),
 ) -> Iterator[Torchrun]:
-    """Start so many ranks of `twin-cnn train`."""
+    """Start so many ranks of `twin-cnn train`, or of another program."""
     program = ["-m", "twin_cnn", "train"] if script is None else [str(script)]
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = [sys.executable, "-m", "torch.distributed.run", *meeting]
     words += ["--nproc-per-node", str(count), "--max-restarts", str(restarts), *program]
     with subprocess.Popen(
         [*words, "--plot", "none", *map(str, options)],
@@ -92,8 +97,9 @@ def wait_for_step(process: Torchrun, step: int, folder: Path) -> None:
     raise AssertionError(f"no state of step {step}", ended(process))
 
 
-def kill_rank(process: Torchrun, rank: int) -> None:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+def kill_rank(processes: Sequence[Torchrun], rank: int) -> None:
+    lists = [Path(f"/proc/{each.pid}/task/{each.pid}/children") for each in processes]
+    children = [child for each in lists for child in each.read_text().split()]
     (pid,) = (child for child in children if is_rank(child, rank))
     os.kill(int(pid), signal.SIGKILL)
 
@@ -172,7 +178,7 @@ def test_a_killed_rank_ends_the_run_and_another_number_of_ranks_goes_on(
     options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
     with torchrun(4, *options) as process:
         wait_for_step(process, 10, folder)
-        kill_rank(process, 2)
+        kill_rank([process], 2)
         status, _, err = ended(process)
     assert status != 0
     kept = RunFolder(folder).read()
@@ -197,25 +203,101 @@ def test_torchrun_starts_a_killed_rank_again_and_the_run_ends_as_the_one_left_al
     options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
     with torchrun(2, *options, restarts=1) as process:
         wait_for_step(process, 10, folder)
-        kill_rank(process, 0)
+        kill_rank([process], 0)
         status, out, err = ended(process)
     assert status == 0, err
     assert re.search(r"going on after 0 epochs and \d\d batches, step \d\d$", out, re.MULTILINE)
     assert state(RunFolder(folder).read()) == state(of_two)
 
 
-def test_sigterm_saves_the_step_under_way(experiment_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
+def test_a_signal_saves_the_step_under_way_and_as_many_ranks_go_on_bit_for_bit(
+    name: str, of_two: Checkpoint, experiment_file: Path, tmp_path: Path
+) -> None:
     """`torchrun` hands it on to all ranks, which may be in different steps when they hear it."""
     folder = tmp_path / "run"
     options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
     with torchrun(2, *options) as process:
         wait_for_step(process, 10, folder)
-        process.terminate()
+        process.send_signal(signal.Signals[name])
         _, _, err = ended(process)
     kept = RunFolder(folder).read()
     assert 10 <= kept.iteration < STEPS
-    assert err.count(f"SIGTERM: stopped after {kept}; go on with: ") == 1
-    assert "error" not in [line.partition(":")[0] for line in err.splitlines()]
+    assert [line for line in err.splitlines() if line.startswith(("error", "SIG"))] == [
+        f"{name}: stopped after {kept}; go on with: torchrun --nproc-per-node 2 -m twin_cnn train"
+        f" --resume {folder} --checkpoint-every 5 --plot none"
+    ]
+    with torchrun(2, "--resume", folder) as process:
+        status, out, err = ended(process)
+    assert status == 0, err
+    assert re.search(rf"; going on after {kept}$", out, re.MULTILINE)
+    assert state(RunFolder(folder).read()) == state(of_two)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_two_machines_start_again_together(
+    rank: int, of_two: Checkpoint, experiment_file: Path, tmp_path: Path
+) -> None:
+    """Two torchruns on this machine; each of them counts its own starts."""
+    folder = tmp_path / "run"
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    machine = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}"]
+    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
+    with (
+        torchrun(1, *options, restarts=1, meeting=machine) as one,
+        torchrun(1, *options, restarts=1, meeting=machine) as other,
+    ):
+        wait_for_step(one, 10, folder)
+        kill_rank((one, other), rank)
+        ends = [ended(process) for process in (one, other)]
+    assert [status for status, _, _ in ends] == [0, 0], ends
+    assert state(RunFolder(folder).read()) == state(of_two)
+
+
+def test_keras_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run = RunFolder(folder)
+    run.start(preset("article-2"), "keras")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with torchrun(2, "--resume", folder) as process:
+        status, _, err = ended(process)
+    assert status != 0
+    assert [line for line in err.splitlines() if line.startswith("error")] == [
+        "error: backend = 'keras': several processes train with torch alone"
+    ]
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+OTHER_NETWORKS = """
+import torch.distributed as dist
+import torch_cnn
+from cnn_experiment import UserError
+from parity_tests.random_digits import random_digits
+from parity_tests.small import small_experiment
+
+dist.init_process_group("gloo")
+experiment = small_experiment()
+if dist.get_rank() == 1:
+    network = experiment.network.with_changes(hidden=())
+    experiment = experiment.with_changes(network=network)
+try:
+    torch_cnn.train(experiment, random_digits(experiment))
+except UserError as error:
+    print(error)
+"""
+
+
+def test_ranks_with_other_networks_are_refused(tmp_path: Path) -> None:
+    script = tmp_path / "other_networks.py"
+    script.write_text(OTHER_NETWORKS)
+    with torchrun(2, script=script) as process:
+        status, out, err = ended(process)
+    assert status == 0, err
+    sentence = "start: accepted: the same in all processes that train together"
+    assert out.splitlines() == [sentence, sentence]
 
 
 def test_what_is_wrong_is_said_once_and_never_becomes_a_start_anew(

@@ -61,7 +61,7 @@ def set_threads(count: int) -> None:
 
     Each of up to four threads computes a share of a batch (`torch_cnn.shares`). With more threads
     than shares, each share has several for each operation: 6 threads are 3 shares with 2 each. A
-    rank (`torch_cnn.ranks`) has one share.
+    rank (`torch_cnn.ranks`) has one share: call this after `torch.distributed` is initialised.
     PyTorch's own number, `torch.get_num_threads()`, becomes that of one share, for everything else
     in the process, too. Another number of threads adds gradients in another order, and so rounds
     them otherwise. Raises `UserError` for a count below 1.
@@ -69,7 +69,7 @@ def set_threads(count: int) -> None:
     global _shares, _threads
     if count < 1:
         raise UserError(f"threads = {count}: accepted: 1 or more")
-    most = 1 if dist.is_initialized() else _MOST_SHARES
+    most = 1 if dist.is_initialized() and dist.get_world_size() > 1 else _MOST_SHARES
     number = max(share for share in range(1, most + 1) if count % share == 0)
     torch.set_num_threads(count // number)
     _shares, _threads = Shares(number), count

@@ -7,12 +7,15 @@ initialised is one of them; in any other, there is one rank alone.
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -54,7 +57,7 @@ class Ranks:
     def part(self, length: int) -> slice:
         """Return which of a batch's images are this rank's: in the order of the ranks.
 
-        The parts are much alike in size, and some are empty where there are more ranks than images.
+        The parts differ by at most one image; some are empty if there are more ranks than images.
         """
         return slice(*(length * rank // self.count for rank in (self.rank, self.rank + 1)))
 
@@ -77,34 +80,43 @@ class Ranks:
         dist.all_reduce(agreed, dist.ReduceOp.MAX)
         return int(agreed)
 
-    def must_agree(self, what: str, content: bytes) -> None:
-        """Raise `UserError` on all ranks unless `content` is the same on all."""
-        if self.count == 1:
-            return
-        digest = int.from_bytes(hashlib.sha256(content).digest()[:7], "big")
-        extremes = torch.tensor([digest, -digest])
-        dist.all_reduce(extremes, dist.ReduceOp.MAX)
-        if extremes[0] != -extremes[1]:
-            raise UserError(f"{what}: it is not the same in all processes that train together")
-
 
 ALONE = Ranks()
 
 
+def must_agree(what: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise `UserError` on all ranks unless all have the same arrays under the same names."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    number = int.from_bytes(digest.digest()[:7], "big")
+    extremes = torch.tensor([number, -number])
+    dist.all_reduce(extremes, dist.ReduceOp.MAX)
+    if extremes[0] != -extremes[1]:
+        raise UserError(f"{what}: accepted: the same in all processes that train together")
+
+
+def are_several() -> bool:
+    """Whether this program trains together with others."""
+    return dist.is_initialized() and dist.get_world_size() > 1
+
+
 def ranks_of(model: CNN) -> Ranks:
     """Return the ranks of this program, to train `model`, which must be the same in all."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if not are_several():
         return ALONE
-    # A kernel with one input channel has two layouts that are the same memory. PyTorch takes them
-    # for different ones, and warns that a copy costs time.
-    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-    logits = DistributedDataParallel(_Logits(model), init_sync=False)
-    # After its first pass it puts the gradients in the order in which they came, which decides how
-    # their sums are rounded. With a pass of no images before the first step, all steps have that
-    # order, and a resumed run is the run that stayed.
     height, width, channels = model.experiment.network.input_shape
     none = torch.zeros(0, channels, height, width, dtype=model.dtype, device=model.device)
-    logits(none).sum().backward()
+    with warnings.catch_warnings():
+        # A kernel with one input channel has two layouts that are the same memory. PyTorch takes
+        # them for different ones, and warns that a copy costs time.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        logits = DistributedDataParallel(_Logits(model), init_sync=False)
+        # After its first pass it puts the gradients in the order in which they came, which decides
+        # how their sums are rounded. With a pass of no images before the first step, all steps have
+        # that order, and a resumed run is the run that stayed.
+        logits(none).sum().backward()
     return Ranks(dist.get_world_size(), dist.get_rank(), logits)
 
 

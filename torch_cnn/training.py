@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from cnn_experiment import (
 )
 from torch_cnn.evaluation import evaluate_by, images_on_device
 from torch_cnn.model import CNN, build_model
-from torch_cnn.ranks import ended_ranks_as_errors, ranks_of
+from torch_cnn.ranks import are_several, ended_ranks_as_errors, must_agree, ranks_of
 from torch_cnn.schedule import keras_schedule
 from torch_cnn.step import build_optimizer, train_step
 from torch_cnn.weights import (
@@ -34,6 +35,8 @@ from torch_cnn.weights import (
 )
 
 _REPORTS_PER_EPOCH = 50
+_FAILED = 1000
+"""Larger than the number of any signal."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -71,7 +74,9 @@ def train(
 
     In a program in which `torch.distributed` is initialised, each process trains on its part of
     every batch (`torch_cnn.ranks`), and all make the same updates as one process would, but for the
-    rounding of sums. All must call this function with the same experiment, digits and start.
+    rounding of sums. All must call this function with the same experiment, digits and start, on a
+    CPU or CUDA each; gloo must be there for the CPU as well (`cpu:gloo,cuda:nccl`). After an error
+    in one of them the processes are out of step, and the group is of no more use.
 
     `device` is auto, cpu or cuda. `compiled` passes the network through `torch.compile`; use it on
     CUDA only, because it is slower on the CPU. Raises `UserError` for a device that is not
@@ -127,10 +132,12 @@ class _Run:
         )
         self.images_nchw = images_on_device(digits.train_images_nhwc, self.model)
         self.labels = torch.from_numpy(digits.train_labels).to(device)
+        if are_several():
+            at = np.array([self.epoch, self.batch, experiment.seed, experiment.batch_size])
+            must_agree("start", {"at": at, **neutral_weights(self.model)})
+            must_agree("start", neutral_optimizer_state(self.model, self.optimizer))
+            must_agree("digits", {"labels": digits.train_labels})
         self.ranks = ranks_of(self.model)
-        if self.ranks.count > 1:
-            self.ranks.must_agree("the state to start from", self._state().to_bytes())
-            self.ranks.must_agree("train_labels", digits.train_labels.tobytes())
 
     def finish_epoch(self) -> None:
         """Train on the remaining batches of the epoch, evaluate, report and save."""
@@ -219,16 +226,21 @@ class _Run:
         self._keep()
 
     def _keep(self) -> None:
-        """Save the state, and raise `Stopped` in all ranks if a signal has reached one of them."""
-        stop = None
+        """Save the state; all ranks fail if one does, and stop if a signal has reached one."""
+        error: Exception | None = None
         if self.keeper is not None:
             try:
                 self.keeper.keep(self._state())
-            except Stopped as stopped:
-                stop = stopped
-        number = self.ranks.largest(stop.number if stop else 0)
+            except Exception as raised:  # raised again below
+                error = raised
+        own = _FAILED if error else 0
+        number = self.ranks.largest(error.number if isinstance(error, Stopped) else own)
+        if error is not None:
+            raise error
+        if number == _FAILED:
+            raise UserError("another process of this run could not save its state")
         if number:
-            raise stop or Stopped(number, self._state())
+            raise Stopped(number, self._state())
 
     def _state(self) -> Checkpoint:
         return Checkpoint(

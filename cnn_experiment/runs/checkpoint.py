@@ -106,7 +106,7 @@ _IN_HEADER: dict[str, Any] = {
     "format": (Literal[1], 1),
     "iteration": (StepCount, ...),
     **{name: (_TYPES[name], ...) for name in _BESIDE_ARRAYS},
-    "ranks": (_TYPES["ranks"], 1),  # files of version 0.2.0 do not have it
+    "ranks": (_TYPES["ranks"], 1),  # files of version 0.1.0 do not have it
 }
 _Header = create_model("_Header", __base__=Value, **_IN_HEADER)
 
