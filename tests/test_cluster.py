@@ -221,6 +221,7 @@ def test_help_loads_no_framework_and_no_dask(script: str) -> None:
     assert not loaded & {"torch", "tensorflow", "keras", "distributed", "dask", "hypothesis"}
 
 
+@pytest.mark.slow
 def test_runs_of_the_kill_test_are_done_once_and_end_with_their_worker(tmp_path: Path) -> None:
     results = tmp_path / "killed.jsonl"
     add_once(results, killing.KilledRun(backend="torch", seed=0, number=0, counts={}), id)
