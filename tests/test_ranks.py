@@ -176,9 +176,9 @@ def test_a_killed_rank_ends_the_run_and_another_number_of_ranks_goes_on(
     alone: Checkpoint, experiment_file: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
+    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "2")
     with torchrun(3, *options) as process:
-        wait_for_step(process, 10, folder)
+        wait_for_step(process, 4, folder)
         kill_rank([process], 2)
         status, _, err = ended(process)
     assert status != 0
@@ -187,7 +187,7 @@ def test_a_killed_rank_ends_the_run_and_another_number_of_ranks_goes_on(
         "error: another process of this run has ended;"
         f" {folder / 'latest.safetensors'} holds the run's latest state"
     ]
-    assert 10 <= kept.iteration < STEPS
+    assert 4 <= kept.iteration < STEPS
 
     with torchrun(2, "--resume", folder) as process:
         status, out, err = ended(process)
@@ -201,32 +201,33 @@ def test_torchrun_starts_a_killed_rank_again_and_the_run_ends_as_the_one_left_al
 ) -> None:
     """To the last bit, whichever rank it is: here rank 0, which opens the folder and saves."""
     folder = tmp_path / "run"
-    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
+    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "2")
     with torchrun(2, *options, restarts=1) as process:
-        wait_for_step(process, 10, folder)
+        wait_for_step(process, 4, folder)
         kill_rank([process], 0)
         status, out, err = ended(process)
     assert status == 0, err
-    assert re.search(r"going on after 0 epochs and \d\d batches, step \d\d$", out, re.MULTILINE)
+    assert re.search(r"going on after 0 epochs and \d+ batches, step \d+$", out, re.MULTILINE)
     assert state(RunFolder(folder).read()) == state(of_two)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_saves_the_step_under_way_and_as_many_ranks_go_on_bit_for_bit(
     name: str, of_two: Checkpoint, experiment_file: Path, tmp_path: Path
 ) -> None:
     """`torchrun` hands it on to all ranks, which may be in different steps when they hear it."""
     folder = tmp_path / "run"
-    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
+    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "2")
     with torchrun(2, *options) as process:
-        wait_for_step(process, 10, folder)
+        wait_for_step(process, 4, folder)
         process.send_signal(signal.Signals[name])
         _, _, err = ended(process)
     kept = RunFolder(folder).read()
-    assert 10 <= kept.iteration < STEPS
+    assert 4 <= kept.iteration < STEPS
     assert [line for line in err.splitlines() if line.startswith(("error", "SIG"))] == [
         f"{name}: stopped after {kept}; go on with: torchrun --nproc-per-node 2 -m twin_cnn train"
-        f" --resume {folder} --checkpoint-every 5 --plot none"
+        f" --resume {folder} --checkpoint-every 2 --plot none"
     ]
     with torchrun(2, "--resume", folder) as process:
         status, out, err = ended(process)
@@ -246,12 +247,12 @@ def test_two_machines_start_again_together(
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     machine = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}"]
-    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "5")
+    options = ("--experiment", experiment_file, "--out", folder, "--checkpoint-every", "2")
     with (
         torchrun(1, *options, restarts=1, meeting=machine) as one,
         torchrun(1, *options, restarts=1, meeting=machine) as other,
     ):
-        wait_for_step(one, 10, folder)
+        wait_for_step(one, 4, folder)
         kill_rank((one, other), rank)
         ends = [ended(process) for process in (one, other)]
     assert [status for status, _, _ in ends] == [0, 0], ends
@@ -290,6 +291,7 @@ except UserError as error:
 """
 
 
+@pytest.mark.slow
 def test_ranks_with_other_networks_are_refused(tmp_path: Path) -> None:
     script = tmp_path / "other_networks.py"
     script.write_text(OTHER_NETWORKS)
