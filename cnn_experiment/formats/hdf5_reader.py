@@ -196,8 +196,7 @@ def _limit_this_process(file_size: int) -> None:
         resource.RLIMIT_FSIZE: 0,  # no writing to files; stdout is a pipe
         # Three copies of the data: the arrays, their bytes, and the safetensors content.
         resource.RLIMIT_AS: _BASE_MEMORY + 3 * file_size,
-        # Seconds: one for h5py to load on a slow machine, one for 10,000 objects.
-        resource.RLIMIT_CPU: 2 + file_size // 50_000_000,
+        resource.RLIMIT_CPU: 1 + file_size // 50_000_000,
     }
     for kind, amount in limits.items():
         _, hard = resource.getrlimit(kind)
