@@ -5,10 +5,10 @@ import ctypes
 import os
 
 import torch
-import torch.distributed as dist
 from joblib import cpu_count
 
 from cnn_experiment.errors import UserError
+from torch_cnn.ranks import are_several
 from torch_cnn.shares import Shares
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
@@ -69,7 +69,7 @@ def set_threads(count: int) -> None:
     global _shares, _threads
     if count < 1:
         raise UserError(f"threads = {count}: accepted: 1 or more")
-    most = 1 if dist.is_initialized() and dist.get_world_size() > 1 else _MOST_SHARES
+    most = 1 if are_several() else _MOST_SHARES
     number = max(share for share in range(1, most + 1) if count % share == 0)
     torch.set_num_threads(count // number)
     _shares, _threads = Shares(number), count
